@@ -1,0 +1,222 @@
+//! One line of input as one message, parsed once and borrowed.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::params::{Params, Text, text, without_position};
+use crate::protocol::{ErrorCode, ErrorObject, RequestId};
+
+/// What can arrive.
+#[derive(Debug)]
+pub(crate) enum Incoming<'a> {
+    Request { id: RequestId, method: Cow<'a, str>, params: Option<Params<'a>> },
+    Notification { method: Cow<'a, str>, params: Option<Params<'a>> },
+    Response { id: RequestId, answer: Result<&'a RawValue, ErrorObject> },
+}
+
+/// What arrived instead of a message: the error to answer, and the id if it could be read.
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    pub(crate) id: Option<RequestId>,
+    pub(crate) error: ErrorObject,
+}
+
+impl Malformed {
+    pub(crate) fn new(id: Option<RequestId>, error: ErrorObject) -> Self {
+        Self { id, error }
+    }
+
+    fn invalid(id: Option<RequestId>, message: &'static str) -> Self {
+        Self::new(id, ErrorObject::invalid_request(message))
+    }
+}
+
+/// Parses one message. The input is one JSON text, without the line break.
+pub(crate) fn parse(line: &[u8]) -> Result<Incoming<'_>, Malformed> {
+    let line = utf8(line)?;
+    let envelope: Envelope<'_> = serde_json::from_str(line).map_err(|error| {
+        if error.is_data() {
+            Malformed::invalid(None, "a message must be a JSON object")
+        } else {
+            not_json(&without_position(&error), error.column())
+        }
+    })?;
+    envelope.classify()
+}
+
+/// The messages of a batch, or why it is none. Only called for input that starts with `[`.
+pub(crate) fn split_batch(line: &[u8]) -> Result<Vec<&RawValue>, Malformed> {
+    let messages: Vec<&RawValue> = serde_json::from_str(utf8(line)?)
+        .map_err(|error| not_json(&without_position(&error), error.column()))?;
+    if messages.is_empty() {
+        return Err(Malformed::invalid(None, "a batch must have at least one message"));
+    }
+    Ok(messages)
+}
+
+fn utf8(line: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(line).map_err(|error| not_json("not UTF-8", error.valid_up_to() + 1))
+}
+
+fn not_json(what: &str, column: usize) -> Malformed {
+    let message = format!("the message is not JSON: {what} (at byte {column})");
+    Malformed::new(None, ErrorObject::new(ErrorCode::ParseError, message))
+}
+
+#[derive(Default)]
+struct Envelope<'a> {
+    jsonrpc: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    method: Option<&'a RawValue>,
+    params: Option<Params<'a>>,
+    result: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+}
+
+impl<'a> Envelope<'a> {
+    fn classify(self) -> Result<Incoming<'a>, Malformed> {
+        let id = match self.id {
+            None => None,
+            Some(raw) => Some(read_id(raw).ok_or_else(|| {
+                Malformed::invalid(None, "`id` must be a string or an integer of at most 64 bits")
+            })?),
+        };
+        if self.jsonrpc.is_none_or(|version| version.get() != r#""2.0""#) {
+            return Err(Malformed::invalid(id, "`jsonrpc` must be \"2.0\""));
+        }
+        if let Some(method) = self.method {
+            let Some(method) = text(method) else {
+                return Err(Malformed::invalid(id, "`method` must be a string"));
+            };
+            if self.params.as_ref().is_some_and(|params| !params.is_object()) {
+                return Err(match id {
+                    Some(id) => Malformed::new(Some(id), ErrorObject::invalid_params("`params` must be an object")),
+                    None => Malformed::invalid(None, "`params` must be an object"),
+                });
+            }
+            return Ok(match id {
+                Some(id) => Incoming::Request { id, method, params: self.params },
+                None => Incoming::Notification { method, params: self.params },
+            });
+        }
+        let answer = match (self.result, self.error) {
+            (Some(result), None) => Ok(result),
+            (None, Some(error)) => Err(serde_json::from_str(error.get()).unwrap_or_else(|_| {
+                ErrorObject::new(ErrorCode::InternalError, "the error that came was not an error object")
+            })),
+            _ => {
+                return Err(Malformed::invalid(
+                    id,
+                    "a message must have a `method`, or an `id` with either `result` or `error`",
+                ));
+            }
+        };
+        let id = id.ok_or_else(|| Malformed::invalid(None, "a response must have an `id`"))?;
+        Ok(Incoming::Response { id, answer })
+    }
+}
+
+fn read_id(raw: &RawValue) -> Option<RequestId> {
+    let raw_text = raw.get();
+    if raw_text.starts_with('"') {
+        return text(raw).map(|text| RequestId::String(text.into_owned()));
+    }
+    raw_text.parse().ok().map(RequestId::Number)
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor)
+    }
+}
+
+struct EnvelopeVisitor;
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let mut envelope = Envelope::default();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match &*key.0 {
+                "jsonrpc" => envelope.jsonrpc = Some(map.next_value()?),
+                "id" => envelope.id = Some(map.next_value()?),
+                "method" => envelope.method = Some(map.next_value()?),
+                "params" => envelope.params = Some(map.next_value()?),
+                "result" => envelope.result = Some(map.next_value()?),
+                "error" => envelope.error = Some(map.next_value()?),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error_of(line: &str) -> (Option<RequestId>, i64) {
+        let malformed = parse(line.as_bytes()).expect_err(line);
+        (malformed.id, malformed.error.code.as_i64())
+    }
+
+    #[test]
+    fn requests_are_borrowed() {
+        let line = br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"add","arguments":{"a":1}}}"#;
+        let Ok(Incoming::Request { id, method: Cow::Borrowed("tools/call"), params: Some(params) }) = parse(line)
+        else {
+            panic!("a request")
+        };
+        assert_eq!(id, RequestId::Number(7));
+        assert_eq!(params.text("name").expect("text"), "add");
+        assert_eq!(params.get("arguments").expect("there").get(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_id_where_it_could_be_read() {
+        let seven = Some(RequestId::Number(7));
+        assert_eq!(error_of("{"), (None, -32700));
+        assert_eq!(error_of("17"), (None, -32600));
+        assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#), (None, -32600));
+        assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#), (None, -32600));
+        assert_eq!(error_of(r#"{"id":7,"method":"ping"}"#), (seven.clone(), -32600));
+        assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":7,"method":1}"#), (seven.clone(), -32600));
+        assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":7,"method":"ping","params":[1]}"#), (seven.clone(), -32602));
+        assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":7,"result":1,"error":{}}"#), (seven, -32600));
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_member_counts() {
+        let line = br#"{"jsonrpc":"2.0","method":"x","params":{"name":"a","n\u0061me":"b"}}"#;
+        let Ok(Incoming::Notification { params: Some(params), .. }) = parse(line) else { panic!("a notification") };
+        assert_eq!(params.text("name").expect("text"), "b");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_message_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+            let _ = split_batch(&bytes);
+        }
+
+        #[test]
+        fn any_json_like_text_is_a_message_or_an_error(
+            text in r#"(\{|\[|"jsonrpc"|:|"2.0"|,|"id"|1|null|"method"|"params"|"a"|\}|\]| ){0,30}"#,
+        ) {
+            let _ = parse(text.as_bytes());
+        }
+    }
+}

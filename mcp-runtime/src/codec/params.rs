@@ -1,0 +1,187 @@
+//! The `params` of a message: their top-level members, borrowed and undecoded until the method
+//! is known.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+use crate::protocol::ErrorObject;
+
+/// The members of a JSON object in the order they came. Of a repeated name the last one counts.
+#[derive(Debug, Default)]
+pub(crate) struct Params<'a> {
+    members: SmallVec<[(Text<'a>, &'a RawValue); 6]>,
+    not_an_object: bool,
+}
+
+impl<'a> Params<'a> {
+    pub(crate) fn is_object(&self) -> bool {
+        !self.not_an_object
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.members.iter().rev().find(|(member, _)| member.0 == name).map(|(_, value)| *value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.members.iter().map(|(name, value)| (&*name.0, *value))
+    }
+
+    /// All members as one type.
+    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, ErrorObject> {
+        let members = self.iter().map(|(name, value)| (name, Member(value)));
+        T::deserialize(MapDeserializer::new(members)).map_err(|error: serde_json::Error| {
+            ErrorObject::invalid_params(format!("`params` are not right: {}", without_position(&error)))
+        })
+    }
+
+    /// Reads members of a nested object the same way.
+    pub(crate) fn nested(value: &'a RawValue) -> Self {
+        serde_json::from_str(value.get()).unwrap_or(Self { not_an_object: true, ..Self::default() })
+    }
+
+    /// A member that must be there and be text.
+    pub(crate) fn text(&self, name: &str) -> Result<Cow<'a, str>, ErrorObject> {
+        let Some(value) = self.get(name) else {
+            return Err(ErrorObject::invalid_params(format!("`params.{name}` is missing; it must be a string")));
+        };
+        text(value).ok_or_else(|| must_be(name, "a string"))
+    }
+
+    /// A member that may be absent or null, and else must be text.
+    pub(crate) fn optional_text(&self, name: &str) -> Result<Option<Cow<'a, str>>, ErrorObject> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) if value.get() == "null" => Ok(None),
+            Some(value) => text(value).map(Some).ok_or_else(|| must_be(name, "a string")),
+        }
+    }
+
+    /// A member that may be absent, and else must be an object.
+    pub(crate) fn optional_object(&self, name: &str) -> Result<Option<&'a RawValue>, ErrorObject> {
+        match self.get(name) {
+            Some(value) if !value.get().starts_with('{') => Err(must_be(name, "an object")),
+            other => Ok(other),
+        }
+    }
+}
+
+fn must_be(name: &str, what: &str) -> ErrorObject {
+    ErrorObject::invalid_params(format!("`params.{name}` must be {what}"))
+}
+
+pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
+}
+
+/// serde_json's message without its position, which would be one inside a fragment.
+pub(crate) fn without_position(error: &serde_json::Error) -> String {
+    let mut message = error.to_string();
+    if let Some(at) = message.rfind(" at line ") {
+        message.truncate(at);
+    }
+    message
+}
+
+impl<'de> Deserialize<'de> for Params<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ParamsVisitor)
+    }
+}
+
+struct ParamsVisitor;
+
+impl ParamsVisitor {
+    fn refuse<'a, E>() -> Result<Params<'a>, E> {
+        Ok(Params { not_an_object: true, ..Params::default() })
+    }
+}
+
+impl<'de> Visitor<'de> for ParamsVisitor {
+    type Value = Params<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<'de>, A::Error> {
+        let mut members = SmallVec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Params { members, not_an_object: false })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Params<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Self::refuse()
+    }
+
+    fn visit_unit<E>(self) -> Result<Params<'de>, E> {
+        Self::refuse()
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Params<'de>, E> {
+        Self::refuse()
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Params<'de>, E> {
+        Self::refuse()
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Params<'de>, E> {
+        Self::refuse()
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Params<'de>, E> {
+        Self::refuse()
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Params<'de>, E> {
+        Self::refuse()
+    }
+}
+
+/// A member that is decoded as whatever is asked for.
+struct Member<'a>(&'a RawValue);
+
+impl<'de> IntoDeserializer<'de, serde_json::Error> for Member<'de> {
+    type Deserializer = &'de RawValue;
+
+    fn into_deserializer(self) -> &'de RawValue {
+        self.0
+    }
+}
+
+/// Text that borrows from the message unless it has escapes.
+#[derive(Debug)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}

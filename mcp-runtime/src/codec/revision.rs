@@ -1,0 +1,372 @@
+//! Where revisions differ on the wire. Everything above speaks one neutral language; what a
+//! revision does not know is left out or said in the words it has.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+#[cfg(feature = "client")]
+use serde_json::{Map, Value, json};
+
+use crate::protocol::{
+    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DiscoverResult,
+    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InputRequiredResult,
+    ListToolsResult, Method, ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool,
+    ToolAnnotations, keys,
+};
+
+/// Writes messages. Made once per server, it knows the server's identity in bytes.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    server_info: Implementation,
+    /// `"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{..}`, still open.
+    modern_head: Vec<u8>,
+}
+
+const INPUT_REQUIRED: &[u8] = br#""resultType":"input_required""#;
+const COMPLETE: &[u8] = br#""resultType":"complete""#;
+
+impl Encoder {
+    pub(crate) fn new(server_info: Implementation) -> Self {
+        let mut modern_head = Vec::new();
+        modern_head.extend_from_slice(br#","_meta":{""#);
+        modern_head.extend_from_slice(keys::SERVER_INFO.as_bytes());
+        modern_head.extend_from_slice(br#"":"#);
+        write_json(&mut modern_head, &server_info);
+        Self { server_info, modern_head }
+    }
+
+    /// Writes the response to a request, without a line break.
+    pub(crate) fn response(
+        &self,
+        out: &mut Vec<u8>,
+        revision: ProtocolVersion,
+        id: &RequestId,
+        outcome: &Result<ServerResult, ErrorObject>,
+    ) {
+        match outcome {
+            Ok(result) => {
+                let start = out.len();
+                begin_response(out, Some(id));
+                out.extend_from_slice(br#","result":"#);
+                if let Err(error) = self.result(out, revision, result) {
+                    out.truncate(start);
+                    let message = format!("the result could not be written as JSON: {error}");
+                    error_response(out, Some(id), &ErrorObject::new(ErrorCode::InternalError, message));
+                    return;
+                }
+                out.push(b'}');
+            }
+            Err(error) => error_response(out, Some(id), error),
+        }
+    }
+
+    fn result(&self, out: &mut Vec<u8>, revision: ProtocolVersion, result: &ServerResult) -> serde_json::Result<()> {
+        let head = if matches!(result, ServerResult::InputRequired(_)) { INPUT_REQUIRED } else { COMPLETE };
+        let body = out.len();
+        match result {
+            ServerResult::Encoded(bytes) => {
+                out.extend_from_slice(bytes);
+                return Ok(());
+            }
+            _ if revision.is_modern() => {
+                out.push(b'{');
+                out.extend_from_slice(head);
+                out.extend_from_slice(&self.modern_head);
+                if let ServerResult::CallTool(CallToolResult { meta: Some(meta), .. }) = result {
+                    for (key, value) in meta {
+                        out.push(b',');
+                        serde_json::to_writer(&mut *out, key)?;
+                        out.push(b':');
+                        serde_json::to_writer(&mut *out, value)?;
+                    }
+                }
+                out.push(b'}');
+            }
+            ServerResult::CallTool(CallToolResult { meta: Some(meta), .. })
+                if revision >= ProtocolVersion::V2025_06_18 =>
+            {
+                out.extend_from_slice(br#"{"_meta":"#);
+                serde_json::to_writer(&mut *out, meta)?;
+            }
+            _ => {}
+        }
+        // What follows is an object of its own. If members stand before it, its opening brace
+        // becomes the comma between the two.
+        let joint = out.len();
+        match result {
+            ServerResult::Empty | ServerResult::Encoded(_) => out.extend_from_slice(b"{}"),
+            ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
+            ServerResult::CallTool(result) => tool_result(out, revision, result)?,
+            ServerResult::InputRequired(result) => input_required(out, result)?,
+        }
+        if joint > body {
+            if out[joint..] == *b"{}" {
+                out.remove(joint);
+            } else {
+                out[joint] = b',';
+            }
+        }
+        Ok(())
+    }
+
+    /// The body of `tools/list`, to be kept.
+    pub(crate) fn tools_list(
+        &self,
+        revision: ProtocolVersion,
+        tools: impl IntoIterator<Item = Tool>,
+    ) -> Vec<u8> {
+        let tools = tools.into_iter().map(|tool| tool_for(revision, tool)).collect();
+        let list = ListToolsResult { tools, ..ListToolsResult::default() };
+        self.cacheable(revision, &list)
+    }
+
+    /// The body of `server/discover`, to be kept.
+    pub(crate) fn discover(&self, revision: ProtocolVersion, result: &DiscoverResult) -> Vec<u8> {
+        self.cacheable(revision, result)
+    }
+
+    fn cacheable<T: Serialize>(&self, revision: ProtocolVersion, result: &T) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_json(&mut out, result);
+        if revision.is_modern() {
+            out.pop();
+            out.push(b',');
+            out.extend_from_slice(COMPLETE);
+            out.extend_from_slice(&self.modern_head);
+            out.extend_from_slice(br#"},"ttlMs":"#);
+            write_json(&mut out, &LIST_TTL_MS);
+            out.extend_from_slice(br#","cacheScope":"#);
+            write_json(&mut out, &CacheScope::Public);
+            out.push(b'}');
+        }
+        out
+    }
+
+    /// The server's identity in the words of a legacy revision.
+    pub(crate) fn server_info(&self, revision: ProtocolVersion) -> Implementation {
+        implementation_for(revision, self.server_info.clone())
+    }
+
+    /// Writes an error for a message whose id may be unreadable.
+    pub(crate) fn error(&self, out: &mut Vec<u8>, id: Option<&RequestId>, error: &ErrorObject) {
+        error_response(out, id, error);
+    }
+
+    /// Writes a notification.
+    pub(crate) fn notification(&self, out: &mut Vec<u8>, revision: ProtocolVersion, it: &ServerNotification) {
+        out.extend_from_slice(br#"{"jsonrpc":"2.0","method":""#);
+        out.extend_from_slice(it.method().as_str().as_bytes());
+        out.extend_from_slice(br#"","params":"#);
+        match it {
+            ServerNotification::Progress(params) if revision < ProtocolVersion::V2025_03_26 => {
+                let mut params = params.clone();
+                params.message = None;
+                write_json(out, &params);
+            }
+            ServerNotification::Progress(params) => write_json(out, params),
+            ServerNotification::Message(params) => write_json(out, params),
+        }
+        out.push(b'}');
+    }
+
+    /// Writes a request to the client; only legacy revisions have them.
+    pub(crate) fn request(
+        &self,
+        out: &mut Vec<u8>,
+        revision: ProtocolVersion,
+        id: &RequestId,
+        method: &str,
+        params: &RawValue,
+    ) {
+        out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+        write_json(out, id);
+        out.extend_from_slice(br#","method":"#);
+        write_json(out, method);
+        out.extend_from_slice(br#","params":"#);
+        match request_params_for(revision, method, params) {
+            Some(changed) => out.extend_from_slice(changed.get().as_bytes()),
+            None => out.extend_from_slice(params.get().as_bytes()),
+        }
+        out.push(b'}');
+    }
+
+    /// An outcome of `tools/call` in the words of a legacy revision: there is no error code for a
+    /// missing capability, so the model reads it.
+    pub(crate) fn outcome_for(
+        &self,
+        revision: ProtocolVersion,
+        outcome: Result<ServerResult, ErrorObject>,
+    ) -> Result<ServerResult, ErrorObject> {
+        match outcome {
+            Err(error) if error.code == ErrorCode::MissingRequiredClientCapability && !revision.is_modern() => {
+                Ok(ServerResult::CallTool(CallToolResult::error(error.message)))
+            }
+            other => other,
+        }
+    }
+}
+
+/// For how long clients may keep a list: they are made anew with every process.
+const LIST_TTL_MS: u64 = 60_000;
+
+fn begin_response(out: &mut Vec<u8>, id: Option<&RequestId>) {
+    out.extend_from_slice(br#"{"jsonrpc":"2.0""#);
+    match id {
+        Some(RequestId::Number(number)) => {
+            out.extend_from_slice(br#","id":"#);
+            write_json(out, number);
+        }
+        Some(RequestId::String(text)) => {
+            out.extend_from_slice(br#","id":"#);
+            write_json(out, text);
+        }
+        None => {}
+    }
+}
+
+fn error_response(out: &mut Vec<u8>, id: Option<&RequestId>, error: &ErrorObject) {
+    begin_response(out, id);
+    out.extend_from_slice(br#","error":"#);
+    write_json(out, error);
+    out.push(b'}');
+}
+
+/// Writes a value that has no way to fail: text keys only, no user code.
+fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    if let Err(error) = serde_json::to_writer(&mut *out, value) {
+        tracing::error!(%error, "a protocol type could not be written as JSON");
+    }
+}
+
+fn tool_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &CallToolResult) -> serde_json::Result<()> {
+    if revision.is_modern() {
+        return serde_json::to_writer(out, result);
+    }
+    let structured = result
+        .structured_content
+        .as_deref()
+        .is_some_and(|raw| revision >= ProtocolVersion::V2025_06_18 && raw.get().starts_with('{'));
+    let unknown = revision < ProtocolVersion::V2025_06_18 && result.content.iter().any(|it| !knows(revision, it));
+    if !unknown && structured == result.structured_content.is_some() {
+        return serde_json::to_writer(out, result);
+    }
+    let content = result.content.iter().map(|block| block_for(revision, block)).collect();
+    let structured_content = result.structured_content.clone().filter(|_| structured);
+    let trimmed = CallToolResult { content, structured_content, is_error: result.is_error, meta: None };
+    serde_json::to_writer(out, &trimmed)
+}
+
+fn knows(revision: ProtocolVersion, block: &ContentBlock) -> bool {
+    match block {
+        ContentBlock::Audio(_) => revision >= ProtocolVersion::V2025_03_26,
+        ContentBlock::ResourceLink(_) => revision >= ProtocolVersion::V2025_06_18,
+        ContentBlock::Text(_) | ContentBlock::Image(_) | ContentBlock::Resource(_) => true,
+    }
+}
+
+fn block_for(revision: ProtocolVersion, block: &ContentBlock) -> ContentBlock {
+    match block {
+        known if knows(revision, known) => known.clone(),
+        ContentBlock::ResourceLink(ResourceLink { uri, name, .. }) => ContentBlock::text(format!("{name}: {uri}")),
+        ContentBlock::Audio(AudioContent { mime_type, .. }) => {
+            ContentBlock::text(format!("(a sound of type {mime_type}, which this protocol version cannot carry)"))
+        }
+        other => other.clone(),
+    }
+}
+
+fn input_required(out: &mut Vec<u8>, result: &InputRequiredResult) -> serde_json::Result<()> {
+    out.push(b'{');
+    if !result.input_requests.is_empty() {
+        out.extend_from_slice(br#""inputRequests":{"#);
+        for (index, (key, request)) in result.input_requests.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            serde_json::to_writer(&mut *out, key)?;
+            out.push(b':');
+            serde_json::to_writer(&mut *out, request)?;
+        }
+        out.push(b'}');
+    }
+    if let Some(state) = &result.request_state {
+        if !result.input_requests.is_empty() {
+            out.push(b',');
+        }
+        out.extend_from_slice(br#""requestState":"#);
+        serde_json::to_writer(&mut *out, state)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn tool_for(revision: ProtocolVersion, mut tool: Tool) -> Tool {
+    if revision.is_modern() {
+        return tool;
+    }
+    let title = tool.title.clone();
+    tool.output_schema = tool.output_schema.filter(|schema| {
+        revision >= ProtocolVersion::V2025_06_18 && schema.get("type").is_some_and(|kind| kind == "object")
+    });
+    if revision < ProtocolVersion::V2025_11_25 {
+        tool.icons.clear();
+    }
+    if revision < ProtocolVersion::V2025_06_18 {
+        tool.title = None;
+        tool.meta = None;
+    }
+    if revision == ProtocolVersion::V2025_03_26 {
+        tool.annotations.get_or_insert_with(ToolAnnotations::default).title = title;
+    }
+    if revision < ProtocolVersion::V2025_03_26 {
+        tool.annotations = None;
+    }
+    tool
+}
+
+fn implementation_for(revision: ProtocolVersion, mut info: Implementation) -> Implementation {
+    if revision < ProtocolVersion::V2025_11_25 {
+        info.icons.clear();
+        info.website_url = None;
+    }
+    if revision < ProtocolVersion::V2025_06_18 {
+        info.title = None;
+    }
+    info
+}
+
+/// The parameters of a request to the client, if the revision needs them said differently.
+fn request_params_for(revision: ProtocolVersion, method: &str, params: &RawValue) -> Option<Box<RawValue>> {
+    if revision >= ProtocolVersion::V2025_11_25 {
+        return None;
+    }
+    match Method::from_name(method)? {
+        Method::SamplingCreateMessage => {
+            let mut params: CreateMessageRequestParams = serde_json::from_str(params.get()).ok()?;
+            // Before 2025-11-25 a message is one block; several blocks become several messages.
+            params.messages = params
+                .messages
+                .into_iter()
+                .flat_map(|SamplingMessage { role, content, .. }| {
+                    content.into_iter().map(move |block| SamplingMessage::new(role, vec![block]))
+                })
+                .collect();
+            to_raw_value(&params).ok()
+        }
+        Method::ElicitationCreate => {
+            let mut params: ElicitRequestParams = serde_json::from_str(params.get()).ok()?;
+            params.mode = None;
+            to_raw_value(&params).ok()
+        }
+        _ => None,
+    }
+}
+
+/// The `_meta` of a modern request, as our client writes it.
+#[cfg(feature = "client")]
+pub(crate) fn request_meta(info: &Implementation, capabilities: &crate::protocol::ClientCapabilities) -> Map<String, Value> {
+    let mut meta = Map::new();
+    meta.insert(keys::PROTOCOL_VERSION.to_owned(), json!(ProtocolVersion::LATEST));
+    meta.insert(keys::CLIENT_INFO.to_owned(), json!(info));
+    meta.insert(keys::CLIENT_CAPABILITIES.to_owned(), json!(capabilities));
+    meta
+}

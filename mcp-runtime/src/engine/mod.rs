@@ -1,0 +1,342 @@
+//! Drives the future of a call until it completes or asks, and carries its questions to the
+//! client. It knows questions, not sampling, and calls, not tools.
+//!
+//! What a call asks is kept in its [`Journal`], which is pure. A *carrier* brings the questions
+//! out and the answers in: [`push`] where the client can be asked in the middle of a call,
+//! [`parked`] where the call must end its round first. Two more have their place here: replayed,
+//! which rebuilds a call whose future is gone from the journal inside `requestState`, and task.
+
+mod digest;
+mod journal;
+mod parked;
+mod push;
+mod seal;
+mod ticket;
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use serde_json::value::RawValue;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use digest::arguments as digest_of_arguments;
+pub(crate) use journal::{Ask, Journal, Question, QuestionId};
+pub(crate) use parked::{Belongs, Parking, Resumed, Retry};
+pub(crate) use ticket::ParkingLimits;
+pub(crate) use push::push;
+pub(crate) use seal::Seal;
+
+use crate::protocol::{
+    Answered, BoxFuture, CallToolResult, ClientCapabilities, ErrorCode, ErrorObject, Implementation, InputRequest, InputRequiredResult,
+    LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
+};
+
+/// What a finished call hands to its caller; the engine does not look inside.
+pub(crate) type Finished = Result<ServerResult, ErrorObject>;
+
+/// How a round ends.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    Complete(Finished),
+    InputRequired(InputRequiredResult),
+}
+
+/// Where the outcome of a round goes; called at most once.
+pub(crate) type Reply = Box<dyn FnOnce(Outcome) + Send>;
+
+/// What a call knows about the request that drives it at the moment.
+pub(crate) struct Round {
+    pub(crate) request_id: RequestId,
+    pub(crate) meta: Meta,
+    pub(crate) client_info: Option<Implementation>,
+    pub(crate) capabilities: ClientCapabilities,
+    pub(crate) progress_token: Option<ProgressToken>,
+    /// The least severe log message that the client wants; `None` for none at all.
+    pub(crate) log_level: Option<LoggingLevel>,
+}
+
+/// One call over all of its rounds: what its `Context` and its driver share.
+pub(crate) struct Call {
+    state: Mutex<CallState>,
+    cancelled: CancellationToken,
+}
+
+struct CallState {
+    journal: Journal,
+    /// One for each question of the journal that somebody waits for.
+    wakers: Vec<Option<Waker>>,
+    driver: Option<Waker>,
+    round: Arc<Round>,
+    /// The way to the client, while a round is open.
+    outlet: Option<Arc<dyn Outlet>>,
+    progress: f64,
+    ended: bool,
+}
+
+impl Call {
+    pub(crate) fn new(round: Round, outlet: Arc<dyn Outlet>) -> Arc<Self> {
+        let state = CallState {
+            journal: Journal::default(),
+            wakers: Vec::new(),
+            driver: None,
+            round: Arc::new(round),
+            outlet: Some(outlet),
+            progress: f64::NEG_INFINITY,
+            ended: false,
+        };
+        Arc::new(Self { state: Mutex::new(state), cancelled: CancellationToken::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CallState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The round that is open, or the last one.
+    pub(crate) fn round(&self) -> Arc<Round> {
+        self.lock().round.clone()
+    }
+
+    /// The way to the client; there is none between rounds and after the end.
+    pub(crate) fn outlet(&self) -> Option<Arc<dyn Outlet>> {
+        self.lock().outlet.clone()
+    }
+
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.lock().journal.has_unsent()
+    }
+
+    /// Whether `progress` moves on; a client must never see it fall or stand still.
+    pub(crate) fn advance(&self, progress: f64) -> bool {
+        let mut state = self.lock();
+        let moves = progress > state.progress;
+        if moves {
+            state.progress = progress;
+        }
+        moves
+    }
+
+    pub(crate) fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+
+    /// Asks, or looks for the answer. `id` remembers the question between polls.
+    pub(crate) fn poll_answer(
+        &self,
+        id: &mut Option<QuestionId>,
+        question: impl FnOnce() -> Question,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Answered> {
+        let mut state = self.lock();
+        if state.ended {
+            return Poll::Ready(Err(call_ended()));
+        }
+        let asked = match *id {
+            Some(asked) => asked,
+            None => {
+                let asked = state.journal.ask(question());
+                *id = Some(asked);
+                state.wakers.push(None);
+                if let Some(driver) = state.driver.take() {
+                    driver.wake();
+                }
+                asked
+            }
+        };
+        match state.journal.take_answer(asked) {
+            Ask::Answered(answer) => Poll::Ready(answer),
+            Ask::Unanswered => {
+                state.wakers[asked.index()] = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// A request that brings answers takes the call over. What is not answered is asked again.
+    fn resume(&self, round: Round, outlet: Arc<dyn Outlet>, answer_of: impl Fn(&str) -> Option<RawParams>) {
+        let wakers: Vec<_> = {
+            let mut state = self.lock();
+            state.round = Arc::new(round);
+            state.outlet = Some(outlet);
+            let mut wakers = Vec::new();
+            for (key, id) in state.journal.open_questions() {
+                if let Some(answer) = answer_of(&key) {
+                    state.journal.answer(id, Ok(answer));
+                    wakers.extend(state.wakers[id.index()].take());
+                }
+            }
+            state.journal.ask_again();
+            wakers.extend(state.driver.take());
+            wakers
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The questions that the client has not seen, as the end of a round carries them.
+    fn take_input_requests(&self) -> Vec<(String, InputRequest)> {
+        let mut state = self.lock();
+        state.outlet = None;
+        let unsent = state.journal.take_unsent();
+        unsent.into_iter().map(|id| state.journal.input_request(id)).collect()
+    }
+
+    /// Nobody waits for this question any more.
+    pub(crate) fn abandon(&self, id: QuestionId) {
+        let mut state = self.lock();
+        state.journal.abandon(id);
+        state.wakers[id.index()] = None;
+    }
+
+    /// Brings in an answer and wakes whoever waits for it.
+    fn answer(&self, id: QuestionId, answer: Answered) {
+        let waker = {
+            let mut state = self.lock();
+            state.journal.answer(id, answer);
+            state.wakers.get_mut(id.index()).and_then(Option::take)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends the call: whoever still asks gets an error, spawned work is told to stop.
+    pub(crate) fn end(&self) {
+        let wakers = {
+            let mut state = self.lock();
+            state.ended = true;
+            state.outlet = None;
+            std::mem::take(&mut state.wakers)
+        };
+        self.cancelled.cancel();
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+fn call_ended() -> ErrorObject {
+    ErrorObject::new(ErrorCode::InternalError, "the call has ended, so the client can no longer be asked")
+}
+
+/// The future of a call, with panics caught and slow polls noticed.
+pub(crate) struct Running {
+    name: &'static str,
+    future: BoxFuture<'static, Finished>,
+    call: Option<Arc<Call>>,
+}
+
+/// What the first poll led to.
+pub(crate) enum First {
+    Finished(Finished),
+    Pending(Running),
+}
+
+/// A poll that takes longer than this holds up others.
+const SLOW_POLL: Duration = Duration::from_millis(50);
+
+impl Running {
+    pub(crate) fn new(name: &'static str, future: BoxFuture<'static, Finished>, call: Option<Arc<Call>>) -> Self {
+        Self { name, future, call }
+    }
+
+    /// Polls in place; the waker does not matter, since a driver that takes over polls again.
+    pub(crate) fn first_poll(mut self) -> First {
+        match Pin::new(&mut self).poll(&mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(finished) => First::Finished(finished),
+            Poll::Pending => First::Pending(self),
+        }
+    }
+
+    pub(crate) fn call(&self) -> Option<&Arc<Call>> {
+        self.call.as_ref()
+    }
+
+    /// About how much memory the call holds while it waits.
+    fn size(&self) -> usize {
+        let questions = self.call.as_ref().map_or(0, |call| call.lock().journal.size());
+        size_of::<Self>() + size_of_val(&*self.future) + questions
+    }
+}
+
+impl Future for Running {
+    type Output = Finished;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Finished> {
+        let before = Instant::now();
+        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
+        noticed_if_slow(self.name, before);
+        polled.unwrap_or_else(|panic| Poll::Ready(Ok(panicked(self.name, &*panic))))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(call) = &self.call {
+            call.end();
+        }
+    }
+}
+
+/// Warns of a tool that held up others, and says what to do.
+pub(crate) fn noticed_if_slow(name: &str, before: Instant) {
+    let took = before.elapsed();
+    if took > SLOW_POLL {
+        tracing::warn!(
+            tool = name,
+            millis = took.as_millis(),
+            "this tool blocked its thread and held up other calls; \
+             await instead of blocking, or mark a function that must block `#[tool(blocking)]`"
+        );
+    }
+}
+
+/// The result of a call whose function panicked. Details go to the log only.
+pub(crate) fn panicked(name: &str, panic: &(dyn std::any::Any + Send)) -> ServerResult {
+    let details = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("the panic carried no text");
+    tracing::error!(tool = name, details, "a tool panicked");
+    ServerResult::CallTool(CallToolResult::error(format!("tool `{name}` panicked")))
+}
+
+/// Lets a call that is not finished be cancelled from outside.
+pub(crate) struct Cancel {
+    abort: AbortHandle,
+    call: Option<Arc<Call>>,
+    /// Where several requests wait for one call, the seat and the number of ours.
+    seat: Option<(Arc<ticket::Seat>, u64)>,
+}
+
+impl Cancel {
+    /// Drops the future of the call, unless another request waits for it too. Spawned work is
+    /// told by the token of the call.
+    pub(crate) fn cancel(&self) {
+        if self.seat.as_ref().is_some_and(|(seat, number)| seat.lock().give_up(*number)) {
+            return;
+        }
+        if let Some(call) = &self.call {
+            call.end();
+        }
+        self.abort.abort();
+    }
+
+    /// Lets questions to the client fail, because it is gone; the call itself may go on.
+    pub(crate) fn client_is_gone(&self) {
+        let Some(call) = &self.call else { return };
+        let wakers: Vec<_> = {
+            let mut state = call.lock();
+            state.outlet = None;
+            let gone = ErrorObject::new(ErrorCode::InternalError, "the client is gone, so it can no longer be asked");
+            state.journal.fail_open(&gone);
+            state.wakers.iter_mut().filter_map(Option::take).collect()
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Parameters as raw JSON; what the engine carries without reading it.
+pub(crate) type RawParams = Box<RawValue>;

@@ -1,0 +1,73 @@
+use std::fmt;
+
+/// Why a server or a client stopped, or did not start. See [`Error::kind`]; the wording is not
+/// part of the API.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What kind of [`Error`] it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// What the server was built from does not fit together: two tools of one name, a tool whose
+    /// state was never given.
+    Configuration,
+    /// Reading, writing or starting a process failed.
+    Io,
+    /// The connection ended while an answer was awaited.
+    Closed,
+    /// The peer did not answer in time.
+    Timeout,
+    /// The peer broke the protocol, or no protocol version is common to both.
+    Protocol,
+    /// The peer answered with an error; [`Error::peer_error`] has it.
+    Refused,
+    /// A tool answered with an error; the message is what it said.
+    Tool,
+    /// What came is not of the expected type.
+    Decode,
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The error that the peer answered with.
+    #[must_use]
+    pub fn peer_error(&self) -> Option<&crate::protocol::ErrorObject> {
+        self.source.as_deref()?.downcast_ref()
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, "the connection failed").with_source(error)
+    }
+}

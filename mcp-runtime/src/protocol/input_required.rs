@@ -1,0 +1,38 @@
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A reply that asks for more before the request can finish ([specification]).
+///
+/// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/schema#inputrequiredresult
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InputRequiredResult {
+    /// What the client is asked, each under its key.
+    pub(crate) input_requests: Vec<(String, InputRequest)>,
+    /// What the client repeats with its answers.
+    pub(crate) request_state: Option<String>,
+}
+
+/// A request to the client inside an [`InputRequiredResult`].
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct InputRequest {
+    pub(crate) method: &'static str,
+    pub(crate) params: Box<RawValue>,
+}
+
+/// An [`InputRequiredResult`] as a client reads it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReceivedInputRequired {
+    #[serde(default)]
+    pub(crate) input_requests: std::collections::BTreeMap<String, ReceivedInputRequest>,
+    #[serde(default)]
+    pub(crate) request_state: Option<String>,
+}
+
+/// One request of a [`ReceivedInputRequired`].
+#[derive(Debug, Deserialize)]
+pub(crate) struct ReceivedInputRequest {
+    pub(crate) method: String,
+    #[serde(default)]
+    pub(crate) params: Option<Box<RawValue>>,
+}

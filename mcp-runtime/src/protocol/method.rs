@@ -1,0 +1,35 @@
+macro_rules! methods {
+    ($($variant:ident = $name:literal),+ $(,)?) => {
+        /// The methods and notifications that this library speaks, each name once.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Method { $($variant),+ }
+
+        impl Method {
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            pub(crate) fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+methods! {
+    Initialize = "initialize",
+    Ping = "ping",
+    ServerDiscover = "server/discover",
+    ToolsList = "tools/list",
+    ToolsCall = "tools/call",
+    ResourcesList = "resources/list",
+    PromptsList = "prompts/list",
+    LoggingSetLevel = "logging/setLevel",
+    SamplingCreateMessage = "sampling/createMessage",
+    ElicitationCreate = "elicitation/create",
+    RootsList = "roots/list",
+    NotificationsInitialized = "notifications/initialized",
+    NotificationsCancelled = "notifications/cancelled",
+    NotificationsProgress = "notifications/progress",
+    NotificationsMessage = "notifications/message",
+}

@@ -1,0 +1,38 @@
+//! The specification as types: no I/O, no async, one neutral type per thing, shaped as the
+//! newest revision has it. What older revisions spell differently is the codec's business.
+
+mod capabilities;
+mod content;
+mod elicitation;
+mod input_required;
+mod jsonrpc;
+mod meta;
+mod method;
+mod notifications;
+mod outlet;
+mod prompts;
+mod resources;
+mod roots;
+mod sampling;
+mod server_result;
+mod tools;
+mod version;
+
+pub use capabilities::*;
+pub use content::*;
+pub use elicitation::*;
+pub use input_required::*;
+pub use jsonrpc::*;
+pub use meta::Meta;
+pub(crate) use meta::keys;
+pub use notifications::*;
+pub use prompts::*;
+pub use resources::*;
+pub use roots::*;
+pub use sampling::*;
+pub use tools::*;
+pub use version::*;
+
+pub(crate) use method::Method;
+pub(crate) use server_result::ServerResult;
+pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};

@@ -1,0 +1,24 @@
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::value::RawValue;
+
+use super::{ErrorObject, ServerNotification};
+
+/// A future behind a pointer, as traits without `async fn` return it.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a client answered to a request of the server.
+pub(crate) type Answered = Result<Box<RawValue>, ErrorObject>;
+
+/// Called once, with the client's answer.
+pub(crate) type OnAnswer = Box<dyn FnOnce(Answered) + Send>;
+
+/// The way from a running call to the client that made it. The connection hands it in.
+pub(crate) trait Outlet: Send + Sync {
+    /// Queues a notification; waits while the client is slow to read.
+    fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()>;
+
+    /// Sends a request to the client, where the revision has such requests.
+    fn request(&self, method: &'static str, params: Box<RawValue>, on_answer: OnAnswer);
+}

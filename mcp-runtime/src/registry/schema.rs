@@ -1,0 +1,174 @@
+//! From parameters to JSON Schema, in the form that models and clients like: no references
+//! where none are needed, no noise.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::ParamSpec;
+
+/// Makes schemas of the dialect that the specification asks for, with references inlined.
+pub(crate) fn schema_generator() -> SchemaGenerator {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    settings.meta_schema = None;
+    settings.into_generator()
+}
+
+/// The schema of the `arguments` object.
+pub(super) fn input(params: &[ParamSpec]) -> Map<String, Value> {
+    let mut generator = schema_generator();
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for param in params {
+        let Some(mut schema) = param.schema(&mut generator) else { continue };
+        if !takes_null(&schema) {
+            required.push(json!(param.name));
+        }
+        without_null(&mut schema);
+        tidy(&mut schema);
+        let mut schema = schema.to_value();
+        if schema == Value::Bool(true) {
+            schema = json!({});
+        }
+        if let (Value::Object(schema), false) = (&mut schema, param.description.is_empty()) {
+            schema.insert("description".to_owned(), json!(param.description));
+        }
+        properties.insert(param.name.to_owned(), schema);
+    }
+    let mut root = Map::new();
+    root.insert("type".to_owned(), json!("object"));
+    root.insert("properties".to_owned(), Value::Object(properties));
+    if !required.is_empty() {
+        root.insert("required".to_owned(), Value::Array(required));
+    }
+    root.insert("additionalProperties".to_owned(), json!(false));
+    close(root, &mut generator)
+}
+
+/// The schema of structured content.
+pub(super) fn output(schema: fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Map<String, Value>> {
+    let mut generator = schema_generator();
+    let mut schema = schema(&mut generator)?;
+    tidy(&mut schema);
+    match schema.to_value() {
+        Value::Object(root) => Some(close(root, &mut generator)),
+        _ => Some(Map::new()),
+    }
+}
+
+/// Adds the definitions that recursive types need.
+fn close(mut root: Map<String, Value>, generator: &mut SchemaGenerator) -> Map<String, Value> {
+    let mut definitions = generator.take_definitions(true);
+    if !definitions.is_empty() {
+        for definition in definitions.values_mut() {
+            if let Ok(schema) = <&mut Schema>::try_from(definition) {
+                tidy(schema);
+            }
+        }
+        root.insert("$defs".to_owned(), Value::Object(definitions));
+    }
+    root
+}
+
+/// Whether null is a value of the schema, so that the argument may be absent.
+fn takes_null(schema: &Schema) -> bool {
+    let is_null = |value: &Value| value == "null";
+    match schema.get("type") {
+        Some(Value::Array(types)) => types.iter().any(is_null),
+        Some(one) => is_null(one),
+        None => match schema.get("anyOf") {
+            Some(Value::Array(choices)) => choices.iter().any(|choice| choice.get("type").is_some_and(is_null)),
+            // No type and no choice: everything goes.
+            _ => schema.get("$ref").is_none() && schema.get("enum").is_none() && schema.get("const").is_none()
+                && schema.get("oneOf").is_none() && schema.get("allOf").is_none(),
+        },
+    }
+}
+
+/// An optional argument is its plain type; that it may be absent is said by `required`.
+fn without_null(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [one] = &types[..] {
+            let one = one.clone();
+            object.insert("type".to_owned(), one);
+        }
+    }
+    if let Some(Value::Array(values)) = object.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+        if let [Value::Object(only)] = &choices[..] {
+            let only = only.clone();
+            object.remove("anyOf");
+            for (key, value) in only {
+                object.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// Says integers by their bounds instead of by names that only one language knows.
+fn tidy(schema: &mut Schema) {
+    RecursiveTransform(|schema: &mut Schema| {
+        let Some(object) = schema.as_object_mut() else { return };
+        let Some(format) = object.get("format").and_then(Value::as_str) else { return };
+        let bounds = match format {
+            "int8" => (json!(i8::MIN), json!(i8::MAX)),
+            "int16" => (json!(i16::MIN), json!(i16::MAX)),
+            "int32" => (json!(i32::MIN), json!(i32::MAX)),
+            "int64" | "int" => (json!(i64::MIN), json!(i64::MAX)),
+            "uint8" => (json!(0), json!(u8::MAX)),
+            "uint16" => (json!(0), json!(u16::MAX)),
+            "uint32" => (json!(0), json!(u32::MAX)),
+            "uint64" | "uint" => (json!(0), json!(u64::MAX)),
+            "int128" | "uint128" | "float" | "double" => {
+                object.remove("format");
+                return;
+            }
+            _ => return,
+        };
+        object.remove("format");
+        object.entry("minimum").or_insert(bounds.0);
+        object.entry("maximum").or_insert(bounds.1);
+    })
+    .transform(schema);
+}
+
+/// A schema in a few words, for an error that says what was expected.
+pub(crate) fn describe_type(schema: &Schema) -> String {
+    let mut schema = schema.clone();
+    without_null(&mut schema);
+    tidy(&mut schema);
+    describe(schema.as_value())
+}
+
+fn describe(schema: &Value) -> String {
+    if let Some(Value::Array(values)) = schema.get("enum") {
+        let values: Vec<_> = values.iter().map(Value::to_string).collect();
+        return format!("one of {}", values.join(", "));
+    }
+    let bounds = match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(least), Some(most)) => format!(" from {least} to {most}"),
+        (Some(least), None) => format!(" of at least {least}"),
+        (None, Some(most)) => format!(" of at most {most}"),
+        (None, None) => String::new(),
+    };
+    match schema.get("type").and_then(Value::as_str) {
+        Some("integer") => format!("an integer{bounds}"),
+        Some("number") => format!("a number{bounds}"),
+        Some("string") => "a string".to_owned(),
+        Some("boolean") => "true or false".to_owned(),
+        Some("object") => "an object".to_owned(),
+        Some("null") => "null".to_owned(),
+        Some("array") => match schema.get("items") {
+            Some(items @ Value::Object(_)) => format!("an array, each item {}", describe(items)),
+            _ => "an array".to_owned(),
+        },
+        _ => "a value of the tool's schema".to_owned(),
+    }
+}

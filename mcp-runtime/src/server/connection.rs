@@ -1,0 +1,395 @@
+//! One connection: lines in, lines out, and the calls between them. Everything of it runs in one
+//! task; only calls that are not finished at their first poll get tasks of their own.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
+
+use super::outbox::{CallOutlet, Outbox, Outgoing};
+use crate::codec::{Incoming, Malformed, Params, parse, split_batch};
+use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
+use crate::engine::{Finished, Reply};
+use crate::protocol::{
+    CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, InitializeResult, Method, Outlet,
+    ProtocolVersion, RequestId, ServerResult,
+};
+use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, negotiate};
+use crate::transport::{Line, LineReader, LineWriter};
+
+/// What a connection may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) message_bytes: usize,
+    pub(crate) calls_in_flight: usize,
+    /// How long calls may go on when the input has ended.
+    pub(crate) drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message_bytes: 4 << 20, calls_in_flight: 1024, drain: Duration::from_secs(2) }
+    }
+}
+
+/// While more than this waits to be written, nothing is read: a client that does not read its
+/// replies gets to make no more of them.
+const UNWRITTEN: usize = 1 << 20;
+
+/// Serves until the input ends, the output breaks or `shutdown` is ready, and then drains.
+pub(super) async fn serve(
+    dispatcher: &Dispatcher,
+    limits: Limits,
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let mut reader = LineReader::new(reader, limits.message_bytes);
+    let mut writer = LineWriter::new(writer);
+    let mut connection = Connection::new(dispatcher, limits);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        while writer.waiting() < UNWRITTEN
+            && let Some(line) = reader.next_line()
+        {
+            connection.line(&line, writer.buffer());
+        }
+        connection.write_outgoing(&mut writer);
+        let room = writer.waiting() < UNWRITTEN;
+        tokio::select! {
+            biased;
+            result = writer.write(), if writer.waiting() > 0 => result?,
+            more = reader.fill(), if room => if !more? {
+                if let Some(line) = reader.last_line() {
+                    connection.line(&line, writer.buffer());
+                }
+                break;
+            },
+            () = connection.outbox.filled(), if room => {}
+            () = &mut shutdown => break,
+        }
+    }
+    connection.drain(&mut writer).await
+}
+
+struct Connection<'a> {
+    dispatcher: &'a Dispatcher,
+    limits: Limits,
+    legacy: Option<Arc<LegacySession>>,
+    outbox: Arc<Outbox>,
+    calls: InFlightCalls,
+    asked: Asked,
+    batches: HashMap<Key, Batch>,
+    last_key: Key,
+}
+
+/// Replies that go out together.
+#[derive(Default)]
+struct Batch {
+    waiting: usize,
+    replies: Vec<u8>,
+}
+
+/// Where the messages of one line come from and their replies go.
+#[derive(Clone, Copy)]
+struct Source {
+    key: Key,
+    batch: Option<Key>,
+}
+
+impl<'a> Connection<'a> {
+    fn new(dispatcher: &'a Dispatcher, limits: Limits) -> Self {
+        Self {
+            dispatcher,
+            limits,
+            legacy: None,
+            outbox: Outbox::new(),
+            calls: InFlightCalls::default(),
+            asked: Asked::default(),
+            batches: HashMap::new(),
+            last_key: 0,
+        }
+    }
+
+    fn next_key(&mut self) -> Key {
+        self.last_key += 1;
+        self.last_key
+    }
+
+    fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
+        match line {
+            Line::Whole(line) if line.starts_with(b"[") => self.batch(line, out),
+            Line::Whole(line) => self.message(line, None, out),
+            Line::TooLong => {
+                let limit = self.limits.message_bytes;
+                let error = ErrorObject::invalid_request(format!("the message is longer than {limit} bytes"));
+                self.error(None, &error, None, out);
+            }
+        }
+    }
+
+    fn batch(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let served = self.legacy.as_ref().is_some_and(|session| session.revision == ProtocolVersion::V2025_03_26);
+        let messages = match split_batch(line) {
+            Ok(messages) if served => messages,
+            Ok(_) => {
+                let error = ErrorObject::invalid_request(
+                    "batches are served only after `initialize` with protocol version 2025-03-26; \
+                     send each message on a line of its own",
+                );
+                return self.error(None, &error, None, out);
+            }
+            Err(malformed) => return self.error(malformed.id.as_ref(), &malformed.error, None, out),
+        };
+        let key = self.next_key();
+        // One more than there are, so that the batch is not over before all of it was seen.
+        self.batches.insert(key, Batch { waiting: 1, ..Batch::default() });
+        for message in messages {
+            self.message(message.get().as_bytes(), Some(key), out);
+        }
+        self.one_less(key, out);
+    }
+
+    fn message(&mut self, message: &[u8], batch: Option<Key>, out: &mut Vec<u8>) {
+        match parse(message) {
+            Ok(Incoming::Request { id, method, params }) => {
+                let source = Source { key: self.next_key(), batch };
+                self.request(id, &method, params.as_ref(), source, out);
+            }
+            Ok(Incoming::Notification { method, params }) => self.notification(&method, params.as_ref(), out),
+            Ok(Incoming::Response { id, answer }) => {
+                self.asked.answer(&id, answer.map(RawValue::to_owned));
+            }
+            Err(Malformed { id, error }) => self.error(id.as_ref(), &error, batch, out),
+        }
+    }
+
+    fn request(
+        &mut self,
+        id: RequestId,
+        method: &str,
+        params: Option<&Params<'_>>,
+        source: Source,
+        out: &mut Vec<u8>,
+    ) {
+        if self.calls.has_id(&id) {
+            let error = ErrorObject::invalid_request(format!("a request with id {id} is in flight already"))
+                .with_data(serde_json::json!({ "id": id }));
+            return self.error(None, &error, source.batch, out);
+        }
+        let known = Method::from_name(method);
+        let legacy = self.legacy.clone();
+        let caller = match Caller::identify(known, params, legacy.as_deref()) {
+            Ok(caller) => caller,
+            // What begins a conversation needs nobody to have said anything.
+            Err(_) if legacy.is_none() && known == Some(Method::Initialize) => {
+                let outcome = self.initialize(params);
+                return self.reply(&id, ProtocolVersion::LATEST_LEGACY, outcome, source.batch, out);
+            }
+            Err(_) if legacy.is_none() && known == Some(Method::Ping) => {
+                return self.reply(&id, ProtocolVersion::LATEST_LEGACY, Ok(ServerResult::Empty), source.batch, out);
+            }
+            Err(error) => return self.error(Some(&id), &error, source.batch, out),
+        };
+        let revision = caller.revision;
+        if known == Some(Method::Initialize) && !revision.is_modern() {
+            let outcome = self.initialize(params);
+            return self.reply(&id, revision, outcome, source.batch, out);
+        }
+        let origin = ConnectionOrigin { key: source.key, connection: self };
+        let request = Request { id: &id, method, params, caller: &caller, origin: &origin };
+        match self.dispatcher.dispatch(&request) {
+            Dispatched::Done(outcome) => {
+                if !self.outbox.is_empty() {
+                    // What the call said before it finished goes first.
+                    self.take_outgoing(Some((source.key, revision)), out);
+                }
+                self.reply(&id, revision, outcome, source.batch, out);
+            }
+            Dispatched::Running(cancel) => {
+                if let Some(batch) = source.batch.and_then(|batch| self.batches.get_mut(&batch)) {
+                    batch.waiting += 1;
+                }
+                self.calls.insert(source.key, InFlight { id, revision, cancel, batch: source.batch });
+            }
+        }
+    }
+
+    fn initialize(&mut self, params: Option<&Params<'_>>) -> Finished {
+        let params: InitializeRequestParams = match params {
+            Some(params) => params.decode()?,
+            None => return Err(ErrorObject::invalid_params("`params` is missing; `initialize` needs them")),
+        };
+        let revision = negotiate(&params.protocol_version);
+        self.legacy = Some(Arc::new(LegacySession::new(revision, params)));
+        Ok(ServerResult::Initialize(Box::new(InitializeResult {
+            protocol_version: revision.as_str().to_owned(),
+            capabilities: self.dispatcher.capabilities(),
+            server_info: self.dispatcher.encoder.server_info(revision),
+            instructions: self.dispatcher.instructions.clone(),
+        })))
+    }
+
+    fn notification(&mut self, method: &str, params: Option<&Params<'_>>, out: &mut Vec<u8>) {
+        if Method::from_name(method) != Some(Method::NotificationsCancelled) {
+            return;
+        }
+        let Some(Ok(CancelledNotificationParams { request_id, .. })) = params.map(Params::decode) else { return };
+        if let Some(call) = self.calls.remove_id(&request_id) {
+            tracing::debug!(id = %request_id, "the client cancelled a request");
+            call.cancel.cancel();
+            if let Some(batch) = call.batch {
+                self.one_less(batch, out);
+            }
+        }
+    }
+
+    fn reply(
+        &mut self,
+        id: &RequestId,
+        revision: ProtocolVersion,
+        outcome: Finished,
+        batch: Option<Key>,
+        out: &mut Vec<u8>,
+    ) {
+        let encoder = &self.dispatcher.encoder;
+        let outcome = encoder.outcome_for(revision, outcome);
+        self.emit(batch, out, |out| encoder.response(out, revision, id, &outcome));
+    }
+
+    fn error(&mut self, id: Option<&RequestId>, error: &ErrorObject, batch: Option<Key>, out: &mut Vec<u8>) {
+        let encoder = &self.dispatcher.encoder;
+        self.emit(batch, out, |out| encoder.error(out, id, error));
+    }
+
+    /// Writes a reply, or keeps it until its batch is complete.
+    fn emit(&mut self, batch: Option<Key>, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        match batch.and_then(|batch| self.batches.get_mut(&batch)) {
+            Some(batch) => {
+                batch.replies.push(if batch.replies.is_empty() { b'[' } else { b',' });
+                write(&mut batch.replies);
+            }
+            None => {
+                write(out);
+                out.push(b'\n');
+            }
+        }
+    }
+
+    fn one_less(&mut self, key: Key, out: &mut Vec<u8>) {
+        let Some(batch) = self.batches.get_mut(&key) else { return };
+        batch.waiting -= 1;
+        if batch.waiting == 0
+            && let Some(batch) = self.batches.remove(&key)
+            && !batch.replies.is_empty()
+        {
+            out.extend_from_slice(&batch.replies);
+            out.extend_from_slice(b"]\n");
+        }
+    }
+
+    fn write_outgoing(&mut self, writer: &mut LineWriter<impl AsyncWrite + Unpin>) {
+        if !self.outbox.is_empty() && writer.waiting() < UNWRITTEN {
+            self.take_outgoing(None, writer.buffer());
+        }
+    }
+
+    /// Writes what calls have for the client, as long as there is room. `current` is a call that
+    /// is not in flight because it is being answered right now.
+    fn take_outgoing(&mut self, current: Option<(Key, ProtocolVersion)>, out: &mut Vec<u8>) {
+        while (out.len() < UNWRITTEN || current.is_some())
+            && let Some((key, outgoing)) = self.outbox.pop()
+        {
+            let revision = match current {
+                Some((current, revision)) if current == key => Some(revision),
+                _ => self.calls.get(key).map(|call| call.revision),
+            };
+            // A call that was cancelled has nothing more to say.
+            let Some(revision) = revision else { continue };
+            match outgoing {
+                Outgoing::Reply(outcome) => {
+                    if let Some(InFlight { id, batch, .. }) = self.calls.remove(key) {
+                        self.reply(&id, revision, finished(outcome), batch, out);
+                        if let Some(batch) = batch {
+                            self.one_less(batch, out);
+                        }
+                    }
+                }
+                Outgoing::Notification(notification) => {
+                    self.dispatcher.encoder.notification(out, revision, &notification);
+                    out.push(b'\n');
+                }
+                Outgoing::Request { method, params, on_answer } => {
+                    let id = self.asked.insert(on_answer);
+                    self.dispatcher.encoder.request(out, revision, &id, method, &params);
+                    out.push(b'\n');
+                }
+            }
+        }
+    }
+
+    /// Lets calls go on for a while and writes what they give. Questions fail: nobody is left to
+    /// answer them.
+    async fn drain(mut self, writer: &mut LineWriter<impl AsyncWrite + Unpin>) -> io::Result<()> {
+        let deadline = Instant::now() + self.limits.drain;
+        self.calls.iter().for_each(|call| call.cancel.client_is_gone());
+        loop {
+            self.write_outgoing(writer);
+            if self.calls.is_empty() && self.outbox.is_empty() && writer.waiting() == 0 {
+                break;
+            }
+            let room = writer.waiting() < UNWRITTEN;
+            tokio::select! {
+                biased;
+                result = writer.write(), if writer.waiting() > 0 => result?,
+                () = self.outbox.filled(), if room => {}
+                () = sleep_until(deadline) => {
+                    tracing::warn!(calls = self.calls.len(), "calls were cancelled: they did not end in time");
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        self.outbox.close();
+        self.calls.drain().for_each(|call| call.cancel.cancel());
+    }
+}
+
+/// Where a request of this connection comes from.
+struct ConnectionOrigin<'c, 'a> {
+    key: Key,
+    connection: &'c Connection<'a>,
+}
+
+impl Origin for ConnectionOrigin<'_, '_> {
+    fn outlet(&self) -> Arc<dyn Outlet> {
+        Arc::new(CallOutlet { key: self.key, outbox: self.connection.outbox.clone() })
+    }
+
+    fn reply(&self) -> Reply {
+        let (key, outbox) = (self.key, self.connection.outbox.clone());
+        Box::new(move |outcome| outbox.push(key, Outgoing::Reply(outcome)))
+    }
+
+    fn has_room(&self) -> Result<(), ErrorObject> {
+        let limit = self.connection.limits.calls_in_flight;
+        if self.connection.calls.len() < limit {
+            return Ok(());
+        }
+        Err(ErrorObject::new(
+            ErrorCode::InternalError,
+            format!("the server is busy: {limit} requests of this connection are in flight; try again later"),
+        ))
+    }
+}

@@ -1,0 +1,95 @@
+//! What running calls have for their client, queued for the connection.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::engine::Outcome;
+use crate::protocol::{BoxFuture, OnAnswer, Outlet, ServerNotification};
+use crate::session::Key;
+
+/// Something for the client, from the call of a key.
+pub(super) enum Outgoing {
+    Reply(Outcome),
+    Notification(ServerNotification),
+    Request { method: &'static str, params: Box<RawValue>, on_answer: OnAnswer },
+}
+
+/// How many notifications may wait to be written before calls wait too.
+const NOTIFICATIONS: usize = 256;
+
+pub(super) struct Outbox {
+    queue: Mutex<VecDeque<(Key, Outgoing)>>,
+    len: AtomicUsize,
+    filled: Notify,
+    room: Semaphore,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            queue: Mutex::default(),
+            len: AtomicUsize::new(0),
+            filled: Notify::new(),
+            room: Semaphore::new(NOTIFICATIONS),
+        })
+    }
+
+    pub(super) fn push(&self, key: Key, outgoing: Outgoing) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push_back((key, outgoing));
+        self.len.store(queue.len(), Ordering::Release);
+        drop(queue);
+        self.filled.notify_one();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Acquire) == 0
+    }
+
+    pub(super) fn pop(&self) -> Option<(Key, Outgoing)> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let popped = queue.pop_front();
+        self.len.store(queue.len(), Ordering::Release);
+        drop(queue);
+        if let Some((_, Outgoing::Notification(_))) = &popped {
+            self.room.add_permits(1);
+        }
+        popped
+    }
+
+    /// Waits until there is something.
+    pub(super) async fn filled(&self) {
+        while self.is_empty() {
+            self.filled.notified().await;
+        }
+    }
+
+    /// Nothing more will be written: whoever waits for room goes on.
+    pub(super) fn close(&self) {
+        self.room.close();
+    }
+}
+
+/// The way from one call to its client.
+pub(super) struct CallOutlet {
+    pub(super) key: Key,
+    pub(super) outbox: Arc<Outbox>,
+}
+
+impl Outlet for CallOutlet {
+    fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Ok(permit) = self.outbox.room.acquire().await else { return };
+            permit.forget();
+            self.outbox.push(self.key, Outgoing::Notification(notification));
+        })
+    }
+
+    fn request(&self, method: &'static str, params: Box<RawValue>, on_answer: OnAnswer) {
+        self.outbox.push(self.key, Outgoing::Request { method, params, on_answer });
+    }
+}

@@ -1,0 +1,134 @@
+//! A server as a whole program.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+
+use super::Server;
+use crate::error::Error;
+use crate::transport::Stdio;
+
+/// What the built-in command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Serve,
+    Help,
+    Version,
+    Wrong(String),
+}
+
+impl Server {
+    /// Runs the server as this program, as its command line says: on the standard streams, or
+    /// `--help` or `--version`. Anything else is an error on standard error, and the program
+    /// ends with status 2.
+    ///
+    /// Programs with a command line of their own call [`Server::serve_stdio`].
+    ///
+    /// # Errors
+    ///
+    /// Like [`Server::serve_stdio`].
+    pub async fn run(self) -> Result<(), Error> {
+        self.run_with(std::env::args_os().skip(1)).await
+    }
+
+    /// Like [`Server::run`], with these arguments instead of the program's own.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Server::serve_stdio`].
+    pub async fn run_with<A: Into<OsString>>(self, args: impl IntoIterator<Item = A>) -> Result<(), Error> {
+        let name = &self.info.name;
+        match command(args.into_iter().map(Into::into)) {
+            Command::Serve => return self.serve_stdio().await,
+            Command::Help => {
+                let help = format!(
+                    "{name} {}, a Model Context Protocol server on its standard streams\n\n\
+                     Usage: {name} [--help | --version]\n",
+                    self.info.version
+                );
+                io::stdout().write_all(help.as_bytes())?;
+            }
+            Command::Version => io::stdout().write_all(format!("{name} {}\n", self.info.version).as_bytes())?,
+            Command::Wrong(argument) => {
+                let message = format!("{name}: unexpected argument `{argument}`; see `{name} --help`\n");
+                io::stderr().write_all(message.as_bytes())?;
+                std::process::exit(2);
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves on the standard streams until the input ends, or the program is told to stop by
+    /// Ctrl-C or `SIGTERM`. Calls that run then have [a while](Server::drain_timeout) to end.
+    ///
+    /// While it serves, what the program prints to standard output goes to standard error, and
+    /// child processes do not inherit its input, so that neither can break the protocol (Unix).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when what the server was
+    /// built from does not fit together, [`ErrorKind::Io`](crate::ErrorKind::Io) when reading or
+    /// writing fails, or the standard streams are served already.
+    pub async fn serve_stdio(self) -> Result<(), Error> {
+        let ready = self.build()?;
+        let stdio = Stdio::take()?;
+        let served = ready.serve(stdio.reader, stdio.writer, told_to_stop()).await;
+        match served {
+            // The client closed its end; it will not miss what could not be written.
+            Err(error) if is_broken_pipe(&error) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn command(args: impl Iterator<Item = OsString>) -> Command {
+    let mut command = Command::Serve;
+    for argument in args {
+        command = match argument.to_str() {
+            Some("--help" | "-h") => Command::Help,
+            Some("--version" | "-V") => Command::Version,
+            _ => return Command::Wrong(argument.to_string_lossy().into_owned()),
+        };
+    }
+    command
+}
+
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_ok() {
+        return;
+    }
+    // Without signals, the end of input is what stops the server.
+    std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_read_strictly() {
+        let read = |args: &[&str]| command(args.iter().map(OsString::from));
+        assert_eq!(read(&[]), Command::Serve);
+        assert_eq!(read(&["--help"]), Command::Help);
+        assert_eq!(read(&["--version"]), Command::Version);
+        assert_eq!(read(&["--version", "x"]), Command::Wrong("x".to_owned()));
+    }
+}

@@ -1,0 +1,38 @@
+//! Legacy clients: they shake hands once, and what they said then holds for the connection.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::protocol::{
+    ClientCapabilities, Implementation, InitializeRequestParams, LoggingLevel, ProtocolVersion,
+};
+
+/// What a legacy client said in `initialize`.
+#[derive(Debug)]
+pub(crate) struct LegacySession {
+    pub(crate) revision: ProtocolVersion,
+    pub(crate) client_info: Implementation,
+    pub(crate) capabilities: ClientCapabilities,
+    log_level: Mutex<LoggingLevel>,
+}
+
+/// The revision to speak with a client that offers `offered`: that one if we know it and it has
+/// a handshake, and else the newest that has.
+pub(crate) fn negotiate(offered: &str) -> ProtocolVersion {
+    offered.parse().ok().filter(|it: &ProtocolVersion| !it.is_modern()).unwrap_or(ProtocolVersion::LATEST_LEGACY)
+}
+
+impl LegacySession {
+    pub(crate) fn new(revision: ProtocolVersion, params: InitializeRequestParams) -> Self {
+        let InitializeRequestParams { capabilities, client_info, .. } = params;
+        // A client that never sets a level hears what goes on, but no details.
+        Self { revision, client_info, capabilities, log_level: Mutex::new(LoggingLevel::Info) }
+    }
+
+    pub(crate) fn log_level(&self) -> LoggingLevel {
+        *self.log_level.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_log_level(&self, level: LoggingLevel) {
+        *self.log_level.lock().unwrap_or_else(PoisonError::into_inner) = level;
+    }
+}

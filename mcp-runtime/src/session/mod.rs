@@ -1,0 +1,118 @@
+//! Who asks: a request that says it all, or a client that shook hands before.
+
+mod legacy;
+mod pending;
+mod stateless;
+
+use serde_json::value::RawValue;
+
+use crate::codec::Params;
+use crate::engine::Round;
+use crate::protocol::{ErrorObject, LoggingLevel, Meta, Method, ProgressToken, ProtocolVersion, RequestId, keys};
+
+pub(crate) use legacy::{LegacySession, negotiate};
+pub(crate) use pending::{Asked, InFlight, InFlightCalls, Key};
+
+/// Who makes a request.
+pub(crate) struct Caller<'a> {
+    pub(crate) revision: ProtocolVersion,
+    meta: Option<&'a RawValue>,
+    progress_token: Option<ProgressToken>,
+    who: Who<'a>,
+}
+
+enum Who<'a> {
+    /// The request says it.
+    Stateless { client_info: Option<&'a RawValue>, capabilities: &'a RawValue, log_level: Option<LoggingLevel> },
+    /// It was said in the handshake.
+    Legacy(&'a LegacySession),
+}
+
+/// How questions travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// As requests of ours, in the middle of the call.
+    Push,
+    /// At the end of a round; the call waits for the next one.
+    Parked,
+}
+
+impl<'a> Caller<'a> {
+    /// Finds out who makes a request.
+    ///
+    /// # Errors
+    ///
+    /// When the request says it wrongly, or nobody has said it.
+    pub(crate) fn identify<'m: 'a>(
+        method: Option<Method>,
+        params: Option<&Params<'m>>,
+        legacy: Option<&'a LegacySession>,
+    ) -> Result<Self, ErrorObject> {
+        let meta = params.and_then(|params| params.get("_meta"));
+        let members = meta.map(Params::nested);
+        if let Some(members) = &members
+            && !members.is_object()
+        {
+            return Err(ErrorObject::invalid_params("`params._meta` must be an object"));
+        }
+        let version = members.as_ref().and_then(|members| members.get(keys::PROTOCOL_VERSION));
+        if version.is_some() || method == Some(Method::ServerDiscover) {
+            return stateless::identify(meta, &members.unwrap_or_default());
+        }
+        let Some(session) = legacy else { return Err(nobody_has_said_it()) };
+        let progress_token = progress_token(members.as_ref())?;
+        Ok(Self { revision: session.revision, meta, progress_token, who: Who::Legacy(session) })
+    }
+
+    /// What a call needs to know of the request.
+    pub(crate) fn round(&self, request_id: RequestId) -> Round {
+        let meta: Meta = self.meta.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let (client_info, capabilities, log_level) = match &self.who {
+            Who::Stateless { client_info, capabilities, log_level } => {
+                let info = client_info.and_then(|raw| serde_json::from_str(raw.get()).ok());
+                let capabilities = serde_json::from_str(capabilities.get()).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
+                    Default::default()
+                });
+                (info, capabilities, *log_level)
+            }
+            Who::Legacy(session) => {
+                (Some(session.client_info.clone()), session.capabilities.clone(), Some(session.log_level()))
+            }
+        };
+        let progress_token = self.progress_token.clone();
+        Round { request_id, meta, client_info, capabilities, progress_token, log_level }
+    }
+
+    pub(crate) fn carrier(&self) -> Carrier {
+        match self.who {
+            Who::Stateless { .. } => Carrier::Parked,
+            Who::Legacy(_) => Carrier::Push,
+        }
+    }
+
+    /// The handshake that the request relies on.
+    pub(crate) fn legacy(&self) -> Option<&'a LegacySession> {
+        match self.who {
+            Who::Stateless { .. } => None,
+            Who::Legacy(session) => Some(session),
+        }
+    }
+}
+
+fn nobody_has_said_it() -> ErrorObject {
+    ErrorObject::invalid_params(format!(
+        "the request says no protocol version: begin with `initialize` (up to {}), \
+         or send `{}` and `{}` in `params._meta` ({})",
+        ProtocolVersion::LATEST_LEGACY,
+        keys::PROTOCOL_VERSION,
+        keys::CLIENT_CAPABILITIES,
+        ProtocolVersion::LATEST,
+    ))
+}
+
+fn progress_token(meta: Option<&Params<'_>>) -> Result<Option<ProgressToken>, ErrorObject> {
+    let Some(raw) = meta.and_then(|meta| meta.get(keys::PROGRESS_TOKEN)) else { return Ok(None) };
+    serde_json::from_str(raw.get())
+        .map_err(|_| ErrorObject::invalid_params("`params._meta.progressToken` must be a string or an integer"))
+}

@@ -1,0 +1,35 @@
+//! Modern requests: each one says its protocol version and what its client can do.
+
+use serde_json::value::RawValue;
+
+use super::{Caller, Who, progress_token};
+use crate::codec::Params;
+use crate::protocol::{ErrorObject, ProtocolVersion, keys};
+
+pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> Result<Caller<'a>, ErrorObject> {
+    let version = members.text(keys::PROTOCOL_VERSION).map_err(|_| must_be(keys::PROTOCOL_VERSION, "a string"))?;
+    let capabilities = members
+        .get(keys::CLIENT_CAPABILITIES)
+        .filter(|raw| raw.get().starts_with('{'))
+        .ok_or_else(|| must_be(keys::CLIENT_CAPABILITIES, "an object"))?;
+    let client_info = members.get(keys::CLIENT_INFO);
+    if client_info.is_some_and(|raw| !raw.get().starts_with('{')) {
+        return Err(must_be(keys::CLIENT_INFO, "an object"));
+    }
+    let log_level = match members.get(keys::LOG_LEVEL) {
+        None => None,
+        Some(raw) => Some(serde_json::from_str(raw.get()).map_err(|_| must_be(keys::LOG_LEVEL, "a log level"))?),
+    };
+    let progress_token = progress_token(Some(members))?;
+    let revision = version
+        .parse()
+        .ok()
+        .filter(|revision: &ProtocolVersion| revision.is_modern())
+        .ok_or_else(|| ErrorObject::unsupported_version(&version, ProtocolVersion::MODERN))?;
+    let who = Who::Stateless { client_info, capabilities, log_level };
+    Ok(Caller { revision, meta, progress_token, who })
+}
+
+fn must_be(key: &str, what: &str) -> ErrorObject {
+    ErrorObject::invalid_params(format!("`params._meta[\"{key}\"]` must be there and be {what}"))
+}

@@ -1,0 +1,165 @@
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::context::QuestionError;
+use crate::protocol::{CallToolResult, ErrorObject, ServerResult};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What a tool returns when it fails; the model reads it and can do better.
+///
+/// Every error that implements [`std::error::Error`] converts into it, and so does text: `?` does
+/// it. It does not implement [`std::error::Error`] itself, which is what makes that possible.
+///
+/// The text of an error made by [`ToolError::new`] is meant for the caller. The text of a
+/// converted one is what that error says, with its sources; a server that
+/// [masks errors](crate::Server::mask_errors) hides it.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+///
+/// fn quantity(text: &str) -> Result<u32> {
+///     let quantity: u32 = text.parse()?;
+///     if quantity == 0 {
+///         return Err(ToolError::new("order at least one"));
+///     }
+///     Ok(quantity)
+/// }
+///
+/// assert_eq!(quantity("0").unwrap_err().to_string(), "order at least one");
+/// assert_eq!(quantity("x").unwrap_err().to_string(), "invalid digit found in string");
+/// ```
+pub struct ToolError {
+    kind: Kind,
+}
+
+enum Kind {
+    /// Written for the caller.
+    Said(Cow<'static, str>),
+    /// Converted from another error.
+    Converted(BoxError),
+}
+
+impl ToolError {
+    /// An error whose text the caller reads, masked or not.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind: Kind::Said(text.into()) }
+    }
+
+    /// The error that it was converted from, if it was, and if it is of type `E`.
+    #[must_use]
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        match &self.kind {
+            Kind::Said(_) => None,
+            Kind::Converted(error) => error.downcast_ref(),
+        }
+    }
+
+    /// What the caller of the tool gets.
+    pub(crate) fn into_outcome(self, mask: bool) -> Result<ServerResult, ErrorObject> {
+        if let Some(QuestionError::Unsupported { required, .. }) = self.downcast_ref() {
+            return Err(ErrorObject::missing_capability(required));
+        }
+        let text = match &self.kind {
+            Kind::Converted(error) if mask => {
+                tracing::error!(error = &**error, "a tool failed; its caller sees no details");
+                "the tool failed; the server does not say why".to_owned()
+            }
+            _ => self.to_string(),
+        };
+        Ok(ServerResult::CallTool(CallToolResult::error(text)))
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for ToolError {
+    fn from(error: E) -> Self {
+        Self { kind: Kind::Converted(error.into()) }
+    }
+}
+
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Said(text) => f.write_str(text),
+            Kind::Converted(error) => {
+                write!(f, "{error}")?;
+                let mut said = error.to_string();
+                let mut source = error.source();
+                while let Some(error) = source {
+                    // Many errors repeat their source; once is enough.
+                    let text = error.to_string();
+                    if !said.contains(&text) {
+                        write!(f, ": {text}")?;
+                    }
+                    said = text;
+                    source = error.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The text with its sources, as a program that returns it from `main` prints it.
+impl fmt::Debug for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What can stand as `E` in the `Result<T, E>` of a tool: everything that converts into
+/// [`ToolError`]. It is implemented for all such types; do not implement it yourself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a tool",
+    label = "does not convert into `ToolError`",
+    note = "implement `std::error::Error` for `{Self}` (for example with `thiserror`), \
+            or convert it: `.map_err(|e| ToolError::new(e.to_string()))`"
+)]
+pub trait IntoToolError {
+    /// Converts.
+    fn into_tool_error(self) -> ToolError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<ToolError>> IntoToolError for E {
+    fn into_tool_error(self) -> ToolError {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the catalog is closed")]
+    struct Closed(#[source] std::io::Error);
+
+    fn closed() -> ToolError {
+        Closed(std::io::Error::other("disk is full")).into()
+    }
+
+    fn text(outcome: Result<ServerResult, ErrorObject>) -> String {
+        match outcome {
+            Ok(ServerResult::CallTool(result)) => {
+                assert!(result.is_error);
+                result.joined_text()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn sources_are_said_once() {
+        assert_eq!(closed().to_string(), "the catalog is closed: disk is full");
+        assert_eq!(format!("{:?}", closed()), "the catalog is closed: disk is full");
+    }
+
+    #[test]
+    fn masking_hides_what_was_not_written_for_the_caller() {
+        assert!(!text(closed().into_outcome(true)).contains("disk"));
+        assert_eq!(text(ToolError::new("sold out").into_outcome(true)), "sold out");
+        assert_eq!(text(closed().into_outcome(false)), "the catalog is closed: disk is full");
+    }
+}

@@ -1,0 +1,12 @@
+//! What the glue of `#[tool]` calls: arguments in, results out, decided here and compiled once.
+
+mod args;
+mod error;
+mod input;
+mod output;
+
+pub(crate) use args::Args;
+pub use error::{IntoToolError, ToolError};
+pub(crate) use input::{Progress, States};
+pub use input::{Inject, ParamKind, Started, State, StateNeed, ToolCall, ToolParam, ToolRef};
+pub use output::{IntoToolResult, Json, ListItem};

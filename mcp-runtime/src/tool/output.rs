@@ -1,0 +1,269 @@
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::error::{IntoToolError, ToolError};
+use crate::protocol::{CallToolResult, ContentBlock};
+
+/// What a tool's function can return.
+///
+/// | returned | content | structured content |
+/// |---|---|---|
+/// | `()` | none | none |
+/// | `String`, `&'static str`, `Cow<'static, str>` | the text | none |
+/// | numbers, `bool` | the value | `{"result": value}` |
+/// | `Vec` of numbers, `bool` or text | one text for each | `{"result": [..]}` |
+/// | [`Json<T>`] | the value as JSON | the value |
+/// | [`ContentBlock`], `Vec<ContentBlock>` | the blocks | none |
+/// | [`CallToolResult`] | as it says | as it says |
+/// | `Option<T>` | of `T`, or none | of `T`, or `{"result": null}` where `T` has some |
+/// | `Result<T, E>` | of `T`, or the error with `isError` | of `T` |
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned by a tool",
+    label = "not a tool result",
+    note = "return `Json({Self})` for structured content; it needs \
+            `#[derive(serde::Serialize, schemars::JsonSchema)]` on the type",
+    note = "or return text, a number, a bool, a `Vec` of these, `()`, `CallToolResult`, \
+            or an `Option` or `Result` of any of them"
+)]
+pub trait IntoToolResult {
+    /// Converts.
+    ///
+    /// # Errors
+    ///
+    /// When the function failed, or its result cannot be written as JSON.
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError>;
+
+    /// The schema of the structured content, if there is any.
+    fn output_schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
+}
+
+/// `{"result": ..}`: what is not an object becomes one, since older revisions know only those.
+#[derive(Serialize)]
+struct Wrapped<T> {
+    result: T,
+}
+
+fn wrapped_schema(inner: Schema) -> Schema {
+    json_schema!({ "type": "object", "properties": { "result": inner }, "required": ["result"] })
+}
+
+fn wrapped<T: Serialize>(content: Vec<ContentBlock>, result: T) -> Result<CallToolResult, ToolError> {
+    let structured_content = Some(to_raw(&Wrapped { result })?);
+    Ok(CallToolResult { content, structured_content, ..CallToolResult::default() })
+}
+
+fn to_raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, ToolError> {
+    serde_json::value::to_raw_value(value)
+        .map_err(|error| ToolError::new(format!("the tool's result cannot be written as JSON: {error}")))
+}
+
+impl IntoToolResult for () {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult::default())
+    }
+}
+
+impl IntoToolResult for CallToolResult {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(self)
+    }
+}
+
+impl IntoToolResult for ContentBlock {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult { content: vec![self], ..CallToolResult::default() })
+    }
+}
+
+macro_rules! text_results {
+    ($($text:ty),+) => {$(
+        impl IntoToolResult for $text {
+            fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+                Ok(CallToolResult::text(self))
+            }
+        }
+        impl ListItem for $text {
+            fn into_block(self) -> ContentBlock {
+                ContentBlock::text(self)
+            }
+            fn list(items: Vec<Self>) -> Result<CallToolResult, ToolError> {
+                structured_list(items)
+            }
+            fn list_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+                Some(wrapped_schema(generator.subschema_for::<Vec<String>>()))
+            }
+        }
+    )+};
+}
+text_results!(String, &'static str, Cow<'static, str>);
+
+macro_rules! number_results {
+    ($check:expr; $($number:ty),+) => {$(
+        impl IntoToolResult for $number {
+            fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+                $check(self)?;
+                wrapped(vec![self.into_block()], self)
+            }
+            fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+                Some(wrapped_schema(generator.subschema_for::<Self>()))
+            }
+        }
+        impl ListItem for $number {
+            fn into_block(self) -> ContentBlock {
+                ContentBlock::text(self.to_string())
+            }
+            fn list(items: Vec<Self>) -> Result<CallToolResult, ToolError> {
+                items.iter().copied().try_for_each($check)?;
+                structured_list(items)
+            }
+            fn list_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+                Some(wrapped_schema(generator.subschema_for::<Vec<Self>>()))
+            }
+        }
+    )+};
+}
+number_results!(|_| Ok::<_, ToolError>(()); bool, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+number_results!(|number: f64| finite(number); f64);
+number_results!(|number: f32| finite(number.into()); f32);
+
+fn finite(number: f64) -> Result<(), ToolError> {
+    if number.is_finite() {
+        return Ok(());
+    }
+    Err(ToolError::new(format!("the tool's result is {number}, which JSON cannot carry")))
+}
+
+fn structured_list<T: ListItem + Serialize + Clone>(items: Vec<T>) -> Result<CallToolResult, ToolError> {
+    let content = items.iter().cloned().map(ListItem::into_block).collect();
+    wrapped(content, items)
+}
+
+/// What a tool can return a `Vec` of: numbers, `bool`, text, content blocks.
+#[diagnostic::on_unimplemented(
+    message = "a tool cannot return a list of `{Self}`",
+    label = "not an item of a tool result",
+    note = "return `Json(Vec<{Self}>)` for structured content; it needs \
+            `#[derive(serde::Serialize, schemars::JsonSchema)]` on the type"
+)]
+pub trait ListItem: Sized {
+    /// The item for the model.
+    fn into_block(self) -> ContentBlock;
+
+    /// The whole list.
+    ///
+    /// # Errors
+    ///
+    /// When an item cannot be written as JSON.
+    fn list(items: Vec<Self>) -> Result<CallToolResult, ToolError>;
+
+    /// The schema of the structured content, if there is any.
+    fn list_schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
+}
+
+impl ListItem for ContentBlock {
+    fn into_block(self) -> ContentBlock {
+        self
+    }
+
+    fn list(items: Vec<Self>) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult { content: items, ..CallToolResult::default() })
+    }
+}
+
+impl<T: ListItem> IntoToolResult for Vec<T> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        T::list(self)
+    }
+
+    fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        T::list_schema(generator)
+    }
+}
+
+/// A value as structured content, with the output schema of its type.
+///
+/// The model also gets it as text, since not every client shows structured content. What is not
+/// a JSON object reaches clients before 2026-07-28 as text only.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+/// use mcp_runtime::{schemars::JsonSchema, serde::Serialize};
+///
+/// #[derive(Serialize, JsonSchema)]
+/// struct Point {
+///     x: i32,
+///     y: i32,
+/// }
+///
+/// #[tool]
+/// fn origin() -> Json<Point> {
+///     Json(Point { x: 0, y: 0 })
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Json<T>(pub T);
+
+impl<T> Deref for Json<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Json<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        let raw = to_raw(&self.0)?;
+        let content = vec![ContentBlock::text(raw.get())];
+        Ok(CallToolResult { content, structured_content: Some(raw), ..CallToolResult::default() })
+    }
+
+    fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<T>())
+    }
+}
+
+impl<T: IntoToolResult> IntoToolResult for Option<T> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        match self {
+            Some(value) => value.into_tool_result(),
+            None if T::output_schema(&mut crate::registry::schema_generator()).is_some() => {
+                wrapped(Vec::new(), None::<()>)
+            }
+            None => Ok(CallToolResult::default()),
+        }
+    }
+
+    fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        let some = T::output_schema(generator)?;
+        let none = json_schema!({
+            "type": "object", "properties": { "result": { "type": "null" } }, "required": ["result"],
+        });
+        Some(json_schema!({ "type": "object", "anyOf": [some, none] }))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: IntoToolResult, E: IntoToolError> IntoToolResult for Result<T, E> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        self.map_err(IntoToolError::into_tool_error)?.into_tool_result()
+    }
+
+    fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        T::output_schema(generator)
+    }
+}

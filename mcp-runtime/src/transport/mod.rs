@@ -1,0 +1,17 @@
+//! Bytes in, bytes out.
+
+mod lines;
+mod memory;
+mod stdio;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use lines::{Line, LineReader, LineWriter};
+pub(crate) use memory::pair;
+pub(crate) use stdio::Stdio;
+
+/// The reading half of a connection.
+pub(crate) type Reader = Box<dyn AsyncRead + Send + Unpin>;
+
+/// The writing half of a connection.
+pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;

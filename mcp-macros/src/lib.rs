@@ -1,5 +1,19 @@
-//! macros
+//! The macros of `mcp-runtime`. Depend on that crate: it re-exports them and has their docs.
+//!
+//! What was written becomes an [`item`], what was meant a [`model`], and that becomes tokens in
+//! [`expand`]. Only the model says no.
+
+mod attrs;
+mod diag;
+mod docs;
+mod expand;
+mod item;
+mod model;
+
 use proc_macro::TokenStream;
-/// tool
+
+/// See the documentation of the re-export in `mcp-runtime`.
 #[proc_macro_attribute]
-pub fn tool(_a: TokenStream, i: TokenStream) -> TokenStream { i }
+pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand::tool(attribute.into(), item.into()).into()
+}

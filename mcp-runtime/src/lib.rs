@@ -3,6 +3,9 @@
 // So that macro output can say `::mcp_runtime` in this crate's own tests.
 extern crate self as mcp_runtime;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 #[cfg(feature = "client")]
 pub mod client;
 mod codec;
@@ -11,9 +14,6 @@ mod dispatch;
 mod engine;
 mod error;
 pub mod prelude;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 pub mod protocol;
 mod registry;
 mod server;
@@ -21,13 +21,17 @@ mod session;
 mod tool;
 mod transport;
 
+#[cfg(feature = "client")]
+pub use client::Client;
 pub use context::{Context, CreateMessage, Log, Prompt, QuestionError, ReportProgress, Sample, SamplingResult};
 pub use error::{Error, ErrorKind};
 #[doc = include_str!("docs/tool.md")]
 pub use mcp_macros::tool;
 pub use registry::Tools;
 pub use server::Server;
-pub use tool::{Inject, IntoToolError, IntoToolResult, Json, ListItem, State, StateNeed, ToolCall, ToolError, ToolParam};
+pub use tool::{
+    Inject, IntoToolError, IntoToolResult, Json, ListItem, State, StateNeed, ToolCall, ToolError, ToolParam,
+};
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 
 /// Collects functions that carry [`#[tool]`](macro@tool) for [`Server::tools`].

@@ -1,1 +1,55 @@
-fn main(){}
+//! A product catalog as a Model Context Protocol server, and a client that shows it at work.
+//!
+//! ```text
+//! product-catalog                 serve on standard input and output, products in memory
+//! product-catalog --db FILE       the same, products in a file
+//! product-catalog demo            start itself as a server and create a product
+//! product-catalog demo --era legacy
+//! ```
+
+mod catalog;
+mod demo;
+mod tools;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use mcp_runtime::prelude::*;
+
+use crate::catalog::Catalog;
+
+/// A product catalog, served to models.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// The SQLite database to keep products in; without it they are gone with the process.
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start this program as a server, and create a product with a scripted model.
+    Demo(demo::Options),
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Demo(options)) => demo::run(options).await,
+        None => Ok(server(Catalog::open(cli.db.as_deref())?).serve_stdio().await?),
+    }
+}
+
+fn server(catalog: Catalog) -> Server {
+    Server::new(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .title("Product Catalog")
+        .instructions("Creates products and lists them. Descriptions are written by your own model.")
+        .state(catalog)
+        .tools(tools![tools::add, tools::create_product, tools::list_products])
+}

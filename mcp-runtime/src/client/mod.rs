@@ -1,1 +1,310 @@
-//! stub
+//! Starts servers and calls them, whatever protocol version they speak.
+
+mod builder;
+mod handler;
+mod process;
+mod rounds;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+pub use builder::{ClientBuilder, Era};
+
+use crate::codec::request_meta;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{
+    CallToolResult, ClientCapabilities, Implementation, ListPromptsResult, ListResourcesResult, ListToolsResult,
+    LoggingLevel, Method, Prompt, ProtocolVersion, Resource, ServerCapabilities, Tool, keys,
+};
+use handler::Handlers;
+use process::Process;
+use wire::Wire;
+
+/// A connection to a server.
+///
+/// ```
+/// use mcp_runtime::Client;
+/// use mcp_runtime::prelude::*;
+/// use mcp_runtime::protocol::CreateMessageResult;
+///
+/// /// Let the model greet.
+/// #[tool]
+/// async fn greet(name: String, ctx: Context) -> Result<String> {
+///     let answer = ctx.sample(format!("Greet {name}")).await?;
+///     Ok(answer.text()?.to_owned())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let server = Server::new("greeter").tools(tools![greet]);
+/// let client = Client::in_memory(server)
+///     .on_sampling(|_| async { Ok(CreateMessageResult::text("a-model", "Hello, Ada!")) })
+///     .connect()
+///     .await?;
+/// let greeting: String = client.call("greet", [("name", "Ada")]).await?;
+/// assert_eq!(greeting, "Hello, Ada!");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A call that is dropped is cancelled. Dropping the client ends the connection; a child process
+/// is then asked to end, and made to if it does not. [`Client::close`] waits for that.
+pub struct Client {
+    wire: Arc<Wire>,
+    process: Option<Process>,
+    options: Arc<Options>,
+    server: ServerFacts,
+}
+
+/// What the builder was told.
+pub(crate) struct Options {
+    info: Implementation,
+    handlers: Arc<Handlers>,
+    era: Era,
+    max_rounds: u32,
+    timeout: Duration,
+    probe_timeout: Duration,
+}
+
+/// What the server said of itself.
+#[derive(Debug, Clone)]
+struct ServerFacts {
+    version: ProtocolVersion,
+    info: Option<Implementation>,
+    capabilities: ServerCapabilities,
+    instructions: Option<String>,
+}
+
+impl Client {
+    /// The protocol version that both speak.
+    #[must_use]
+    pub fn protocol_version(&self) -> ProtocolVersion {
+        self.server.version
+    }
+
+    /// Who the server says it is.
+    #[must_use]
+    pub fn server_info(&self) -> Option<&Implementation> {
+        self.server.info.as_ref()
+    }
+
+    /// What the server offers.
+    #[must_use]
+    pub fn server_capabilities(&self) -> &ServerCapabilities {
+        &self.server.capabilities
+    }
+
+    /// The server's advice for the model.
+    #[must_use]
+    pub fn instructions(&self) -> Option<&str> {
+        self.server.instructions.as_deref()
+    }
+
+    /// All tools of the server, over all pages ([specification]).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error, and those of the connection.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#listing-tools
+    pub async fn list_tools(&self) -> Result<Vec<Tool>, Error> {
+        self.list(Method::ToolsList, |page: ListToolsResult| (page.tools, page.next_cursor)).await
+    }
+
+    /// All resources of the server, over all pages ([specification]).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error, and those of the connection.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/resources#listing-resources
+    pub async fn list_resources(&self) -> Result<Vec<Resource>, Error> {
+        self.list(Method::ResourcesList, |page: ListResourcesResult| (page.resources, page.next_cursor)).await
+    }
+
+    /// All prompts of the server, over all pages ([specification]).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error, and those of the connection.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/prompts#listing-prompts
+    pub async fn list_prompts(&self) -> Result<Vec<Prompt>, Error> {
+        self.list(Method::PromptsList, |page: ListPromptsResult| (page.prompts, page.next_cursor)).await
+    }
+
+    async fn list<P: DeserializeOwned, T>(
+        &self,
+        method: Method,
+        split: impl Fn(P) -> (Vec<T>, Option<String>),
+    ) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut params = Map::new();
+            if let Some(cursor) = &cursor {
+                params.insert("cursor".to_owned(), json!(cursor));
+            }
+            let answer = self.request(method.as_str(), params).await?;
+            let (items, next) = split(decode(method.as_str(), answer.get())?);
+            all.extend(items);
+            match next {
+                None => return Ok(all),
+                Some(next) if cursor.as_ref() == Some(&next) => {
+                    return Err(Error::new(ErrorKind::Protocol, "the server's list does not end: a cursor came twice"));
+                }
+                Some(next) => cursor = Some(next),
+            }
+        }
+    }
+
+    /// Calls a tool ([specification]). Questions that the server asks meanwhile go to the
+    /// handlers of the client, over as many rounds as it takes.
+    ///
+    /// A tool that failed is a result too; see [`CallToolResult::is_error`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error or a handler refuses,
+    /// [`ErrorKind::Protocol`] when the server asks for more rounds than
+    /// [allowed](ClientBuilder::max_rounds), [`ErrorKind::Timeout`], [`ErrorKind::Closed`], and
+    /// [`ErrorKind::Decode`] when `arguments` are not a JSON object.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#calling-tools
+    pub async fn call_tool(&self, name: &str, arguments: impl Serialize) -> Result<CallToolResult, Error> {
+        let mut params = Map::new();
+        params.insert("name".to_owned(), json!(name));
+        match arguments_of(&arguments)? {
+            Value::Null => {}
+            arguments => _ = params.insert("arguments".to_owned(), arguments),
+        }
+        let method = Method::ToolsCall.as_str();
+        let answer = rounds::complete(self, method, params).await?;
+        decode(method, answer.get())
+    }
+
+    /// Calls a tool and decodes what it returns: its structured content, the `result` member of
+    /// that where the tool returns a plain value, or its text.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Client::call_tool`], and [`ErrorKind::Tool`] when the tool failed,
+    /// [`ErrorKind::Decode`] when what it returned is no `T`.
+    pub async fn call<T: DeserializeOwned>(&self, name: &str, arguments: impl Serialize) -> Result<T, Error> {
+        let result = self.call_tool(name, arguments).await?;
+        let text = result.joined_text();
+        if result.is_error {
+            return Err(Error::new(ErrorKind::Tool, text));
+        }
+        typed(&result, &text).map_err(|error| {
+            Error::new(ErrorKind::Decode, format!("what `{name}` returned is not of the expected type"))
+                .with_source(error)
+        })
+    }
+
+    /// Ends the connection. A child process has its input closed, gets 5 seconds to end, then
+    /// `SIGTERM`, and is killed if that does not help in 2 more ([specification]).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when the child process cannot be waited for.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio#shutdown
+    pub async fn close(mut self) -> Result<(), Error> {
+        let process = self.process.take();
+        drop(self);
+        match process {
+            Some(process) => process.ended().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends one request. The protocol version decides what goes with it.
+    async fn request(
+        &self,
+        method: &str,
+        params: Map<String, Value>,
+    ) -> Result<Box<serde_json::value::RawValue>, Error> {
+        let params = self.options.params_for(self.server.version, params);
+        self.wire.request(method, params, self.options.timeout).await
+    }
+}
+
+impl Options {
+    fn capabilities(&self) -> ClientCapabilities {
+        self.handlers.capabilities()
+    }
+
+    /// Adds what a request of this revision must say.
+    fn params_for(&self, version: ProtocolVersion, mut params: Map<String, Value>) -> Map<String, Value> {
+        let mut meta = Map::new();
+        if version.is_modern() {
+            meta = request_meta(&self.info, &self.capabilities());
+            if let Some(level) = self.handlers.log_level() {
+                meta.insert(keys::LOG_LEVEL.to_owned(), json!(level));
+            }
+        }
+        if self.handlers.wants_progress() {
+            // The wire puts the id of the request here.
+            meta.insert(keys::PROGRESS_TOKEN.to_owned(), Value::Null);
+        }
+        if !meta.is_empty() {
+            params.insert("_meta".to_owned(), Value::Object(meta));
+        }
+        params
+    }
+
+    fn log_level(&self) -> Option<LoggingLevel> {
+        self.handlers.log_level()
+    }
+}
+
+fn arguments_of(arguments: &impl Serialize) -> Result<Value, Error> {
+    let object = match serde_json::to_value(arguments) {
+        Ok(arguments @ (Value::Object(_) | Value::Null)) => Some(arguments),
+        // Pairs of names and values are a convenient way to write an object.
+        Ok(Value::Array(pairs)) => pairs.into_iter().map(pair).collect::<Option<_>>().map(Value::Object),
+        _ => None,
+    };
+    object.ok_or_else(|| Error::new(ErrorKind::Decode, "the arguments of a tool must be a JSON object"))
+}
+
+fn pair(pair: Value) -> Option<(String, Value)> {
+    match pair {
+        Value::Array(pair) => match <[Value; 2]>::try_from(pair) {
+            Ok([Value::String(name), value]) => Some((name, value)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn typed<T: DeserializeOwned>(result: &CallToolResult, text: &str) -> serde_json::Result<T> {
+    let Some(structured) = &result.structured_content else {
+        return serde_json::from_str(text).or_else(|_| serde_json::from_value(json!(text)));
+    };
+    serde_json::from_str(structured.get()).or_else(|error| {
+        match serde_json::from_str::<Map<String, Value>>(structured.get()) {
+            Ok(mut object) if object.len() == 1 => serde_json::from_value(object.remove("result").ok_or(error)?),
+            _ => Err(error),
+        }
+    })
+}
+
+fn decode<T: DeserializeOwned>(method: &str, json: &str) -> Result<T, Error> {
+    serde_json::from_str(json).map_err(|error| {
+        Error::new(ErrorKind::Decode, format!("the server's answer to `{method}` is not right")).with_source(error)
+    })
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("server", &self.server).finish_non_exhaustive()
+    }
+}

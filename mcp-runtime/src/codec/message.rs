@@ -48,10 +48,24 @@ pub(crate) fn parse(line: &[u8]) -> Result<Incoming<'_>, Malformed> {
     envelope.classify()
 }
 
+/// Like [`parse`], with the params as they came: whoever hands them on needs them whole.
+#[cfg(feature = "client")]
+pub(crate) fn parse_with_params(line: &[u8]) -> Result<(Incoming<'_>, Option<&RawValue>), Malformed> {
+    #[derive(Deserialize)]
+    struct WholeParams<'a> {
+        #[serde(borrow)]
+        params: Option<&'a RawValue>,
+    }
+    let message = parse(line)?;
+    let whole: Option<WholeParams<'_>> =
+        std::str::from_utf8(line).ok().and_then(|line| serde_json::from_str(line).ok());
+    Ok((message, whole.and_then(|whole| whole.params)))
+}
+
 /// The messages of a batch, or why it is none. Only called for input that starts with `[`.
 pub(crate) fn split_batch(line: &[u8]) -> Result<Vec<&RawValue>, Malformed> {
-    let messages: Vec<&RawValue> = serde_json::from_str(utf8(line)?)
-        .map_err(|error| not_json(&without_position(&error), error.column()))?;
+    let messages: Vec<&RawValue> =
+        serde_json::from_str(utf8(line)?).map_err(|error| not_json(&without_position(&error), error.column()))?;
     if messages.is_empty() {
         return Err(Malformed::invalid(None, "a batch must have at least one message"));
     }
@@ -79,12 +93,13 @@ struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     fn classify(self) -> Result<Incoming<'a>, Malformed> {
-        let id = match self.id {
-            None => None,
-            Some(raw) => Some(read_id(raw).ok_or_else(|| {
-                Malformed::invalid(None, "`id` must be a string or an integer of at most 64 bits")
-            })?),
-        };
+        let id =
+            match self.id {
+                None => None,
+                Some(raw) => Some(read_id(raw).ok_or_else(|| {
+                    Malformed::invalid(None, "`id` must be a string or an integer of at most 64 bits")
+                })?),
+            };
         if self.jsonrpc.is_none_or(|version| version.get() != r#""2.0""#) {
             return Err(Malformed::invalid(id, "`jsonrpc` must be \"2.0\""));
         }

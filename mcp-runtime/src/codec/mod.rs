@@ -7,3 +7,5 @@ mod revision;
 pub(crate) use message::{Incoming, Malformed, parse, split_batch};
 pub(crate) use params::{Params, without_position};
 pub(crate) use revision::Encoder;
+#[cfg(feature = "client")]
+pub(crate) use {message::parse_with_params, revision::request_meta};

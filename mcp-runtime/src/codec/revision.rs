@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{
     AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DiscoverResult,
-    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InputRequiredResult,
-    ListToolsResult, Method, ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool,
-    ToolAnnotations, keys,
+    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InputRequiredResult, ListToolsResult, Method,
+    ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool, ToolAnnotations,
+    keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -109,11 +109,7 @@ impl Encoder {
     }
 
     /// The body of `tools/list`, to be kept.
-    pub(crate) fn tools_list(
-        &self,
-        revision: ProtocolVersion,
-        tools: impl IntoIterator<Item = Tool>,
-    ) -> Vec<u8> {
+    pub(crate) fn tools_list(&self, revision: ProtocolVersion, tools: impl IntoIterator<Item = Tool>) -> Vec<u8> {
         let tools = tools.into_iter().map(|tool| tool_for(revision, tool)).collect();
         let list = ListToolsResult { tools, ..ListToolsResult::default() };
         self.cacheable(revision, &list)
@@ -363,7 +359,10 @@ fn request_params_for(revision: ProtocolVersion, method: &str, params: &RawValue
 
 /// The `_meta` of a modern request, as our client writes it.
 #[cfg(feature = "client")]
-pub(crate) fn request_meta(info: &Implementation, capabilities: &crate::protocol::ClientCapabilities) -> Map<String, Value> {
+pub(crate) fn request_meta(
+    info: &Implementation,
+    capabilities: &crate::protocol::ClientCapabilities,
+) -> Map<String, Value> {
     let mut meta = Map::new();
     meta.insert(keys::PROTOCOL_VERSION.to_owned(), json!(ProtocolVersion::LATEST));
     meta.insert(keys::CLIENT_INFO.to_owned(), json!(info));

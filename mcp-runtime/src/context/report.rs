@@ -7,9 +7,7 @@ use serde_json::Value;
 
 use super::Context;
 use crate::engine::Call;
-use crate::protocol::{
-    LoggingLevel, LoggingMessageNotificationParams, ProgressNotificationParams, ServerNotification,
-};
+use crate::protocol::{LoggingLevel, LoggingMessageNotificationParams, ProgressNotificationParams, ServerNotification};
 
 impl Context {
     /// Tells the client how far the call has come, if it asked to know ([specification]).

@@ -90,9 +90,8 @@ impl Dispatcher {
         }
         let revision = request.caller.revision;
         let place = ProtocolVersion::ALL.iter().position(|it| *it == revision).unwrap_or_default();
-        let list = self.tools_lists[place].get_or_init(|| {
-            self.encoder.tools_list(revision, self.registry.iter().map(|spec| spec.describe())).into()
-        });
+        let list = self.tools_lists[place]
+            .get_or_init(|| self.encoder.tools_list(revision, self.registry.iter().map(|spec| spec.describe())).into());
         Ok(ServerResult::Encoded(list.clone()))
     }
 

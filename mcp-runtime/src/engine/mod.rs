@@ -27,13 +27,13 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use digest::arguments as digest_of_arguments;
 pub(crate) use journal::{Ask, Journal, Question, QuestionId};
 pub(crate) use parked::{Belongs, Parking, Resumed, Retry};
-pub(crate) use ticket::ParkingLimits;
 pub(crate) use push::push;
 pub(crate) use seal::Seal;
+pub(crate) use ticket::ParkingLimits;
 
 use crate::protocol::{
-    Answered, BoxFuture, CallToolResult, ClientCapabilities, ErrorCode, ErrorObject, Implementation, InputRequest, InputRequiredResult,
-    LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
+    Answered, BoxFuture, CallToolResult, ClientCapabilities, ErrorCode, ErrorObject, Implementation, InputRequest,
+    InputRequiredResult, LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
 };
 
 /// What a finished call hands to its caller; the engine does not look inside.

@@ -59,11 +59,6 @@ impl Parking {
         Self { shared: Arc::new(Shared { server, seal, limits }), tickets: Arc::default() }
     }
 
-    /// How many calls wait for a retry.
-    pub(crate) fn waiting(&self) -> usize {
-        self.tickets.waiting()
-    }
-
     /// Drives a call that did not ask at its first poll. `reply` gets the outcome of the round.
     pub(crate) fn drive(&self, running: Running, call: Arc<Call>, belongs: Belongs, reply: Reply) -> Cancel {
         let driver = Driver::new(self, running, call.clone(), belongs);

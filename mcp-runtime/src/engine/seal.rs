@@ -37,8 +37,7 @@ impl Binding<'_> {
             known.extend_from_slice(principal.as_bytes());
             known
         });
-        for part in
-            [self.server.as_bytes(), self.method.as_bytes(), self.name.as_bytes(), &self.arguments, &principal]
+        for part in [self.server.as_bytes(), self.method.as_bytes(), self.name.as_bytes(), &self.arguments, &principal]
         {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part);

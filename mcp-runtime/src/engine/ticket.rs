@@ -66,10 +66,6 @@ impl Tickets {
         self.lock().calls.get(id).map(|entry| (entry.seat.clone(), entry.abort.clone()))
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.lock().waiting.len()
-    }
-
     /// Counts a call as parked; the oldest ones make room.
     pub(super) fn park(&self, id: CallId, bytes: usize, limits: &ParkingLimits) {
         let evicted = {

@@ -210,12 +210,7 @@ pub struct ResourceContents {
 impl ResourceContents {
     /// Text at this URI.
     pub fn text(uri: impl Into<String>, mime_type: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            uri: uri.into(),
-            mime_type: Some(mime_type.into()),
-            text: Some(text.into()),
-            ..Self::default()
-        }
+        Self { uri: uri.into(), mime_type: Some(mime_type.into()), text: Some(text.into()), ..Self::default() }
     }
 
     /// Bytes at this URI.

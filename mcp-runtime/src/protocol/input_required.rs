@@ -1,4 +1,6 @@
-use serde::{Deserialize, Serialize};
+#[cfg(feature = "client")]
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// A reply that asks for more before the request can finish ([specification]).
@@ -20,6 +22,7 @@ pub(crate) struct InputRequest {
 }
 
 /// An [`InputRequiredResult`] as a client reads it.
+#[cfg(feature = "client")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReceivedInputRequired {
@@ -30,6 +33,7 @@ pub(crate) struct ReceivedInputRequired {
 }
 
 /// One request of a [`ReceivedInputRequired`].
+#[cfg(feature = "client")]
 #[derive(Debug, Deserialize)]
 pub(crate) struct ReceivedInputRequest {
     pub(crate) method: String,

@@ -21,7 +21,6 @@ mod version;
 pub use capabilities::*;
 pub use content::*;
 pub use elicitation::*;
-pub use input_required::*;
 pub use jsonrpc::*;
 pub use meta::Meta;
 pub(crate) use meta::keys;
@@ -33,6 +32,9 @@ pub use sampling::*;
 pub use tools::*;
 pub use version::*;
 
+pub(crate) use input_required::{InputRequest, InputRequiredResult};
+#[cfg(feature = "client")]
+pub(crate) use input_required::{ReceivedInputRequest, ReceivedInputRequired};
 pub(crate) use method::Method;
-pub(crate) use server_result::ServerResult;
 pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
+pub(crate) use server_result::ServerResult;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{RequestId, Method};
+use super::{Method, RequestId};
 
 /// The token by which a client knows the progress of its request ([specification]).
 ///

@@ -257,19 +257,14 @@ mod one_or_many {
         One(SamplingContent),
     }
 
-    pub(super) fn serialize<S: Serializer>(
-        blocks: &[SamplingContent],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(blocks: &[SamplingContent], serializer: S) -> Result<S::Ok, S::Error> {
         match blocks {
             [one] => one.serialize(serializer),
             many => many.serialize(serializer),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<SamplingContent>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SamplingContent>, D::Error> {
         Ok(match OneOrMany::deserialize(deserializer)? {
             OneOrMany::Many(blocks) => blocks,
             OneOrMany::One(block) => vec![block],

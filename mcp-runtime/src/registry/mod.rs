@@ -6,7 +6,7 @@ mod spec;
 use std::collections::HashMap;
 
 pub(crate) use schema::{describe_type, schema_generator};
-pub use spec::{ParamSpec, Tool, ToolSpec, Tools, param};
+pub use spec::{ParamSpec, Tool, ToolSpec, Tools, UNFINISHED};
 
 /// The tools of a server.
 #[derive(Debug, Default)]

@@ -81,8 +81,13 @@ fn takes_null(schema: &Schema) -> bool {
         None => match schema.get("anyOf") {
             Some(Value::Array(choices)) => choices.iter().any(|choice| choice.get("type").is_some_and(is_null)),
             // No type and no choice: everything goes.
-            _ => schema.get("$ref").is_none() && schema.get("enum").is_none() && schema.get("const").is_none()
-                && schema.get("oneOf").is_none() && schema.get("allOf").is_none(),
+            _ => {
+                schema.get("$ref").is_none()
+                    && schema.get("enum").is_none()
+                    && schema.get("const").is_none()
+                    && schema.get("oneOf").is_none()
+                    && schema.get("allOf").is_none()
+            }
         },
     }
 }

@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::schema;
 use crate::protocol;
-use crate::tool::{ParamKind, Started, ToolCall, ToolParam};
+use crate::tool::{ParamKind, Started, ToolCall};
 
 /// Everything about a tool that is known when it is compiled. `#[tool]` writes it.
 pub struct ToolSpec {
@@ -35,11 +35,16 @@ pub struct ParamSpec {
     pub kind: ParamKind,
 }
 
-/// Describes a parameter of type `T`.
-#[must_use]
-pub const fn param<T: ToolParam<M>, M>(name: &'static str, description: &'static str) -> ParamSpec {
-    ParamSpec { name, description, kind: T::KIND }
-}
+/// Stands in for a tool whose function does not compile.
+pub const UNFINISHED: &ToolSpec = &ToolSpec {
+    name: "",
+    title: "",
+    description: "",
+    module: "",
+    params: &[],
+    output_schema: |_| None,
+    call: |call| call.refuse(),
+};
 
 impl ToolSpec {
     /// The tool as lists describe it.

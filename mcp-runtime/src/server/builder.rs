@@ -35,8 +35,7 @@ use crate::tool::{ParamKind, States};
 ///         .state(Catalog)
 ///         .tools(tools![count])
 ///         .run()
-///         .await?;
-///     Ok(())
+///         .await
 /// }
 /// ```
 #[must_use = "a server does nothing until it is run"]
@@ -164,11 +163,7 @@ impl Server {
     ///
     /// [`ErrorKind::Configuration`] when what the server was built from does not fit together,
     /// [`ErrorKind::Io`] when reading or writing fails.
-    pub async fn serve(
-        self,
-        reader: impl AsyncRead + Unpin,
-        writer: impl AsyncWrite + Unpin,
-    ) -> Result<(), Error> {
+    pub async fn serve(self, reader: impl AsyncRead + Unpin, writer: impl AsyncWrite + Unpin) -> Result<(), Error> {
         self.build()?.serve(reader, writer, std::future::pending()).await
     }
 
@@ -211,7 +206,8 @@ impl Server {
                 let ParamKind::Injected { needs: Some(need) } = param.kind else { continue };
                 let name = (need.name)();
                 if (need.twice)(&self.states) {
-                    problems.push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
+                    problems
+                        .push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
                 } else if !(need.is_there)(&self.states) {
                     problems.push(format!(
                         "tool `{}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type",

@@ -170,14 +170,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn request(
-        &mut self,
-        id: RequestId,
-        method: &str,
-        params: Option<&Params<'_>>,
-        source: Source,
-        out: &mut Vec<u8>,
-    ) {
+    fn request(&mut self, id: RequestId, method: &str, params: Option<&Params<'_>>, source: Source, out: &mut Vec<u8>) {
         if self.calls.has_id(&id) {
             let error = ErrorObject::invalid_request(format!("a request with id {id} is in flight already"))
                 .with_data(serde_json::json!({ "id": id }));

@@ -6,4 +6,3 @@ mod outbox;
 mod run;
 
 pub use builder::Server;
-pub(crate) use builder::Ready;

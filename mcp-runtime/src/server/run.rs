@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use super::Server;
 use crate::error::Error;
+use crate::tool::ToolError;
 use crate::transport::Stdio;
 
 /// What the built-in command line asks for.
@@ -21,12 +22,13 @@ impl Server {
     /// `--help` or `--version`. Anything else is an error on standard error, and the program
     /// ends with status 2.
     ///
-    /// Programs with a command line of their own call [`Server::serve_stdio`].
+    /// Programs with a command line of their own call [`Server::serve_stdio`]. The error is of the
+    /// type that `main` returns with [`prelude::Result`](crate::prelude::Result).
     ///
     /// # Errors
     ///
     /// Like [`Server::serve_stdio`].
-    pub async fn run(self) -> Result<(), Error> {
+    pub async fn run(self) -> Result<(), ToolError> {
         self.run_with(std::env::args_os().skip(1)).await
     }
 
@@ -35,10 +37,10 @@ impl Server {
     /// # Errors
     ///
     /// Like [`Server::serve_stdio`].
-    pub async fn run_with<A: Into<OsString>>(self, args: impl IntoIterator<Item = A>) -> Result<(), Error> {
+    pub async fn run_with<A: Into<OsString>>(self, args: impl IntoIterator<Item = A>) -> Result<(), ToolError> {
         let name = &self.info.name;
         match command(args.into_iter().map(Into::into)) {
-            Command::Serve => return self.serve_stdio().await,
+            Command::Serve => self.serve_stdio().await?,
             Command::Help => {
                 let help = format!(
                     "{name} {}, a Model Context Protocol server on its standard streams\n\n\

@@ -2,9 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::protocol::{
-    ClientCapabilities, Implementation, InitializeRequestParams, LoggingLevel, ProtocolVersion,
-};
+use crate::protocol::{ClientCapabilities, Implementation, InitializeRequestParams, LoggingLevel, ProtocolVersion};
 
 /// What a legacy client said in `initialize`.
 #[derive(Debug)]

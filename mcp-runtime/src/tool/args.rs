@@ -132,7 +132,8 @@ fn is_the_type(schema: &Schema, raw: &str) -> bool {
         Some(b'n') => "null",
         _ => "number",
     };
-    let is = |wanted: &str| wanted == came || (wanted == "integer" && came == "number" && !raw.contains(['.', 'e', 'E']));
+    let is =
+        |wanted: &str| wanted == came || (wanted == "integer" && came == "number" && !raw.contains(['.', 'e', 'E']));
     match schema.get("type") {
         Some(Value::String(wanted)) => is(wanted),
         Some(Value::Array(wanted)) => wanted.iter().filter_map(Value::as_str).any(is),

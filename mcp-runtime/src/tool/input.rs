@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 
 use super::args::Args;
 use super::error::ToolError;
-use super::output::IntoToolResult;
 use crate::context::Context;
 use crate::engine::Finished;
 use crate::protocol::{BoxFuture, CallToolResult, ErrorCode, ErrorObject, ServerResult};
@@ -112,6 +111,24 @@ impl<T> ToolRef for T {
     type Held = T;
 }
 
+/// Lends what is inside an argument that is owned during the call: `Option<&str>` of an
+/// `Option<String>`.
+#[diagnostic::on_unimplemented(
+    message = "an argument of a tool cannot be a `{To}`",
+    label = "holds a reference that nobody can lend",
+    note = "use the owned type, for example `String` for `&str`"
+)]
+pub trait Lend<'h, To> {
+    /// Lends.
+    fn lend(&'h self) -> To;
+}
+
+impl<'h, H: Deref> Lend<'h, Option<&'h H::Target>> for Option<H> {
+    fn lend(&'h self) -> Option<&'h H::Target> {
+        self.as_deref()
+    }
+}
+
 /// One call on its way to the function: its arguments, and what the server can give.
 pub struct ToolCall<'a> {
     pub(crate) args: Args<'a>,
@@ -122,11 +139,6 @@ pub struct ToolCall<'a> {
 }
 
 impl ToolCall<'_> {
-    /// Takes the value of a parameter.
-    pub fn take<T: ToolParam<M>, M>(&mut self, index: usize) -> Option<T> {
-        T::take(self, index)
-    }
-
     /// Whether all arguments are right.
     #[must_use]
     pub fn is_fine(&self) -> bool {
@@ -140,21 +152,24 @@ impl ToolCall<'_> {
     }
 
     /// The function has returned.
-    pub fn returned<R: IntoToolResult>(self, result: R) -> Started {
-        Started(Progress::Finished(finished(result.into_tool_result(), self.mask_errors)))
+    #[must_use]
+    pub fn returned(self, result: Result<CallToolResult, ToolError>) -> Started {
+        Started(Progress::Finished(finished(result, self.mask_errors)))
     }
 
     /// The function returned a future.
-    pub fn running<R: IntoToolResult>(self, future: impl Future<Output = R> + Send + 'static) -> Started {
+    #[must_use]
+    pub fn running(self, future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'static) -> Started {
         let mask = self.mask_errors;
-        Started(Progress::Running(Box::pin(async move { finished(future.await.into_tool_result(), mask) })))
+        Started(Progress::Running(Box::pin(async move { finished(future.await, mask) })))
     }
 
     /// The function is to run where it may block its thread.
-    pub fn blocking<R: IntoToolResult>(self, function: impl FnOnce() -> R + Send + 'static) -> Started {
+    #[must_use]
+    pub fn blocking(self, function: impl FnOnce() -> Result<CallToolResult, ToolError> + Send + 'static) -> Started {
         let mask = self.mask_errors;
         Started(Progress::Running(Box::pin(async move {
-            let function = move || finished(function().into_tool_result(), mask);
+            let function = move || finished(function(), mask);
             match tokio::task::spawn_blocking(function).await {
                 Ok(finished) => finished,
                 // The engine answers a panic wherever it comes from.
@@ -244,8 +259,11 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for State<T> {
 }
 
 impl<T: Send + Sync + 'static> Inject for State<T> {
-    const NEEDS: Option<StateNeed> =
-        Some(StateNeed { name: || type_name::<T>(), is_there: |states| states.get::<T>().is_some(), twice: States::twice::<T> });
+    const NEEDS: Option<StateNeed> = Some(StateNeed {
+        name: || type_name::<T>(),
+        is_there: |states| states.get::<T>().is_some(),
+        twice: States::twice::<T>,
+    });
 
     fn inject(call: &mut ToolCall<'_>) -> Self {
         match call.states.get() {
@@ -272,7 +290,7 @@ impl fmt::Debug for StateNeed {
 
 /// What was given to a server, by type.
 #[derive(Default)]
-pub struct States {
+pub(crate) struct States {
     by_type: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     /// Types that were given twice.
     pub(crate) repeated: Vec<&'static str>,

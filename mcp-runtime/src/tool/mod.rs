@@ -7,6 +7,6 @@ mod output;
 
 pub(crate) use args::Args;
 pub use error::{IntoToolError, ToolError};
+pub use input::{Inject, Lend, ParamKind, Started, State, StateNeed, ToolCall, ToolParam, ToolRef};
 pub(crate) use input::{Progress, States};
-pub use input::{Inject, ParamKind, Started, State, StateNeed, ToolCall, ToolParam, ToolRef};
 pub use output::{IntoToolResult, Json, ListItem};

@@ -13,7 +13,7 @@ use crate::protocol::{CallToolResult, ContentBlock};
 /// | returned | content | structured content |
 /// |---|---|---|
 /// | `()` | none | none |
-/// | `String`, `&'static str`, `Cow<'static, str>` | the text | none |
+/// | `String`, `&str`, `Cow<'_, str>` | the text | none |
 /// | numbers, `bool` | the value | `{"result": value}` |
 /// | `Vec` of numbers, `bool` or text | one text for each | `{"result": [..]}` |
 /// | [`Json<T>`] | the value as JSON | the value |
@@ -101,7 +101,7 @@ macro_rules! text_results {
         }
     )+};
 }
-text_results!(String, &'static str, Cow<'static, str>);
+text_results!(String, &str, Cow<'_, str>);
 
 macro_rules! number_results {
     ($check:expr; $($number:ty),+) => {$(

@@ -1,12 +1,14 @@
 //! Bytes in, bytes out.
 
 mod lines;
+#[cfg(feature = "client")]
 mod memory;
 mod stdio;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use lines::{Line, LineReader, LineWriter};
+#[cfg(feature = "client")]
 pub(crate) use memory::pair;
 pub(crate) use stdio::Stdio;
 

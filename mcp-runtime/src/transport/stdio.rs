@@ -14,8 +14,9 @@ use super::{Reader, Writer};
 pub(crate) struct Stdio {
     pub(crate) reader: Reader,
     pub(crate) writer: Writer,
+    /// Gives them back.
     #[cfg(unix)]
-    pub(crate) taken: unix::Taken,
+    pub(crate) _taken: unix::Taken,
 }
 
 impl Stdio {
@@ -96,7 +97,7 @@ pub(crate) mod unix {
         dup2_stdout(stderr())?;
         let reader = reader(taken.stdin.try_clone()?)?;
         let writer = writer(taken.stdout.try_clone()?)?;
-        Ok(Stdio { reader, writer, taken })
+        Ok(Stdio { reader, writer, _taken: taken })
     }
 
     fn reader(fd: OwnedFd) -> io::Result<Reader> {

@@ -1,0 +1,331 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::process::Command;
+
+use super::handler::{Handlers, erase};
+use super::process::Process;
+use super::wire::Wire;
+use super::{Client, Options, ServerFacts, decode};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{
+    CreateMessageRequestParams, CreateMessageResult, DiscoverResult, ElicitRequestParams, ElicitResult, ErrorCode,
+    ErrorObject, Implementation, InitializeResult, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams,
+    Method, ProgressNotificationParams, ProtocolVersion, keys,
+};
+use crate::server::Server;
+use crate::transport::{Reader, Writer, pair};
+
+/// Which protocol versions a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Era {
+    /// The newest one that the server speaks too: it is asked with `server/discover`, and if it
+    /// does not know that, `initialize` follows.
+    #[default]
+    Auto,
+    /// Versions that begin with `initialize`: up to 2025-11-25.
+    Legacy,
+    /// Versions whose requests say it all: 2026-07-28.
+    Modern,
+}
+
+/// Where the standard error of a child process goes.
+#[derive(Clone)]
+pub(super) enum Stderr {
+    Inherit,
+    Lines(Arc<dyn Fn(&str) + Send + Sync>),
+}
+
+enum Target {
+    Command(Box<Command>),
+    Server(Box<Server>),
+    Streams(Reader, Writer),
+}
+
+/// Builds a [`Client`].
+#[must_use = "a client does nothing until it is connected"]
+pub struct ClientBuilder {
+    target: Target,
+    stderr: Stderr,
+    info: Implementation,
+    handlers: Handlers,
+    era: Era,
+    max_rounds: u32,
+    timeout: Duration,
+    probe_timeout: Duration,
+}
+
+impl Client {
+    /// A client of a server that is started as a child process and spoken to over its standard
+    /// streams ([specification]). The child's standard error is the program's own, unless
+    /// [`ClientBuilder::on_stderr`] takes it.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio
+    pub fn stdio(command: impl Into<Command>) -> ClientBuilder {
+        ClientBuilder::new(Target::Command(Box::new(command.into())))
+    }
+
+    /// A client of a server that runs in the same process: for tests, and for programs that are
+    /// both.
+    pub fn in_memory(server: Server) -> ClientBuilder {
+        ClientBuilder::new(Target::Server(Box::new(server)))
+    }
+
+    /// A client of a server at the other end of two byte streams, one message a line.
+    pub fn streams(
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> ClientBuilder {
+        ClientBuilder::new(Target::Streams(Box::new(reader), Box::new(writer)))
+    }
+}
+
+impl ClientBuilder {
+    fn new(target: Target) -> Self {
+        Self {
+            target,
+            stderr: Stderr::Inherit,
+            info: Implementation::new("mcp-runtime-client", env!("CARGO_PKG_VERSION")),
+            handlers: Handlers::default(),
+            era: Era::Auto,
+            max_rounds: 10,
+            timeout: Duration::from_secs(300),
+            probe_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// Who the client says it is.
+    pub fn info(mut self, info: Implementation) -> Self {
+        self.info = info;
+        self
+    }
+
+    /// Which protocol versions it speaks; [`Era::Auto`] by default.
+    pub fn era(mut self, era: Era) -> Self {
+        self.era = era;
+        self
+    }
+
+    /// How many times a call may be continued with answers; 10 by default, as other clients have
+    /// it.
+    pub fn max_rounds(mut self, rounds: u32) -> Self {
+        self.max_rounds = rounds;
+        self
+    }
+
+    /// How long a request may take; 5 minutes by default. Each round of a call is a request.
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.timeout = time;
+        self
+    }
+
+    /// How long [`Era::Auto`] waits for an answer to `server/discover` before it takes the server
+    /// for a legacy one; 5 seconds by default.
+    pub fn probe_timeout(mut self, time: Duration) -> Self {
+        self.probe_timeout = time;
+        self
+    }
+
+    /// Answers the server's questions to the model ([specification]). Without it, the client
+    /// declares that it has none.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/sampling
+    pub fn on_sampling<F, H>(mut self, handler: H) -> Self
+    where
+        F: Future<Output = Result<CreateMessageResult, ErrorObject>> + Send + 'static,
+        H: Fn(CreateMessageRequestParams) -> F + Send + Sync + 'static,
+    {
+        self.handlers.sampling = Some(erase(handler));
+        self
+    }
+
+    /// Declares that the sampling handler can offer tools to the model.
+    pub fn sampling_tools(mut self) -> Self {
+        self.handlers.sampling_tools = true;
+        self
+    }
+
+    /// Answers the server's questions to the user ([specification]). Without it, the client
+    /// declares that it has none.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation
+    pub fn on_elicitation<F, H>(mut self, handler: H) -> Self
+    where
+        F: Future<Output = Result<ElicitResult, ErrorObject>> + Send + 'static,
+        H: Fn(ElicitRequestParams) -> F + Send + Sync + 'static,
+    {
+        self.handlers.elicitation = Some(erase(handler));
+        self
+    }
+
+    /// Tells the server which directories it may look at ([specification]). Without it, the
+    /// client declares that it has none.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/roots
+    pub fn on_roots<F, H>(mut self, handler: H) -> Self
+    where
+        F: Future<Output = Result<ListRootsResult, ErrorObject>> + Send + 'static,
+        H: Fn(()) -> F + Send + Sync + 'static,
+    {
+        self.handlers.roots = Some(erase(handler));
+        self
+    }
+
+    /// Hears the server's log messages from this level on. Without it, the server sends none in
+    /// the modern era.
+    pub fn on_log(
+        mut self,
+        level: LoggingLevel,
+        listener: impl Fn(LoggingMessageNotificationParams) + Send + Sync + 'static,
+    ) -> Self {
+        self.handlers.log = Some((level, Arc::new(listener)));
+        self
+    }
+
+    /// Hears how far requests have come. Without it, the server is not asked to tell.
+    pub fn on_progress(mut self, listener: impl Fn(ProgressNotificationParams) + Send + Sync + 'static) -> Self {
+        self.handlers.progress = Some(Arc::new(listener));
+        self
+    }
+
+    /// Hears each line that a child process writes to its standard error.
+    pub fn on_stderr(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.stderr = Stderr::Lines(Arc::new(listener));
+        self
+    }
+
+    /// Starts the server where that is to be done, and finds out what both speak.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when the server cannot be started, [`ErrorKind::Protocol`] when no
+    /// protocol version is common to both, [`ErrorKind::Closed`] or [`ErrorKind::Timeout`] when
+    /// it does not answer, [`ErrorKind::Configuration`] when a server in the same process does
+    /// not fit together.
+    pub async fn connect(self) -> Result<Client, Error> {
+        let options = Arc::new(Options {
+            info: self.info,
+            handlers: Arc::new(self.handlers),
+            era: self.era,
+            max_rounds: self.max_rounds,
+            timeout: self.timeout,
+            probe_timeout: self.probe_timeout,
+        });
+        match self.target {
+            Target::Command(mut command) => match start(&mut command, &self.stderr, options.clone(), options.era).await
+            {
+                // Some servers end when they see a request that they do not know.
+                Err(error) if error.kind() == ErrorKind::Closed && options.era == Era::Auto => {
+                    start(&mut command, &self.stderr, options, Era::Legacy).await
+                }
+                other => other,
+            },
+            Target::Server(server) => {
+                let ready = server.build()?;
+                let (ours, theirs) = pair();
+                tokio::spawn(async move {
+                    let (reader, writer) = tokio::io::split(theirs);
+                    if let Err(error) = ready.serve(reader, writer, std::future::pending()).await {
+                        tracing::debug!(%error, "the server in this process stopped");
+                    }
+                });
+                let (reader, writer) = tokio::io::split(ours);
+                let wire = Wire::start(reader, writer, options.handlers.clone());
+                meet(wire, None, options.clone(), options.era).await
+            }
+            Target::Streams(reader, writer) => {
+                let wire = Wire::start(reader, writer, options.handlers.clone());
+                meet(wire, None, options.clone(), options.era).await
+            }
+        }
+    }
+}
+
+async fn start(command: &mut Command, stderr: &Stderr, options: Arc<Options>, era: Era) -> Result<Client, Error> {
+    let (process, stdin, stdout) = Process::start(command, stderr)?;
+    let wire = Wire::start(stdout, stdin, options.handlers.clone());
+    meet(wire, Some(process), options, era).await
+}
+
+/// Finds out what both speak.
+async fn meet(wire: Arc<Wire>, process: Option<Process>, options: Arc<Options>, era: Era) -> Result<Client, Error> {
+    let server = match era {
+        Era::Legacy => initialize(&wire, &options).await?,
+        Era::Modern => discover(&wire, &options).await?,
+        Era::Auto => match discover(&wire, &options).await {
+            Err(error) if is_legacy(&error) => initialize(&wire, &options).await?,
+            other => other?,
+        },
+    };
+    Ok(Client { wire, process, options, server })
+}
+
+/// Whether a server that answered `server/discover` like this is a legacy one: with any error
+/// that no modern server gives, or not at all.
+fn is_legacy(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Timeout | ErrorKind::Decode => true,
+        ErrorKind::Refused => !error.peer_error().is_some_and(|error| {
+            matches!(
+                error.code,
+                ErrorCode::UnsupportedProtocolVersion
+                    | ErrorCode::MissingRequiredClientCapability
+                    | ErrorCode::HeaderMismatch
+            )
+        }),
+        _ => false,
+    }
+}
+
+async fn discover(wire: &Wire, options: &Options) -> Result<ServerFacts, Error> {
+    let method = Method::ServerDiscover.as_str();
+    let params = options.params_for(ProtocolVersion::LATEST, Map::new());
+    let answer = wire.request(method, params, options.probe_timeout.min(options.timeout)).await?;
+    let DiscoverResult { supported_versions, capabilities, instructions, meta, .. } = decode(method, answer.get())?;
+    if !supported_versions.iter().any(|version| version == ProtocolVersion::LATEST.as_str()) {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "the server speaks protocol versions {}, this client {}",
+                supported_versions.join(", "),
+                ProtocolVersion::LATEST
+            ),
+        ));
+    }
+    let info = meta.and_then(|meta| serde_json::from_value(meta.get(keys::SERVER_INFO)?.clone()).ok());
+    Ok(ServerFacts { version: ProtocolVersion::LATEST, info, capabilities, instructions })
+}
+
+async fn initialize(wire: &Wire, options: &Options) -> Result<ServerFacts, Error> {
+    let method = Method::Initialize.as_str();
+    let mut params = Map::new();
+    params.insert("protocolVersion".to_owned(), json!(ProtocolVersion::LATEST_LEGACY));
+    params.insert("capabilities".to_owned(), json!(options.capabilities()));
+    params.insert("clientInfo".to_owned(), json!(options.info));
+    let answer = wire.request(method, params, options.timeout).await?;
+    let InitializeResult { protocol_version, capabilities, server_info, instructions } = decode(method, answer.get())?;
+    let version = protocol_version.parse().ok().filter(|version: &ProtocolVersion| !version.is_modern());
+    let version = version.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Protocol,
+            format!("the server wants to speak protocol version `{protocol_version}`, which this client does not"),
+        )
+    })?;
+    wire.notify(Method::NotificationsInitialized, None);
+    if let Some(level) = options.log_level().filter(|_| capabilities.logging.is_some()) {
+        let mut params = Map::new();
+        params.insert("level".to_owned(), json!(level));
+        wire.request(Method::LoggingSetLevel.as_str(), params, options.timeout).await?;
+    }
+    Ok(ServerFacts { version, info: Some(server_info), capabilities, instructions })
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("info", &self.info).field("era", &self.era).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,110 @@
+//! Answers what a server asks. One shape for all questions: parameters in, a result or a refusal
+//! out.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::protocol::{
+    Answered, BoxFuture, ClientCapabilities, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
+    ElicitResult, ElicitationCapability, ErrorCode, ErrorObject, ListRootsResult, LoggingLevel,
+    LoggingMessageNotificationParams, Method, ProgressNotificationParams, SamplingCapability,
+};
+
+type Handler<P, R> = Arc<dyn Fn(P) -> BoxFuture<'static, Result<R, ErrorObject>> + Send + Sync>;
+type Listener<P> = Arc<dyn Fn(P) + Send + Sync>;
+
+/// Everything that a client was told to answer and to hear.
+#[derive(Default)]
+pub(super) struct Handlers {
+    pub(super) sampling: Option<Handler<CreateMessageRequestParams, CreateMessageResult>>,
+    pub(super) sampling_tools: bool,
+    pub(super) elicitation: Option<Handler<ElicitRequestParams, ElicitResult>>,
+    pub(super) roots: Option<Handler<(), ListRootsResult>>,
+    pub(super) log: Option<(LoggingLevel, Listener<LoggingMessageNotificationParams>)>,
+    pub(super) progress: Option<Listener<ProgressNotificationParams>>,
+}
+
+/// Erases the type of a handler.
+pub(super) fn erase<P, R, F, H>(handler: H) -> Handler<P, R>
+where
+    F: Future<Output = Result<R, ErrorObject>> + Send + 'static,
+    H: Fn(P) -> F + Send + Sync + 'static,
+{
+    Arc::new(move |params| Box::pin(handler(params)))
+}
+
+impl Handlers {
+    /// What the client can do is what it has handlers for.
+    pub(super) fn capabilities(&self) -> ClientCapabilities {
+        let mut capabilities = ClientCapabilities::default();
+        if self.sampling.is_some() {
+            let mut sampling = SamplingCapability::default();
+            sampling.tools = self.sampling_tools.then(Default::default);
+            capabilities.sampling = Some(sampling);
+        }
+        capabilities.elicitation = self.elicitation.as_ref().map(|_| ElicitationCapability::default());
+        capabilities.roots = self.roots.as_ref().map(|_| Default::default());
+        capabilities
+    }
+
+    pub(super) fn log_level(&self) -> Option<LoggingLevel> {
+        self.log.as_ref().map(|(level, _)| *level)
+    }
+
+    pub(super) fn wants_progress(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    /// Answers a request of the server.
+    pub(super) async fn answer(&self, method: &str, params: Option<&RawValue>) -> Answered {
+        match Method::from_name(method) {
+            Some(Method::SamplingCreateMessage) => call(self.sampling.as_ref(), method, params).await,
+            Some(Method::ElicitationCreate) => call(self.elicitation.as_ref(), method, params).await,
+            Some(Method::RootsList) => match &self.roots {
+                Some(roots) => encode(roots(()).await?),
+                None => Err(ErrorObject::method_not_found(method)),
+            },
+            Some(Method::Ping) => encode(serde_json::Map::new()),
+            _ => Err(ErrorObject::method_not_found(method)),
+        }
+    }
+
+    /// Hears a notification of the server.
+    pub(super) fn hear(&self, method: &str, params: Option<&RawValue>) {
+        let raw = params.map_or("null", RawValue::get);
+        match Method::from_name(method) {
+            Some(Method::NotificationsMessage) => {
+                if let (Some((_, listener)), Ok(message)) = (&self.log, serde_json::from_str(raw)) {
+                    listener(message);
+                }
+            }
+            Some(Method::NotificationsProgress) => {
+                if let (Some(listener), Ok(progress)) = (&self.progress, serde_json::from_str(raw)) {
+                    listener(progress);
+                }
+            }
+            _ => tracing::debug!(method, "a notification came that nobody waits for"),
+        }
+    }
+}
+
+async fn call<P: DeserializeOwned, R: Serialize>(
+    handler: Option<&Handler<P, R>>,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Answered {
+    let Some(handler) = handler else { return Err(ErrorObject::method_not_found(method)) };
+    let params = serde_json::from_str(params.map_or("null", RawValue::get))
+        .map_err(|error| ErrorObject::invalid_params(format!("the parameters of `{method}` are not right: {error}")))?;
+    encode(handler(params).await?)
+}
+
+fn encode(result: impl Serialize) -> Answered {
+    to_raw_value(&result).map_err(|error| {
+        ErrorObject::new(ErrorCode::InternalError, format!("the answer cannot be written as JSON: {error}"))
+    })
+}

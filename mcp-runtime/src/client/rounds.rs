@@ -1,0 +1,103 @@
+//! Multi round-trip requests: answers what the server asks and calls again, until the request is
+//! complete ([specification]).
+//!
+//! [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
+
+use super::wire::refused;
+use super::{Client, decode};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{Answered, ReceivedInputRequired};
+
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(rename = "resultType")]
+    result_type: Option<String>,
+}
+
+/// The first wait before a round that only repeats the state; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+pub(super) async fn complete(
+    client: &Client,
+    method: &str,
+    params: Map<String, Value>,
+) -> Result<Box<RawValue>, Error> {
+    let mut answers = Map::new();
+    let mut state: Option<String> = None;
+    let mut wait = FIRST_WAIT;
+    for _ in 0..=client.options.max_rounds {
+        let mut params = params.clone();
+        if !answers.is_empty() {
+            params.insert("inputResponses".to_owned(), Value::Object(std::mem::take(&mut answers)));
+        }
+        if let Some(state) = state.take() {
+            params.insert("requestState".to_owned(), Value::String(state));
+        }
+        let result = client.request(method, params).await?;
+        let kind: Kind = decode(method, result.get())?;
+        match kind.result_type.as_deref() {
+            None | Some("complete") => return Ok(result),
+            Some("input_required") => {}
+            Some(other) => {
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    format!("the server answered `{method}` with a result of the unknown type `{other}`"),
+                ));
+            }
+        }
+        let required: ReceivedInputRequired = decode(method, result.get())?;
+        if required.input_requests.is_empty() {
+            if required.request_state.is_none() {
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    format!("the server wants another round of `{method}`, but gave neither requests nor a state"),
+                ));
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        } else {
+            answers = answer_all(client, required.input_requests).await?;
+            wait = FIRST_WAIT;
+        }
+        state = required.request_state;
+    }
+    Err(Error::new(
+        ErrorKind::Protocol,
+        format!(
+            "the server asked for more than {} rounds of `{method}`; allow more with `ClientBuilder::max_rounds`",
+            client.options.max_rounds
+        ),
+    ))
+}
+
+/// Answers the questions of one round at the same time.
+async fn answer_all(
+    client: &Client,
+    requests: std::collections::BTreeMap<String, crate::protocol::ReceivedInputRequest>,
+) -> Result<Map<String, Value>, Error> {
+    let mut running = JoinSet::new();
+    for (key, request) in requests {
+        let handlers = client.options.handlers.clone();
+        running.spawn(async move {
+            let answer: Answered = handlers.answer(&request.method, request.params.as_deref()).await;
+            (key, request.method, answer)
+        });
+    }
+    let mut answers = Map::new();
+    while let Some(joined) = running.join_next().await {
+        let (key, method, answer) = joined
+            .map_err(|error| Error::new(ErrorKind::Closed, "a handler of the client panicked").with_source(error))?;
+        // A round has no way to say no: a handler that refuses ends the call.
+        let answer = answer.map_err(|error| refused(&method, error))?;
+        answers.insert(key, json!(answer));
+    }
+    Ok(answers)
+}

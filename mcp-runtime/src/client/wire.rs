@@ -1,0 +1,197 @@
+//! The connection of a client: one task that reads, one that writes, and whoever waits between.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::handler::Handlers;
+use crate::codec::{Incoming, parse_with_params, split_batch};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{Answered, ErrorObject, Method, RequestId, keys};
+use crate::transport::{Line, LineReader};
+
+/// The longest message that a server may send.
+const LONGEST: usize = 256 << 20;
+
+pub(super) struct Wire {
+    outgoing: mpsc::UnboundedSender<Value>,
+    waiting: Arc<Waiting>,
+    next_id: AtomicI64,
+    reader: AbortHandle,
+}
+
+/// Who waits for which answer; `None` once the connection has ended.
+struct Waiting(Mutex<Option<HashMap<i64, oneshot::Sender<Answered>>>>);
+
+impl Waiting {
+    fn with<T>(&self, change: impl FnOnce(&mut Option<HashMap<i64, oneshot::Sender<Answered>>>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Wire {
+    pub(super) fn start(
+        reader: impl AsyncRead + Unpin + Send + 'static,
+        mut writer: impl AsyncWrite + Unpin + Send + 'static,
+        handlers: Arc<Handlers>,
+    ) -> Arc<Self> {
+        let (outgoing, mut queue) = mpsc::unbounded_channel::<Value>();
+        let waiting = Arc::new(Waiting(Mutex::new(Some(HashMap::new()))));
+        tokio::spawn(async move {
+            while let Some(message) = queue.recv().await {
+                let mut line = message.to_string();
+                line.push('\n');
+                if writer.write_all(line.as_bytes()).await.is_err() || writer.flush().await.is_err() {
+                    break;
+                }
+            }
+            // The server sees the end of its input.
+            let _ = writer.shutdown().await;
+        });
+        let answers = outgoing.downgrade();
+        let reading = tokio::spawn({
+            let waiting = waiting.clone();
+            async move {
+                let mut lines = LineReader::new(reader, LONGEST);
+                let incoming = Dispatch { waiting: &waiting, handlers: &handlers, answers };
+                while let Ok(true) = lines.fill().await {
+                    while let Some(line) = lines.next_line() {
+                        incoming.line(&line);
+                    }
+                }
+                // Everyone who waits learns that the connection has ended.
+                waiting.with(Option::take);
+            }
+        });
+        Arc::new(Self { outgoing, waiting, next_id: AtomicI64::new(1), reader: reading.abort_handle() })
+    }
+
+    pub(super) fn notify(&self, method: Method, params: Option<Value>) {
+        let mut message = json!({ "jsonrpc": "2.0", "method": method.as_str() });
+        if let Some(params) = params {
+            message["params"] = params;
+        }
+        // If the connection has ended, the next request says so.
+        let _ = self.outgoing.send(message);
+    }
+
+    /// Sends a request and waits. Dropping the future cancels the request.
+    pub(super) async fn request(
+        &self,
+        method: &str,
+        mut params: Map<String, Value>,
+        time: Duration,
+    ) -> Result<Box<RawValue>, Error> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        if let Some(token) = params.get_mut("_meta").and_then(|meta| meta.get_mut(keys::PROGRESS_TOKEN)) {
+            *token = json!(id);
+        }
+        let (sender, receiver) = oneshot::channel();
+        let open = self.waiting.with(|waiting| waiting.as_mut().map(|waiting| waiting.insert(id, sender)).is_some());
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        if !open || self.outgoing.send(message).is_err() {
+            return Err(closed(method));
+        }
+        let mut guard = CancelOnDrop { wire: self, id, method, armed: true };
+        let answer = timeout(time, receiver).await;
+        guard.armed = answer.is_err();
+        match answer {
+            Err(_) => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the server did not answer `{method}` in {} seconds", time.as_secs_f64()),
+            )),
+            Ok(Err(_)) => Err(closed(method)),
+            Ok(Ok(Ok(result))) => Ok(result),
+            Ok(Ok(Err(error))) => Err(refused(method, error)),
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+fn closed(method: &str) -> Error {
+    Error::new(ErrorKind::Closed, format!("the connection ended before `{method}` was answered"))
+}
+
+pub(super) fn refused(method: &str, error: ErrorObject) -> Error {
+    Error::new(ErrorKind::Refused, format!("`{method}` was refused")).with_source(error)
+}
+
+struct CancelOnDrop<'a> {
+    wire: &'a Wire,
+    id: i64,
+    method: &'a str,
+    armed: bool,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        self.wire.waiting.with(|waiting| waiting.as_mut().map(|waiting| waiting.remove(&self.id)));
+        // The specification forbids to cancel a handshake.
+        if self.method != Method::Initialize.as_str() {
+            self.wire.notify(Method::NotificationsCancelled, Some(json!({ "requestId": self.id })));
+        }
+    }
+}
+
+struct Dispatch<'a> {
+    waiting: &'a Waiting,
+    handlers: &'a Arc<Handlers>,
+    answers: mpsc::WeakUnboundedSender<Value>,
+}
+
+impl Dispatch<'_> {
+    fn line(&self, line: &Line<'_>) {
+        match line {
+            Line::Whole(line) if line.starts_with(b"[") => {
+                for message in split_batch(line).unwrap_or_default() {
+                    self.message(message.get().as_bytes());
+                }
+            }
+            Line::Whole(line) => self.message(line),
+            Line::TooLong => tracing::warn!("the server sent a message of more than {LONGEST} bytes"),
+        }
+    }
+
+    fn message(&self, message: &[u8]) {
+        match parse_with_params(message) {
+            Ok((Incoming::Response { id: RequestId::Number(id), answer }, _)) => {
+                let waits = self.waiting.with(|waiting| waiting.as_mut().and_then(|waiting| waiting.remove(&id)));
+                if let Some(waits) = waits {
+                    let _ = waits.send(answer.map(RawValue::to_owned));
+                }
+            }
+            Ok((Incoming::Response { .. }, _)) => tracing::debug!("an answer came that nobody waits for"),
+            Ok((Incoming::Notification { method, .. }, params)) => self.handlers.hear(&method, params),
+            Ok((Incoming::Request { id, method, .. }, params)) => {
+                let (handlers, answers) = (self.handlers.clone(), self.answers.clone());
+                let (method, params) = (method.into_owned(), params.map(RawValue::to_owned));
+                tokio::spawn(async move {
+                    let message = match handlers.answer(&method, params.as_deref()).await {
+                        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+                        Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+                    };
+                    if let Some(answers) = answers.upgrade() {
+                        let _ = answers.send(message);
+                    }
+                });
+            }
+            Err(malformed) => tracing::warn!(error = %malformed.error, "the server sent something that is no message"),
+        }
+    }
+}

@@ -1,1 +1,237 @@
+//! The tools that tests call, and servers of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mcp_runtime::prelude::*;
+use mcp_runtime::protocol::{CallToolResult, ContentBlock, Icon, ResourceLink};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Counts what tools did.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Code before a question that ran.
+    pub before: AtomicU64,
+    /// Code after a question that ran.
+    pub after: AtomicU64,
+    /// Futures that were dropped before they were done.
+    pub dropped: AtomicU64,
+}
+
+/// A point.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Point {
+    /// To the right.
+    pub x: i32,
+    /// Up.
+    pub y: i32,
+}
+
+/// Add two integers.
+#[tool]
+pub fn add(
+    /// The first summand.
+    a: i64,
+    /// The second summand.
+    b: i64,
+) -> i64 {
+    a + b
+}
+
+/// Repeat a text.
+#[tool]
+pub fn echo(text: &str) -> &str {
+    text
+}
+
+/// Many kinds of arguments.
+#[tool]
+pub fn many(count: u8, ratio: f64, flag: bool, point: Location, names: Vec<String>, note: Option<String>) -> String {
+    format!("{count} {ratio} {flag} {point:?} {names:?} {note:?}")
+}
+
+/// An alias is an argument too.
+pub type Location = Point;
+
+/// Mirror a point.
+#[tool]
+pub fn mirror(point: Point) -> Json<Point> {
+    Json(Point { x: -point.x, y: -point.y })
+}
+
+/// Numbers below a limit.
+#[tool]
+pub fn below(limit: u8) -> Vec<u8> {
+    (0..limit).collect()
+}
+
+/// The square root, if there is one.
+#[tool]
+pub fn root(of: f64) -> Option<f64> {
+    (of >= 0.0).then(|| of.sqrt())
+}
+
+/// A list as structured content.
+#[tool]
+pub fn bare_list() -> Json<Vec<i32>> {
+    Json(vec![1, 2])
+}
+
+/// Blocks that older protocol versions do not know.
+#[tool]
+pub fn blocks() -> CallToolResult {
+    CallToolResult::text("text")
+        .with(ContentBlock::audio(b"RIFF", "audio/wav"))
+        .with(ContentBlock::ResourceLink(ResourceLink::new("file:///a", "a")))
+}
+
+/// Nothing.
+#[tool(title = "Say Nothing")]
+pub fn nothing() {}
+
+/// Fail.
+#[tool]
+pub fn fail() -> Result<()> {
+    Err(std::io::Error::other("disk is full"))?
+}
+
+/// Panic.
+#[tool]
+pub fn explode() -> String {
+    panic!("secret details")
+}
+
+/// Panic later.
+#[tool]
+pub async fn explode_later() -> String {
+    tokio::task::yield_now().await;
+    panic!("secret details")
+}
+
+/// Never return.
+#[tool]
+pub async fn hang(effects: State<Effects>) -> String {
+    let _guard = Guard(effects);
+    std::future::pending().await
+}
+
+struct Guard(State<Effects>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// How many futures were dropped before they were done.
+#[tool]
+pub async fn dropped(effects: State<Effects>) -> u64 {
+    effects.dropped.load(Ordering::SeqCst)
+}
+
+/// Print to standard output, as careless code does.
+#[tool]
+#[expect(clippy::print_stdout, reason = "that is what is tested")]
+pub fn print() -> &'static str {
+    println!("{{\"not\": \"protocol\"}}");
+    "printed"
+}
+
+/// Run a child process that reads its standard input to the end.
+#[tool(blocking)]
+pub fn child() -> Result<String> {
+    let output = std::process::Command::new("cat").output()?;
+    Ok(format!("cat read {} bytes and {}", output.stdout.len(), output.status))
+}
+
+/// Block a thread for a while.
+#[tool(blocking)]
+pub fn block(millis: u64) -> &'static str {
+    std::thread::sleep(Duration::from_millis(millis));
+    "done"
+}
+
+/// Ask the model.
+#[tool]
+pub async fn ask(question: String, ctx: Context, effects: State<Effects>) -> Result<String> {
+    effects.before.fetch_add(1, Ordering::SeqCst);
+    let answer = ctx.sample(question).await?;
+    effects.after.fetch_add(1, Ordering::SeqCst);
+    Ok(answer.text()?.to_owned())
+}
+
+/// Ask the model two things at once, and then a third.
+#[tool]
+pub async fn ask_thrice(ctx: &Context, effects: State<Effects>) -> Result<String> {
+    effects.before.fetch_add(1, Ordering::SeqCst);
+    let (one, two) = tokio::join!(ctx.sample("one"), ctx.sample("two").system("Be brief.").max_tokens(7));
+    let (one, two) = (one?, two?);
+    let three = ctx.sample(format!("{} and {}", one.text()?, two.text()?)).await?;
+    effects.after.fetch_add(1, Ordering::SeqCst);
+    Ok(three.text()?.to_owned())
+}
+
+/// Ask the model, and do without if it cannot be asked.
+#[tool]
+pub async fn ask_or_not(ctx: Context) -> String {
+    match ctx.sample("anything").await {
+        Ok(answer) => answer.text().unwrap_or("no text").to_owned(),
+        Err(error) => format!("went on without: {error}"),
+    }
+}
+
+/// Report progress and log.
+#[tool]
+pub async fn report(ctx: Context) -> &'static str {
+    ctx.debug("details").await;
+    ctx.report_progress(1.0).total(2.0).message("half").await;
+    ctx.info("half way").await;
+    ctx.report_progress(1.0).total(2.0).await;
+    ctx.report_progress(2.0).total(2.0).await;
+    ctx.warning(serde_json::json!({ "left": 0 })).await;
+    "reported"
+}
+
+/// Who calls?
+#[tool]
+pub fn who(ctx: Context) -> String {
+    let name = ctx.client_info().map_or_else(|| "nobody".to_owned(), |info| info.name);
+    let sampling = ctx.client_capabilities().sampling.is_some();
+    format!("{name}, request {}, sampling {sampling}, {} keys in _meta", ctx.request_id(), ctx.meta().len())
+}
+
+/// A server of all these tools.
+pub fn server(effects: std::sync::Arc<Effects>) -> Server {
+    Server::new("fixture")
+        .version("1.2.3")
+        .title("Fixture")
+        .website_url("https://example.com")
+        .icon(Icon::new("https://example.com/icon.png").mime_type("image/png").size("48x48"))
+        .instructions("For tests.")
+        .state(effects)
+        .tools(tools![
+            add,
+            echo,
+            many,
+            mirror,
+            below,
+            root,
+            bare_list,
+            blocks,
+            nothing,
+            fail,
+            explode,
+            explode_later,
+            hang,
+            dropped,
+            print,
+            child,
+            block,
+            ask,
+            ask_thrice,
+            ask_or_not,
+            report,
+            who,
+        ])
+}

@@ -42,9 +42,8 @@ impl Handlers {
     pub(super) fn capabilities(&self) -> ClientCapabilities {
         let mut capabilities = ClientCapabilities::default();
         if self.sampling.is_some() {
-            let mut sampling = SamplingCapability::default();
-            sampling.tools = self.sampling_tools.then(Default::default);
-            capabilities.sampling = Some(sampling);
+            let tools = self.sampling_tools.then(Default::default);
+            capabilities.sampling = Some(SamplingCapability { tools, context: None });
         }
         capabilities.elicitation = self.elicitation.as_ref().map(|_| ElicitationCapability::default());
         capabilities.roots = self.roots.as_ref().map(|_| Default::default());

@@ -59,7 +59,6 @@ impl Context {
     /// Asks the client's model with all parameters of the specification ([specification]).
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/schema#createmessagerequestparams
-    #[must_use]
     pub fn create_message(&self, params: CreateMessageRequestParams) -> CreateMessage {
         CreateMessage::new(self.call.clone(), params)
     }

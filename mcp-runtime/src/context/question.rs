@@ -22,7 +22,7 @@ pub enum QuestionError {
     #[non_exhaustive]
     Unsupported {
         /// What it would have had to declare.
-        required: ClientCapabilities,
+        required: Box<ClientCapabilities>,
     },
     /// The client, its user or its model refused, or the client is gone.
     #[error("the client did not answer: {0}")]
@@ -62,7 +62,7 @@ impl Asking {
         if self.id.is_none()
             && let Some(required) = required(&self.call.round().capabilities)
         {
-            return Poll::Ready(Err(QuestionError::Unsupported { required }));
+            return Poll::Ready(Err(QuestionError::Unsupported { required: Box::new(required) }));
         }
         let method = self.method.as_str();
         let question = || {

@@ -56,10 +56,11 @@ pub(crate) enum Dispatched {
 
 impl Dispatcher {
     pub(crate) fn capabilities(&self) -> ServerCapabilities {
-        let mut capabilities = ServerCapabilities::default();
-        capabilities.tools = Some(Default::default());
-        capabilities.logging = Some(Default::default());
-        capabilities
+        ServerCapabilities {
+            tools: Some(Default::default()),
+            logging: Some(Default::default()),
+            ..ServerCapabilities::default()
+        }
     }
 
     pub(crate) fn dispatch(&self, request: &Request<'_, '_>) -> Dispatched {
@@ -97,10 +98,12 @@ impl Dispatcher {
 
     fn discover(&self, revision: ProtocolVersion) -> ServerResult {
         let body = self.discovery.get_or_init(|| {
-            let mut result = DiscoverResult::default();
-            result.supported_versions = ProtocolVersion::MODERN.iter().map(|it| (*it).to_owned()).collect();
-            result.capabilities = self.capabilities();
-            result.instructions.clone_from(&self.instructions);
+            let result = DiscoverResult {
+                supported_versions: ProtocolVersion::MODERN.iter().map(|it| (*it).to_owned()).collect(),
+                capabilities: self.capabilities(),
+                instructions: self.instructions.clone(),
+                ..DiscoverResult::default()
+            };
             self.encoder.discover(revision, &result).into()
         });
         ServerResult::Encoded(body.clone())

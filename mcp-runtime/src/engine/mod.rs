@@ -209,10 +209,10 @@ impl Call {
             let mut state = self.lock();
             state.ended = true;
             state.outlet = None;
-            std::mem::take(&mut state.wakers)
+            state.wakers.iter_mut().filter_map(Option::take).collect::<Vec<_>>()
         };
         self.cancelled.cancel();
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -340,3 +340,57 @@ impl Cancel {
 
 /// Parameters as raw JSON; what the engine carries without reading it.
 pub(crate) type RawParams = Box<RawValue>;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::protocol::ServerNotification;
+
+    struct Nowhere;
+
+    impl Outlet for Nowhere {
+        fn notify(&self, _: ServerNotification) -> BoxFuture<'_, ()> {
+            Box::pin(std::future::ready(()))
+        }
+
+        fn request(&self, _: &'static str, _: RawParams, _: crate::protocol::OnAnswer) {}
+    }
+
+    fn call() -> Arc<Call> {
+        let round = Round {
+            request_id: RequestId::Number(1),
+            meta: Meta::new(),
+            client_info: None,
+            capabilities: ClientCapabilities::default(),
+            progress_token: None,
+            log_level: None,
+        };
+        Call::new(round, Arc::new(Nowhere))
+    }
+
+    fn poll(call: &Call, id: &mut Option<QuestionId>) -> Poll<Answered> {
+        let question = || Question { method: "roots/list", params: RawValue::NULL.to_owned(), key: None };
+        call.poll_answer(id, question, &mut TaskContext::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn when_a_call_ends_its_questions_fail_and_can_still_be_dropped() {
+        let call = call();
+        let mut id = None;
+        assert!(poll(&call, &mut id).is_pending());
+        call.end();
+        assert!(matches!(poll(&call, &mut id), Poll::Ready(Err(_))));
+        assert!(matches!(poll(&call, &mut None), Poll::Ready(Err(_))), "a question after the end fails too");
+        call.abandon(id.expect("it was asked"));
+        assert!(call.cancelled().is_cancelled());
+    }
+
+    #[test]
+    fn progress_only_grows() {
+        let call = call();
+        let moved: Vec<_> = [1.0, 1.0, 0.5, 2.0, f64::NAN].into_iter().map(|progress| call.advance(progress)).collect();
+        assert_eq!(moved, [true, false, false, true, false]);
+    }
+}

@@ -151,7 +151,7 @@ pub struct ErrorObject {
     pub message: Cow<'static, str>,
     /// More, defined by the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    pub data: Option<Box<Value>>,
 }
 
 impl ErrorObject {
@@ -163,7 +163,7 @@ impl ErrorObject {
     /// Adds `data`.
     #[must_use]
     pub fn with_data(mut self, data: Value) -> Self {
-        self.data = Some(data);
+        self.data = Some(Box::new(data));
         self
     }
 

@@ -157,7 +157,10 @@ fn describe(schema: &Value) -> String {
         let values: Vec<_> = values.iter().map(Value::to_string).collect();
         return format!("one of {}", values.join(", "));
     }
-    let bounds = match (schema.get("minimum"), schema.get("maximum")) {
+    // The bounds of 64-bit integers say nothing that helps.
+    let least = schema.get("minimum").filter(|least| least.as_i64() != Some(i64::MIN));
+    let most = schema.get("maximum").filter(|most| most.as_i64() != Some(i64::MAX) && most.as_u64() != Some(u64::MAX));
+    let bounds = match (least, most) {
         (Some(least), Some(most)) => format!(" from {least} to {most}"),
         (Some(least), None) => format!(" of at least {least}"),
         (None, Some(most)) => format!(" of at most {most}"),

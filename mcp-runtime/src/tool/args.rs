@@ -19,12 +19,14 @@ pub(crate) struct Args<'a> {
     params: &'static [ParamSpec],
     values: SmallVec<[Option<&'a RawValue>; 8]>,
     problems: Vec<String>,
+    /// Said after the problems of known arguments.
+    unknown: Vec<String>,
 }
 
 impl<'a> Args<'a> {
     /// Sorts the members of the `arguments` object to the parameters of a tool.
     pub(crate) fn new(tool: &'static str, params: &'static [ParamSpec], object: Option<&'a RawValue>) -> Self {
-        let mut args = Self { tool, params, values: smallvec![None; params.len()], problems: Vec::new() };
+        let mut args = Self { tool, params, values: smallvec![None; params.len()], problems: Vec::new(), unknown: Vec::new() };
         if let Some(object) = object {
             let members = Params::nested(object);
             for (name, value) in members.iter() {
@@ -89,19 +91,19 @@ impl<'a> Args<'a> {
             Some((last, [])) => _ = write!(problem, "; it takes `{last}`"),
             Some((last, others)) => _ = write!(problem, "; it takes `{}` and `{last}`", others.join("`, `")),
         }
-        self.problems.push(problem);
+        self.unknown.push(problem);
     }
 
     /// Whether nothing was found wrong so far.
     pub(crate) fn is_fine(&self) -> bool {
-        self.problems.is_empty()
+        self.problems.is_empty() && self.unknown.is_empty()
     }
 
     /// Everything that is wrong, in one result that the model can read.
     #[cold]
     pub(crate) fn refusal(&self) -> CallToolResult {
         let mut text = format!("the arguments of tool `{}` are not right:", self.tool);
-        for problem in &self.problems {
+        for problem in self.problems.iter().chain(&self.unknown) {
             text.push_str("\n- ");
             text.push_str(problem);
         }

@@ -1,0 +1,104 @@
+//! The programs that are measured.
+
+use std::io::{self, BufRead as _, Write as _};
+
+use mcp_benches::{Era, answer_bare};
+use mcp_runtime::prelude::*;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+
+/// Add two integers.
+#[tool]
+fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn server() -> Server {
+    Server::new("bench").version("1.0.0").tools(tools![add])
+}
+
+/// Runs one subject. Those on stdio end with their input, the others make `calls` themselves.
+pub fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
+    if subject == "bare-stdio" {
+        return bare_stdio();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match subject {
+            "stdio" => server().serve_stdio().await.map_err(io::Error::other),
+            "memory" => {
+                over_memory(era, calls, |end| async {
+                    let (reader, writer) = tokio::io::split(end);
+                    server().serve(reader, writer).await.map_err(io::Error::other)
+                })
+                .await
+            }
+            "bare-memory" => over_memory(era, calls, bare_memory).await,
+            other => Err(io::Error::other(format!("there is no subject `{other}`"))),
+        }
+    })
+}
+
+fn bare_stdio() -> io::Result<()> {
+    let (mut input, mut output) = (io::BufReader::with_capacity(64 << 10, io::stdin().lock()), io::stdout().lock());
+    let (mut line, mut out) = (Vec::new(), Vec::new());
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return output.write_all(&out);
+        }
+        answer_bare(&line, &mut out);
+        // All lines that are there are answered with one write.
+        if !input.buffer().contains(&b'\n') {
+            output.write_all(&out)?;
+            output.flush()?;
+            out.clear();
+        }
+    }
+}
+
+async fn bare_memory(end: tokio::io::DuplexStream) -> io::Result<()> {
+    let (reader, mut writer) = tokio::io::split(end);
+    let mut reader = BufReader::with_capacity(64 << 10, reader);
+    let (mut line, mut out) = (Vec::new(), Vec::new());
+    loop {
+        line.clear();
+        if reader.read_until(b'\n', &mut line).await? == 0 {
+            return writer.write_all(&out).await;
+        }
+        answer_bare(&line, &mut out);
+        if !reader.buffer().contains(&b'\n') {
+            writer.write_all(&out).await?;
+            out.clear();
+        }
+    }
+}
+
+/// Sends all calls through a pair in memory and reads the answers.
+async fn over_memory<F: Future<Output = io::Result<()>>>(
+    era: Era,
+    calls: u64,
+    serve: impl FnOnce(tokio::io::DuplexStream) -> F,
+) -> io::Result<()> {
+    let (ours, theirs) = tokio::io::duplex(64 << 10);
+    let (mut reader, mut writer) = tokio::io::split(ours);
+    let send = async move {
+        writer.write_all(era.preamble().as_bytes()).await?;
+        let mut lines = String::new();
+        for id in 1..=calls {
+            lines.push_str(&era.call(id));
+            if lines.len() > 16 << 10 {
+                writer.write_all(lines.as_bytes()).await?;
+                lines.clear();
+            }
+        }
+        writer.write_all(lines.as_bytes()).await?;
+        writer.shutdown().await
+    };
+    let receive = async move {
+        let mut buffer = vec![0; 64 << 10];
+        while reader.read(&mut buffer).await? > 0 {}
+        Ok(())
+    };
+    tokio::try_join!(send, receive, serve(theirs))?;
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! The server of all test tools on standard input and output.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_runtime::prelude::*;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    // What calls leave running must not keep a test waiting.
+    let mut server = mcp_tests::server(Arc::default()).drain_timeout(Duration::from_millis(500));
+    if let Ok(calls) = std::env::var("FIXTURE_CALLS_IN_FLIGHT") {
+        server = server.max_calls_in_flight(calls.parse()?);
+    }
+    if std::env::var_os("FIXTURE_MASK_ERRORS").is_some() {
+        server = server.mask_errors(true);
+    }
+    server.run().await
+}

@@ -1,0 +1,119 @@
+//! The wire, line by line: what goes in and exactly what comes out of a real process.
+//!
+//! The scripts in `wire/` are conversations. A line that starts with `> ` is sent, one with `< `
+//! must come back, and `# ` begins a new conversation with a process of its own, whose title it
+//! is. At the end of each the input is closed: nothing more may come, and the process must end
+//! with status 0. In a line to send, `{fill:N}` stands for N letters, `{ff}` for a byte that is
+//! not UTF-8, `{meta}` for the `_meta` of a modern client that can sample, and `{state}` for the
+//! last `requestState` that came. In a line that comes, a `requestState` is shown as `…`.
+//!
+//! `WIRE=write cargo test -p mcp-tests --test wire` writes down what comes, to be reviewed.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"script","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}}"#;
+
+#[test]
+fn messages_that_are_none() {
+    replay("malformed.txt");
+}
+
+#[test]
+fn the_legacy_era() {
+    replay("legacy.txt");
+}
+
+#[test]
+fn the_modern_era() {
+    replay("modern.txt");
+}
+
+#[test]
+fn both_eras_on_one_connection() {
+    replay("both.txt");
+}
+
+fn replay(file: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("wire").join(file);
+    let script = std::fs::read_to_string(&path).expect("the script");
+    let mut came = String::new();
+    for conversation in conversations(&script) {
+        came.push_str(&hold(conversation));
+    }
+    if std::env::var("WIRE").is_ok_and(|what| what == "write") {
+        std::fs::write(path, came).expect("the script is written");
+        return;
+    }
+    for (expected, came) in script.lines().zip(came.lines()) {
+        assert_eq!(expected, came, "in {file}");
+    }
+    assert_eq!(script.lines().count(), came.lines().count(), "in {file}");
+}
+
+fn conversations(script: &str) -> impl Iterator<Item = &str> {
+    let mut starts: Vec<usize> = script.match_indices("# ").map(|(at, _)| at).collect();
+    starts.retain(|&at| at == 0 || script.as_bytes()[at - 1] == b'\n');
+    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([script.len()]).collect();
+    starts.into_iter().zip(ends).map(move |(start, end)| &script[start..end])
+}
+
+/// Holds one conversation and writes down what came.
+fn hold(conversation: &str) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fixture"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the fixture starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let (mut came, mut state) = (String::new(), String::new());
+    for line in conversation.lines() {
+        if let Some(message) = line.strip_prefix("> ") {
+            input.write_all(&fill_in(message, &state)).expect("the fixture reads");
+        }
+        if line.starts_with('<') {
+            let reply = output.next().map_or_else(|| "(end)".to_owned(), |line| line.expect("UTF-8"));
+            let (shown, new_state) = hide_state(&reply);
+            state = new_state.unwrap_or(state);
+            came.push_str(&format!("< {shown}\n"));
+        } else {
+            came.push_str(&format!("{line}\n"));
+        }
+    }
+    drop(input);
+    for unexpected in output {
+        came.push_str(&format!("< {} (unexpected)\n", unexpected.expect("UTF-8")));
+    }
+    let status = child.wait().expect("the fixture ends");
+    assert!(status.success(), "{status} after {conversation}");
+    came
+}
+
+fn fill_in(message: &str, state: &str) -> Vec<u8> {
+    let mut text = message.replace("{meta}", META).replace("{state}", state);
+    while let Some(at) = text.find("{fill:") {
+        let end = text[at..].find('}').expect("a closing brace") + at;
+        let count: usize = text[at + 6..end].parse().expect("a number");
+        text.replace_range(at..=end, &"a".repeat(count));
+    }
+    let mut bytes = Vec::new();
+    for (index, part) in text.split("{ff}").enumerate() {
+        if index > 0 {
+            bytes.push(0xff);
+        }
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes.push(b'\n');
+    bytes
+}
+
+fn hide_state(reply: &str) -> (String, Option<String>) {
+    const MEMBER: &str = "\"requestState\":\"";
+    let Some(at) = reply.find(MEMBER) else { return (reply.to_owned(), None) };
+    let start = at + MEMBER.len();
+    let end = reply[start..].find('"').expect("a closing quote") + start;
+    (format!("{}…{}", &reply[..start], &reply[end..]), Some(reply[start..end].to_owned()))
+}

@@ -4,14 +4,16 @@
 //! must come back, and `# ` begins a new conversation with a process of its own, whose title it
 //! is. At the end of each the input is closed: nothing more may come, and the process must end
 //! with status 0. In a line to send, `{fill:N}` stands for N letters, `{ff}` for a byte that is
-//! not UTF-8, `{meta}` for the `_meta` of a modern client that can sample, and `{state}` for the
-//! last `requestState` that came. In a line that comes, a `requestState` is shown as `…`.
+//! not UTF-8, `{meta}` for the `_meta` of a modern client that can sample, `{state}` for the
+//! last `requestState` that came, and `{key1}`, `{key2}` for the keys of the last input requests. In a line that comes, a `requestState` is shown as `…`.
 //!
 //! `WIRE=write cargo test -p mcp-tests --test wire` writes down what comes, to be reviewed.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"script","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}}"#;
 
@@ -69,13 +71,25 @@ fn hold(conversation: &str) -> String {
         .expect("the fixture starts");
     let mut input = child.stdin.take().expect("a pipe");
     let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let (mut came, mut state) = (String::new(), String::new());
+    // A conversation that hangs is a failure, not a hang of the tests.
+    let (done, watchdog) = std::sync::mpsc::channel::<()>();
+    let pid = child.id();
+    std::thread::spawn(move || {
+        if watchdog.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").arg(pid.to_string()).status();
+        }
+    });
+    let (mut came, mut state, mut keys) = (String::new(), String::new(), Vec::new());
     for line in conversation.lines() {
         if let Some(message) = line.strip_prefix("> ") {
-            input.write_all(&fill_in(message, &state)).expect("the fixture reads");
+            input.write_all(&fill_in(message, &state, &keys)).expect("the fixture reads");
         }
         if line.starts_with('<') {
             let reply = output.next().map_or_else(|| "(end)".to_owned(), |line| line.expect("UTF-8"));
+            let new_keys = keys_of(&reply);
+            if !new_keys.is_empty() {
+                keys = new_keys;
+            }
             let (shown, new_state) = hide_state(&reply);
             state = new_state.unwrap_or(state);
             came.push_str(&format!("< {shown}\n"));
@@ -85,15 +99,19 @@ fn hold(conversation: &str) -> String {
     }
     drop(input);
     for unexpected in output {
-        came.push_str(&format!("< {} (unexpected)\n", unexpected.expect("UTF-8")));
+        came.push_str(&format!("! unexpected: {}\n", unexpected.expect("UTF-8")));
     }
+    drop(done);
     let status = child.wait().expect("the fixture ends");
     assert!(status.success(), "{status} after {conversation}");
     came
 }
 
-fn fill_in(message: &str, state: &str) -> Vec<u8> {
+fn fill_in(message: &str, state: &str, keys: &[String]) -> Vec<u8> {
     let mut text = message.replace("{meta}", META).replace("{state}", state);
+    for (index, key) in keys.iter().enumerate() {
+        text = text.replace(&format!("{{key{}}}", index + 1), key);
+    }
     while let Some(at) = text.find("{fill:") {
         let end = text[at..].find('}').expect("a closing brace") + at;
         let count: usize = text[at + 6..end].parse().expect("a number");
@@ -108,6 +126,12 @@ fn fill_in(message: &str, state: &str) -> Vec<u8> {
     }
     bytes.push(b'\n');
     bytes
+}
+
+fn keys_of(reply: &str) -> Vec<String> {
+    let reply: serde_json::Value = serde_json::from_str(reply).unwrap_or_default();
+    let requests = reply["result"]["inputRequests"].as_object();
+    requests.map(|requests| requests.keys().cloned().collect()).unwrap_or_default()
 }
 
 fn hide_state(reply: &str) -> (String, Option<String>) {

@@ -7,6 +7,7 @@ use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CallToolResult, ContentBlock, Icon, ResourceLink};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 /// Counts what tools did.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Effects {
     pub after: AtomicU64,
     /// Futures that were dropped before they were done.
     pub dropped: AtomicU64,
+    /// Tells that one was.
+    pub drops: Notify,
 }
 
 /// A point.
@@ -121,12 +124,16 @@ struct Guard(State<Effects>);
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.dropped.fetch_add(1, Ordering::SeqCst);
+        self.0.drops.notify_one();
     }
 }
 
-/// How many futures were dropped before they were done.
+/// How many futures were dropped before they were done; waits for the first one.
 #[tool]
 pub async fn dropped(effects: State<Effects>) -> u64 {
+    if effects.dropped.load(Ordering::SeqCst) == 0 {
+        effects.drops.notified().await;
+    }
     effects.dropped.load(Ordering::SeqCst)
 }
 

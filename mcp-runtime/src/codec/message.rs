@@ -7,8 +7,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::params::{Params, Text, text, without_position};
-use crate::protocol::{ErrorCode, ErrorObject, RequestId};
+use crate::protocol::{ErrorCode, ErrorObject, Params, RequestId, Text, text, without_position};
 
 /// What can arrive.
 #[derive(Debug)]

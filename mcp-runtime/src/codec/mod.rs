@@ -1,11 +1,9 @@
 //! Bytes to one message and back, and where revisions differ.
 
 mod message;
-mod params;
 mod revision;
 
 pub(crate) use message::{Incoming, Malformed, parse, split_batch};
-pub(crate) use params::{Params, without_position};
 pub(crate) use revision::Encoder;
 #[cfg(feature = "client")]
 pub(crate) use {message::parse_with_params, revision::request_meta};

@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::engine::{Call, Question, QuestionId};
 use crate::protocol::{
     ClientCapabilities, CreateMessageRequestParams, CreateMessageResult, ErrorObject, Method, ModelHint,
-    ModelPreferences, SamplingContent, SamplingMessage,
+    ModelPreferences, SamplingContent, SamplingMessage, without_position,
 };
 
 /// Why a question to the client has no answer.
@@ -243,7 +243,7 @@ impl Future for CreateMessage {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let Self { asking, params, key } = self.get_mut();
         let method = asking.method.as_str();
-        let invalid = |error: serde_json::Error| QuestionError::Invalid { method, reason: error.to_string() };
+        let invalid = |error: serde_json::Error| QuestionError::Invalid { method, reason: without_position(&error) };
         if asking.id.is_none()
             && let Err(error) = to_raw_value(&params)
         {

@@ -6,10 +6,10 @@ pub(crate) use call::finished;
 
 use std::sync::{Arc, OnceLock};
 
-use crate::codec::{Encoder, Params};
+use crate::codec::Encoder;
 use crate::engine::{Cancel, Finished, Parking, Reply};
 use crate::protocol::{
-    DiscoverResult, ErrorObject, Method, Outlet, ProtocolVersion, RequestId, ServerCapabilities, ServerResult,
+    DiscoverResult, ErrorObject, Method, Outlet, Params, ProtocolVersion, RequestId, ServerCapabilities, ServerResult,
 };
 use crate::registry::Registry;
 use crate::session::Caller;

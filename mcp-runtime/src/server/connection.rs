@@ -13,12 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use super::outbox::{CallOutlet, Outbox, Outgoing};
-use crate::codec::{Incoming, Malformed, Params, parse, split_batch};
+use crate::codec::{Incoming, Malformed, parse, split_batch};
 use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
 use crate::engine::{Finished, Reply};
 use crate::protocol::{
     CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, InitializeResult, Method, Outlet,
-    ProtocolVersion, RequestId, ServerResult,
+    Params, ProtocolVersion, RequestId, ServerResult,
 };
 use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, negotiate};
 use crate::transport::{Line, LineReader, LineWriter};

@@ -6,9 +6,10 @@ mod stateless;
 
 use serde_json::value::RawValue;
 
-use crate::codec::Params;
 use crate::engine::Round;
-use crate::protocol::{ErrorObject, LoggingLevel, Meta, Method, ProgressToken, ProtocolVersion, RequestId, keys};
+use crate::protocol::{
+    ErrorObject, LoggingLevel, Meta, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
+};
 
 pub(crate) use legacy::{LegacySession, negotiate};
 pub(crate) use pending::{Asked, InFlight, InFlightCalls, Key};

@@ -3,15 +3,15 @@
 use serde_json::value::RawValue;
 
 use super::{Caller, Who, progress_token};
-use crate::codec::Params;
-use crate::protocol::{ErrorObject, ProtocolVersion, keys};
+use crate::protocol::{ErrorObject, Params, ProtocolVersion, keys};
 
 pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> Result<Caller<'a>, ErrorObject> {
-    let version = members.text(keys::PROTOCOL_VERSION).map_err(|_| must_be(keys::PROTOCOL_VERSION, "a string"))?;
+    let version =
+        members.text(keys::PROTOCOL_VERSION).map_err(|_| must_be(keys::PROTOCOL_VERSION, "there and be a string"))?;
     let capabilities = members
         .get(keys::CLIENT_CAPABILITIES)
         .filter(|raw| raw.get().starts_with('{'))
-        .ok_or_else(|| must_be(keys::CLIENT_CAPABILITIES, "an object"))?;
+        .ok_or_else(|| must_be(keys::CLIENT_CAPABILITIES, "there and be an object"))?;
     let client_info = members.get(keys::CLIENT_INFO);
     if client_info.is_some_and(|raw| !raw.get().starts_with('{')) {
         return Err(must_be(keys::CLIENT_INFO, "an object"));
@@ -31,5 +31,5 @@ pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> 
 }
 
 fn must_be(key: &str, what: &str) -> ErrorObject {
-    ErrorObject::invalid_params(format!("`params._meta[\"{key}\"]` must be there and be {what}"))
+    ErrorObject::invalid_params(format!("`params._meta[\"{key}\"]` must be {what}"))
 }

@@ -7,8 +7,7 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
 use super::input::ParamKind;
-use crate::codec::{Params, without_position};
-use crate::protocol::CallToolResult;
+use crate::protocol::{CallToolResult, Params, without_position};
 use crate::registry::{ParamSpec, describe_type, schema_generator};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
@@ -26,7 +25,8 @@ pub(crate) struct Args<'a> {
 impl<'a> Args<'a> {
     /// Sorts the members of the `arguments` object to the parameters of a tool.
     pub(crate) fn new(tool: &'static str, params: &'static [ParamSpec], object: Option<&'a RawValue>) -> Self {
-        let mut args = Self { tool, params, values: smallvec![None; params.len()], problems: Vec::new(), unknown: Vec::new() };
+        let mut args =
+            Self { tool, params, values: smallvec![None; params.len()], problems: Vec::new(), unknown: Vec::new() };
         if let Some(object) = object {
             let members = Params::nested(object);
             for (name, value) in members.iter() {
@@ -73,8 +73,10 @@ impl<'a> Args<'a> {
         let wanted = expected.as_ref().map_or_else(|| "a value".to_owned(), describe_type);
         let problem = match self.values[index] {
             None => format!("`{}` is missing: expected {wanted}", param.name),
-            Some(came) if expected.as_ref().is_some_and(|schema| is_the_type(schema, came.get())) => {
-                format!("`{}`: expected {wanted}, got {}: {}", param.name, what_came(came), without_position(error))
+            // Of the right kind, but not right inside: there the decoder knows best.
+            Some(came) if expected.as_ref().is_some_and(|schema| wrong_inside(schema, came.get())) => {
+                let reason = without_position(error);
+                format!("`{}`: expected {wanted}, got {} that is not right: {reason}", param.name, what_came(came))
             }
             Some(came) => format!("`{}`: expected {wanted}, got {}", param.name, what_came(came)),
         };
@@ -124,21 +126,19 @@ impl ParamSpec {
     }
 }
 
-/// Whether JSON is of the type that a schema names, so that only its value can be wrong.
-fn is_the_type(schema: &Schema, raw: &str) -> bool {
+/// Whether JSON is a text, an object or an array where the schema wants one, so that only what is
+/// inside can be wrong. Numbers say all by themselves, and so do lists of allowed values.
+fn wrong_inside(schema: &Schema, raw: &str) -> bool {
     let came = match raw.as_bytes().first() {
         Some(b'"') => "string",
         Some(b'{') => "object",
         Some(b'[') => "array",
-        Some(b't' | b'f') => "boolean",
-        Some(b'n') => "null",
-        _ => "number",
+        _ => return false,
     };
-    let is =
-        |wanted: &str| wanted == came || (wanted == "integer" && came == "number" && !raw.contains(['.', 'e', 'E']));
     match schema.get("type") {
-        Some(Value::String(wanted)) => is(wanted),
-        Some(Value::Array(wanted)) => wanted.iter().filter_map(Value::as_str).any(is),
+        _ if schema.get("enum").is_some() => false,
+        Some(Value::String(wanted)) => wanted == came,
+        Some(Value::Array(wanted)) => wanted.iter().any(|wanted| wanted == came),
         _ => true,
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use crate::protocol::ErrorObject;
+use super::ErrorObject;
 
 /// The members of a JSON object in the order they came. Of a repeated name the last one counts.
 #[derive(Debug, Default)]

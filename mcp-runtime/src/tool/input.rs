@@ -114,9 +114,10 @@ impl<T> ToolRef for T {
 /// Lends what is inside an argument that is owned during the call: `Option<&str>` of an
 /// `Option<String>`.
 #[diagnostic::on_unimplemented(
-    message = "an argument of a tool cannot be a `{To}`",
-    label = "holds a reference that nobody can lend",
-    note = "use the owned type, for example `String` for `&str`"
+    message = "an argument cannot be lent from a `{Self}`",
+    label = "holds references that nobody can lend",
+    note = "of arguments that hold references only `Option<&str>` and `Option<&[T]>` can be lent; \
+            use the owned type, for example `String` for `&str`"
 )]
 pub trait Lend<'h, To> {
     /// Lends.

@@ -257,7 +257,6 @@ impl<T: IntoToolResult> IntoToolResult for Option<T> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: IntoToolResult, E: IntoToolError> IntoToolResult for Result<T, E> {
     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
         self.map_err(IntoToolError::into_tool_error)?.into_tool_result()

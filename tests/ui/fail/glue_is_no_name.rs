@@ -1,0 +1,6 @@
+use mcp_runtime::prelude::*;
+
+#[tool(glue = "Ping")]
+fn ping() {}
+
+fn main() {}

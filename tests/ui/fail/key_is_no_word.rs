@@ -1,0 +1,6 @@
+use mcp_runtime::prelude::*;
+
+#[tool("ping")]
+fn ping() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use mcp_runtime::prelude::*;
+
+#[tool(title)]
+fn ping() {}
+
+fn main() {}

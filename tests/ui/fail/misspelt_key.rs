@@ -1,0 +1,6 @@
+use mcp_runtime::prelude::*;
+
+#[tool(tilte = "Ping")]
+fn ping() {}
+
+fn main() {}

@@ -1,1 +1,331 @@
-//! stub
+//! One tool, every carrier, one result; and what a call leaves behind when it ends early.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::prelude::*;
+use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorCode, ErrorObject, SamplingMessage};
+use mcp_tests::{Effects, server};
+use tokio::process::Command;
+use tokio::sync::Notify;
+
+/// Answers with the question in capitals.
+async fn shout(request: CreateMessageRequestParams) -> Result<CreateMessageResult, ErrorObject> {
+    let question = request.messages[0].content[0].as_text().unwrap_or_default().to_uppercase();
+    Ok(CreateMessageResult::text("shouting-model", question))
+}
+
+async fn connect(builder: ClientBuilder, era: Era) -> Client {
+    builder.era(era).on_sampling(shout).connect().await.expect("a connection")
+}
+
+#[tokio::test]
+async fn every_carrier_gives_the_same_result_and_runs_the_code_once() {
+    for era in [Era::Legacy, Era::Modern] {
+        let effects = Arc::new(Effects::default());
+        let client = connect(Client::in_memory(server(effects.clone())), era).await;
+        let answer: String = client.call("ask_thrice", ()).await.expect("an answer");
+        assert_eq!(answer, "ONE AND TWO", "{era:?}");
+        assert_eq!(effects.before.load(Ordering::SeqCst), 1, "{era:?}");
+        assert_eq!(effects.after.load(Ordering::SeqCst), 1, "{era:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_carrier_gives_the_same_result_over_real_pipes() {
+    for era in [Era::Auto, Era::Legacy, Era::Modern] {
+        let fixture = Command::new(env!("CARGO_BIN_EXE_fixture"));
+        let client = connect(Client::stdio(fixture).on_stderr(|_| {}), era).await;
+        assert_eq!(client.protocol_version().is_modern(), era != Era::Legacy);
+        let answer: String = client.call("ask_thrice", ()).await.expect("an answer");
+        assert_eq!(answer, "ONE AND TWO", "{era:?}");
+        client.close().await.expect("it ends");
+    }
+}
+
+#[tokio::test]
+async fn questions_that_wait_together_are_one_round() {
+    let most = Arc::new(AtomicU32::new(0));
+    let open = Arc::new(AtomicU32::new(0));
+    let both = Arc::new(Notify::new());
+    let handler = {
+        let most = most.clone();
+        move |request: CreateMessageRequestParams| {
+            let (most, open, both) = (most.clone(), open.clone(), both.clone());
+            async move {
+                let now = open.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                // The first two wait for each other: if they came one after the other, this hangs.
+                if request.messages[0].content[0].as_text().is_some_and(|text| text.len() == 3) {
+                    if now < 2 { both.notified().await } else { both.notify_one() }
+                }
+                open.fetch_sub(1, Ordering::SeqCst);
+                shout(request).await
+            }
+        }
+    };
+    for era in [Era::Legacy, Era::Modern] {
+        let builder = Client::in_memory(server(Arc::default())).era(era).on_sampling(handler.clone());
+        let client = builder.connect().await.expect("a connection");
+        let answer: String = client.call("ask_thrice", ()).await.expect("an answer");
+        assert_eq!((answer.as_str(), most.load(Ordering::SeqCst)), ("ONE AND TWO", 2), "{era:?}");
+    }
+}
+
+#[tokio::test]
+async fn many_calls_at_once_get_their_own_answers() {
+    for era in [Era::Legacy, Era::Modern] {
+        let client = Arc::new(connect(Client::in_memory(server(Arc::default())), era).await);
+        let mut calls = tokio::task::JoinSet::new();
+        for number in 0..200 {
+            let client = client.clone();
+            calls.spawn(async move {
+                let answer: String = client.call("ask", [("question", format!("q{number}"))]).await.expect("an answer");
+                assert_eq!(answer, format!("Q{number}"));
+            });
+        }
+        while let Some(joined) = calls.join_next().await {
+            joined.expect("no call fails");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_client_drops_is_dropped_by_the_server() {
+    for era in [Era::Legacy, Era::Modern] {
+        let effects = Arc::new(Effects::default());
+        let client = connect(Client::in_memory(server(effects.clone())), era).await;
+        {
+            let call = client.call_tool("hang", ());
+            tokio::pin!(call);
+            // Polled once, so that the request is out; then dropped.
+            assert!(futures_poll_once(call.as_mut()).await.is_none());
+            let _: i64 = client.call("add", [("a", 1), ("b", 2)]).await.expect("the server has seen the call");
+        }
+        effects.drops.notified().await;
+        assert_eq!(effects.dropped.load(Ordering::SeqCst), 1, "{era:?}");
+    }
+}
+
+async fn futures_poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match std::pin::Pin::new(&mut future).poll(cx) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+/// Ask with everything that can be said.
+#[tool]
+async fn ask_in_detail(ctx: Context) -> Result<String> {
+    let answer = ctx
+        .sample([SamplingMessage::user("a"), SamplingMessage::assistant("b")])
+        .messages([SamplingMessage::user("c")])
+        .system("Be brief.")
+        .max_tokens(7)
+        .temperature(0.5)
+        .stop_sequences(["stop"])
+        .prefer("model-a")
+        .prefer("model-b")
+        .cost_priority(0.1)
+        .speed_priority(0.2)
+        .intelligence_priority(0.3)
+        .await?;
+    let params = CreateMessageRequestParams::new([SamplingMessage::user("d")], 3);
+    let raw = ctx.create_message(params).await?;
+    Ok(format!("{} {} {:?} {}", answer.text()?, answer.model(), answer.stop_reason(), raw.max_tokens_seen()))
+}
+
+trait MaxTokensSeen {
+    fn max_tokens_seen(&self) -> String;
+}
+
+impl MaxTokensSeen for CreateMessageResult {
+    fn max_tokens_seen(&self) -> String {
+        self.content[0].as_text().unwrap_or_default().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_question_arrives_as_it_was_asked() {
+    let echo = |request: CreateMessageRequestParams| async move {
+        Ok(CreateMessageResult::text("echo", serde_json::to_string(&request).expect("JSON")))
+    };
+    for era in [Era::Legacy, Era::Modern] {
+        let server = Server::new("test").tools(tools![ask_in_detail]);
+        let client = Client::in_memory(server).era(era).on_sampling(echo).connect().await.expect("a connection");
+        let answer = client.call_tool("ask_in_detail", ()).await.expect("an answer").joined_text();
+        assert_eq!(
+            answer,
+            concat!(
+                r#"{"messages":[{"role":"user","content":{"type":"text","text":"a"}},"#,
+                r#"{"role":"assistant","content":{"type":"text","text":"b"}},"#,
+                r#"{"role":"user","content":{"type":"text","text":"c"}}],"#,
+                r#""modelPreferences":{"hints":[{"name":"model-a"},{"name":"model-b"}],"costPriority":0.1,"#,
+                r#""speedPriority":0.2,"intelligencePriority":0.3},"systemPrompt":"Be brief.","temperature":0.5,"#,
+                r#""maxTokens":7,"stopSequences":["stop"]} echo Some("endTurn") "#,
+                r#"{"messages":[{"role":"user","content":{"type":"text","text":"d"}}],"maxTokens":3}"#
+            ),
+            "{era:?}"
+        );
+    }
+}
+
+/// Ask in a race; the slower one is withdrawn.
+#[tool]
+async fn race(ctx: Context) -> Result<String> {
+    let first = tokio::select! {
+        biased;
+        answer = ctx.sample("slow") => answer?,
+        () = std::future::ready(()) => ctx.sample("fast").await?,
+    };
+    Ok(first.text()?.to_owned())
+}
+
+#[tokio::test]
+async fn a_question_that_is_dropped_is_withdrawn() {
+    let never_slow = |request: CreateMessageRequestParams| async move {
+        assert_eq!(request.messages[0].content[0].as_text(), Some("fast"));
+        shout(request).await
+    };
+    for era in [Era::Legacy, Era::Modern] {
+        let server = Server::new("test").tools(tools![race]);
+        let client = Client::in_memory(server).era(era).on_sampling(never_slow).connect().await.expect("a connection");
+        let answer: String = client.call("race", ()).await.expect("an answer");
+        assert_eq!(answer, "FAST", "{era:?}");
+    }
+}
+
+/// Wait for a signal of the test, then ask.
+#[tool]
+async fn ask_later(ctx: Context, signal: State<Notify>) -> Result<String> {
+    signal.notified().await;
+    Ok(ctx.sample("later").await?.text()?.to_owned())
+}
+
+#[tokio::test]
+async fn a_call_may_do_other_things_before_it_asks() {
+    for era in [Era::Legacy, Era::Modern] {
+        let signal = Arc::new(Notify::new());
+        let client =
+            connect(Client::in_memory(Server::new("t").state(signal.clone()).tools(tools![ask_later])), era).await;
+        let (answer, ()) = tokio::join!(client.call::<String>("ask_later", ()), async { signal.notify_one() });
+        assert_eq!(answer.expect("an answer"), "LATER", "{era:?}");
+    }
+}
+
+/// Spawn a task that outlives its call and asks.
+#[tool]
+async fn leave_behind(ctx: Context, outcome: State<tokio::sync::mpsc::UnboundedSender<String>>) {
+    let (token, outcome) = (ctx.cancelled(), (*outcome.0).clone());
+    tokio::spawn(async move {
+        token.cancelled().await;
+        let asked = ctx.sample("too late").await;
+        let _ = outcome.send(asked.expect_err("the call is over").to_string());
+    });
+}
+
+#[tokio::test]
+async fn a_task_that_outlives_its_call_gets_an_error_and_does_not_hang() {
+    for era in [Era::Legacy, Era::Modern] {
+        let (sender, mut outcomes) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let client = connect(Client::in_memory(Server::new("t").state(sender).tools(tools![leave_behind])), era).await;
+        client.call_tool("leave_behind", ()).await.expect("it returns");
+        let outcome = outcomes.recv().await.expect("the task goes on");
+        assert!(outcome.contains("the call has ended"), "{era:?}: {outcome}");
+    }
+}
+
+/// Hold something that counts when it goes, and ask.
+#[tool]
+async fn hold(number: u32, ctx: Context, drops: State<tokio::sync::mpsc::UnboundedSender<u32>>) -> Result<String> {
+    struct Held(tokio::sync::mpsc::UnboundedSender<u32>, u32);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _ = self.0.send(self.1);
+        }
+    }
+    let _held = Held((*drops.0).clone(), number);
+    Ok(ctx.sample(format!("{number}")).await?.text()?.to_owned())
+}
+
+/// A modern client by hand, that never comes back with answers.
+async fn abandon_calls(server: Server, calls: u32) -> (impl Future<Output = ()>, tokio::io::DuplexStream) {
+    use tokio::io::AsyncWriteExt as _;
+    let (mut ours, theirs) = tokio::io::duplex(1 << 20);
+    let serving = async move {
+        let (reader, writer) = tokio::io::split(theirs);
+        server.serve(reader, writer).await.expect("it serves");
+    };
+    for number in 1..=calls {
+        let call = format!(
+            r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"hold","arguments":{{"number":{number}}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{"sampling":{{}}}}}}}}}}"#
+        );
+        ours.write_all(call.as_bytes()).await.expect("written");
+        ours.write_all(b"\n").await.expect("written");
+    }
+    (serving, ours)
+}
+
+#[tokio::test]
+async fn the_oldest_parked_call_makes_room_and_its_destructors_run() {
+    let (sender, mut drops) = tokio::sync::mpsc::unbounded_channel::<u32>();
+    let server = Server::new("t").state(sender).tools(tools![hold]).max_parked_calls(2);
+    let (serving, _client) = abandon_calls(server, 4).await;
+    tokio::select! {
+        () = serving => panic!("it serves on"),
+        dropped = async { [drops.recv().await, drops.recv().await] } => assert_eq!(dropped, [Some(1), Some(2)]),
+    }
+    assert!(drops.try_recv().is_err(), "the two youngest are kept while the server lives");
+}
+
+#[tokio::test]
+async fn parked_calls_are_bounded_in_bytes() {
+    let (sender, mut drops) = tokio::sync::mpsc::unbounded_channel::<u32>();
+    let server = Server::new("t").state(sender).tools(tools![hold]).max_parked_bytes(1);
+    let (serving, _client) = abandon_calls(server, 2).await;
+    tokio::select! {
+        () = serving => panic!("it serves on"),
+        dropped = drops.recv() => assert_eq!(dropped, Some(1)),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parked_calls_are_bounded_in_time() {
+    let (sender, mut drops) = tokio::sync::mpsc::unbounded_channel::<u32>();
+    let server = Server::new("t").state(sender).tools(tools![hold]).parked_timeout(Duration::from_secs(5));
+    let (serving, _client) = abandon_calls(server, 1).await;
+    let begin = tokio::time::Instant::now();
+    tokio::select! {
+        () = serving => panic!("it serves on"),
+        dropped = drops.recv() => assert_eq!(dropped, Some(1)),
+    }
+    assert!(begin.elapsed() >= Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn when_the_server_ends_parked_calls_are_dropped() {
+    let (sender, mut drops) = tokio::sync::mpsc::unbounded_channel::<u32>();
+    let server = Server::new("t").state(sender).tools(tools![hold]);
+    let (serving, mut client) = abandon_calls(server, 2).await;
+    tokio::io::AsyncWriteExt::shutdown(&mut client).await.expect("the input ends");
+    let drain =
+        async { while tokio::io::AsyncReadExt::read(&mut client, &mut [0; 4096]).await.is_ok_and(|read| read > 0) {} };
+    tokio::join!(serving, drain);
+    let mut dropped = [drops.recv().await, drops.recv().await];
+    dropped.sort_unstable();
+    assert_eq!(dropped, [Some(1), Some(2)]);
+}
+
+#[tokio::test]
+async fn a_capability_that_is_missing_is_named() {
+    let modern = Client::in_memory(server(Arc::default())).era(Era::Modern).connect().await.expect("a connection");
+    let error = modern.call_tool("ask", [("question", "?")]).await.expect_err("it cannot be asked");
+    assert_eq!(error.peer_error().map(|error| error.code), Some(ErrorCode::MissingRequiredClientCapability));
+
+    let legacy = Client::in_memory(server(Arc::default())).era(Era::Legacy).connect().await.expect("a connection");
+    let result = legacy.call_tool("ask", [("question", "?")]).await.expect("a result");
+    assert!(result.is_error && result.joined_text().contains("sampling"), "{result:?}");
+}

@@ -28,7 +28,10 @@ pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
         tokens.extend(glue(&model));
     } else {
         // The type is there all the same: one mistake must not make every `tools![..]` another.
-        tokens.extend(placeholder(&model::glue(&attributes, &model.function), &model.visibility));
+        // Only where methods are, no type can be.
+        if parsed.signature.receiver().is_none() {
+            tokens.extend(placeholder(&model::glue(&attributes, &model.function), &model.visibility));
+        }
         tokens.extend(diag.into_compile_errors());
     }
     tokens
@@ -127,7 +130,8 @@ fn body(model: &ToolModel) -> TokenStream {
         Passing::Value => local.to_token_stream(),
         Passing::Reference => quote! { &#local },
         Passing::Inside => {
-            let here = private_at(&param.ty);
+            let (here, mut local) = (private_at(&param.ty), local.clone());
+            local.set_span(local.span().located_at(param.ty.span()));
             quote_spanned! { param.ty.span()=> #here::Lend::lend(&#local) }
         }
     });

@@ -46,9 +46,11 @@ fn threaded(mut input: impl io::Read + Send + 'static) -> Reader {
                 Ok(read) => read,
             };
             if runtime.block_on(sender.write_all(&buffer[..read])).is_err() {
-                break;
+                return;
             }
         }
+        // Without this the other end would wait for ever.
+        let _ = runtime.block_on(sender.shutdown());
     });
     Box::new(receiver)
 }

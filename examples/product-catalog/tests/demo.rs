@@ -1,0 +1,62 @@
+//! What someone sees who runs the demo, and that products stay where they are put.
+
+use std::process::{Command, Stdio};
+
+use mcp_runtime::Client;
+use mcp_runtime::protocol::CreateMessageResult;
+use serde_json::Value;
+
+fn demo(args: &[&str]) -> (String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_product-catalog"))
+        .arg("demo")
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the demo runs");
+    assert!(output.status.success(), "{output:?}");
+    (String::from_utf8(output.stdout).expect("UTF-8"), String::from_utf8(output.stderr).expect("UTF-8"))
+}
+
+#[test]
+fn the_demo_prints_the_same_in_every_era() {
+    for era in ["auto", "legacy", "modern"] {
+        let (printed, debug) = demo(&["--era", era, "--debug"]);
+        let (lines, result) = printed.split_once("Result: ").expect("a result");
+        assert_eq!(
+            lines,
+            "Tool:  add\n\
+             Tool:  create_product\n\
+             Tool:  list_products\n\
+             Using tool: create_product\n\
+             Sampling request: Create a product description about key-1, key-2\n",
+            "{era}"
+        );
+        let product: Value = serde_json::from_str(result).expect("JSON");
+        let id = product["id"].as_str().expect("an id");
+        assert!(id.len() == 32 && id.chars().all(|digit| digit.is_ascii_hexdigit()), "{era}: {id}");
+        assert_eq!(product["name"], "Test Product", "{era}");
+        assert_eq!(product["description"], "This is a fake LLM response", "{era}");
+        let carried = if era == "legacy" { "in the middle of the call" } else { "input_required" };
+        assert!(debug.contains(carried), "{era}: {debug}");
+    }
+}
+
+#[tokio::test]
+async fn products_in_a_file_outlive_the_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for known in 0..2 {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_product-catalog"));
+        command.arg("--db").arg(folder.path().join("catalog.db"));
+        let client = Client::stdio(command)
+            .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "Shiny.")) })
+            .connect()
+            .await
+            .expect("a connection");
+        let products: Value = client.call("list_products", [("containing", "Lamp")]).await.expect("products");
+        assert_eq!(products["products"].as_array().map(Vec::len), Some(known));
+        let arguments = [("product_name", "Lamp"), ("keywords", "light")];
+        let product: Value = client.call("create_product", arguments).await.expect("a product");
+        assert_eq!(product["description"], "Shiny.");
+        client.close().await.expect("it ends");
+    }
+}

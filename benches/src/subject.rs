@@ -17,7 +17,7 @@ fn server() -> Server {
 }
 
 /// Runs one subject. Those on stdio end with their input, the others make `calls` themselves.
-pub fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
+pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
     if subject == "bare-stdio" {
         return bare_stdio();
     }

@@ -174,3 +174,71 @@ fn private(span: Span) -> TokenStream {
 fn private_at(ty: &Type) -> TokenStream {
     private(ty.span())
 }
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::TokenStream;
+    use quote::quote;
+
+    /// Compares an expansion with the file of its name. `EXPECTORATE=overwrite` writes it down.
+    fn assert_expansion(name: &str, attribute: TokenStream, item: TokenStream) {
+        let expansion = syn::parse2(super::tool(attribute, item)).expect("the expansion is Rust");
+        let path = format!("{}/tests/expand/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+        expectorate::assert_contents(path, &prettyplease::unparse(&expansion));
+    }
+
+    #[test]
+    fn a_plain_function() {
+        assert_expansion(
+            "plain",
+            quote! {},
+            quote! {
+                /// Add two integers.
+                #[tool]
+                fn add(
+                    /// The first one.
+                    a: i64,
+                    b: i64,
+                ) -> i64 {
+                    a + b
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn an_async_function_with_everything() {
+        assert_expansion(
+            "everything",
+            quote! { name = "catalog.create", title = "Create", glue = Create },
+            quote! {
+                /// Described.
+                pub(crate) async fn create<'a>(
+                    ctx: &Context,
+                    name: &'a str,
+                    note: Option<&'a str>,
+                    r#type: Kind,
+                    db: State<Db>,
+                ) -> Result<Json<Product>> {
+                    db.create(ctx, name, note, r#type).await
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn a_function_that_blocks_and_takes_nothing() {
+        assert_expansion("blocking", quote! { blocking }, quote! { fn flush() {} });
+    }
+
+    #[test]
+    fn a_body_that_is_half_typed_is_left_alone() {
+        let expansion = super::tool(quote! {}, quote! { fn half(a: u8) -> u8 { a. } }).to_string();
+        assert!(expansion.starts_with("fn half (a : u8) -> u8 { a . }"), "{expansion}");
+    }
+
+    #[test]
+    fn mistakes_leave_the_function_and_its_type_standing() {
+        assert_expansion("mistake", quote! { naem = "x" }, quote! { pub fn ping() {} });
+    }
+}

@@ -1,7 +1,7 @@
 //! The macros of `mcp-runtime`. Depend on that crate: it re-exports them and has their docs.
 //!
-//! What was written becomes an [`item`], what was meant a [`model`], and that becomes tokens in
-//! [`expand`]. Only the model says no.
+//! What was written becomes an `item`, what was meant a `model`, and that becomes tokens in
+//! `expand`. Only the model says no.
 
 mod attrs;
 mod diag;

@@ -1,4 +1,5 @@
 #![doc = include_str!("docs/lib.md")]
+#![deny(missing_docs)]
 
 // So that macro output can say `::mcp_runtime` in this crate's own tests.
 extern crate self as mcp_runtime;

@@ -1,0 +1,11 @@
+pub fn ping() {}
+#[doc(hidden)]
+#[allow(non_camel_case_types, dead_code)]
+pub struct ping {}
+#[automatically_derived]
+impl ::mcp_runtime::__private::Tool for ping {
+    const SPEC: &'static ::mcp_runtime::__private::ToolSpec = ::mcp_runtime::__private::UNFINISHED;
+}
+::core::compile_error! {
+    "`#[tool]` has no key `naem`; did you mean `name`?"
+}

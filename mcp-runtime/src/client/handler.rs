@@ -61,8 +61,16 @@ impl Handlers {
     /// Answers a request of the server.
     pub(super) async fn answer(&self, method: &str, params: Option<&RawValue>) -> Answered {
         match Method::from_name(method) {
-            Some(Method::SamplingCreateMessage) => call(self.sampling.as_ref(), method, params).await,
-            Some(Method::ElicitationCreate) => call(self.elicitation.as_ref(), method, params).await,
+            Some(Method::SamplingCreateMessage) => {
+                let may = |params: &CreateMessageRequestParams| {
+                    self.sampling_tools || (params.tools.is_empty() && params.tool_choice.is_none())
+                };
+                call(self.sampling.as_ref(), method, params, may).await
+            }
+            Some(Method::ElicitationCreate) => {
+                let may = |params: &ElicitRequestParams| params.mode.as_deref().is_none_or(|mode| mode == "form");
+                call(self.elicitation.as_ref(), method, params, may).await
+            }
             Some(Method::RootsList) => match &self.roots {
                 Some(roots) => encode(roots(()).await?),
                 None => Err(ErrorObject::method_not_found(method)),
@@ -95,10 +103,15 @@ async fn call<P: DeserializeOwned, R: Serialize>(
     handler: Option<&Handler<P, R>>,
     method: &str,
     params: Option<&RawValue>,
+    declared: impl FnOnce(&P) -> bool,
 ) -> Answered {
     let Some(handler) = handler else { return Err(ErrorObject::method_not_found(method)) };
-    let params = serde_json::from_str(params.map_or("null", RawValue::get))
+    let params: P = serde_json::from_str(params.map_or("null", RawValue::get))
         .map_err(|error| ErrorObject::invalid_params(format!("the parameters of `{method}` are not right: {error}")))?;
+    if !declared(&params) {
+        let message = format!("`{method}` asks for more than this client has declared");
+        return Err(ErrorObject::invalid_params(message));
+    }
     encode(handler(params).await?)
 }
 

@@ -287,14 +287,18 @@ fn pair(pair: Value) -> Option<(String, Value)> {
 
 fn typed<T: DeserializeOwned>(result: &CallToolResult, text: &str) -> serde_json::Result<T> {
     let Some(structured) = &result.structured_content else {
-        return serde_json::from_str(text).or_else(|_| serde_json::from_value(json!(text)));
+        // Text is text first, also if it happens to be JSON.
+        return serde_json::from_value(json!(text)).or_else(|_| serde_json::from_str(text));
     };
-    serde_json::from_str(structured.get()).or_else(|error| {
-        match serde_json::from_str::<Map<String, Value>>(structured.get()) {
-            Ok(mut object) if object.len() == 1 => serde_json::from_value(object.remove("result").ok_or(error)?),
-            _ => Err(error),
-        }
-    })
+    // A plain value comes as the one member `result` of an object.
+    if let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(structured.get())
+        && object.len() == 1
+        && let Some(value) = object.remove("result")
+        && let Ok(value) = serde_json::from_value(value)
+    {
+        return Ok(value);
+    }
+    serde_json::from_str(structured.get())
 }
 
 fn decode<T: DeserializeOwned>(method: &str, json: &str) -> Result<T, Error> {

@@ -72,7 +72,8 @@ impl Encoder {
                 out.extend_from_slice(head);
                 out.extend_from_slice(&self.modern_head);
                 if let ServerResult::CallTool(CallToolResult { meta: Some(meta), .. }) = result {
-                    for (key, value) in meta {
+                    // A result that was passed on may name the server that it came from.
+                    for (key, value) in meta.iter().filter(|(key, _)| *key != keys::SERVER_INFO) {
                         out.push(b',');
                         serde_json::to_writer(&mut *out, key)?;
                         out.push(b':');
@@ -81,9 +82,7 @@ impl Encoder {
                 }
                 out.push(b'}');
             }
-            ServerResult::CallTool(CallToolResult { meta: Some(meta), .. })
-                if revision >= ProtocolVersion::V2025_06_18 =>
-            {
+            ServerResult::CallTool(CallToolResult { meta: Some(meta), .. }) => {
                 out.extend_from_slice(br#"{"_meta":"#);
                 serde_json::to_writer(&mut *out, meta)?;
             }
@@ -323,6 +322,7 @@ fn implementation_for(revision: ProtocolVersion, mut info: Implementation) -> Im
     if revision < ProtocolVersion::V2025_11_25 {
         info.icons.clear();
         info.website_url = None;
+        info.description = None;
     }
     if revision < ProtocolVersion::V2025_06_18 {
         info.title = None;

@@ -24,6 +24,9 @@ pub struct Implementation {
     pub title: Option<String>,
     /// The version of the program.
     pub version: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Where to read more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub website_url: Option<String>,

@@ -19,6 +19,9 @@ pub struct ElicitRequestParams {
     /// The page to visit, in `url` mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Names the question in `url` mode, in 2025-11-25.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elicitation_id: Option<String>,
 }
 
 /// What the user answered ([specification]).

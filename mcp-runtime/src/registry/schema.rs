@@ -8,9 +8,18 @@ use serde_json::{Map, Value, json};
 
 use super::ParamSpec;
 
-/// Makes schemas of the dialect that the specification asks for, with references inlined.
+/// Makes schemas of what is decoded, in the dialect that the specification asks for, with
+/// references inlined.
 pub(crate) fn schema_generator() -> SchemaGenerator {
-    let mut settings = SchemaSettings::draft2020_12();
+    generator(SchemaSettings::draft2020_12())
+}
+
+/// The same for what is sent: a field that may be left out is not required there.
+pub(crate) fn output_generator() -> SchemaGenerator {
+    generator(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn generator(mut settings: SchemaSettings) -> SchemaGenerator {
     settings.inline_subschemas = true;
     settings.meta_schema = None;
     settings.into_generator()
@@ -23,7 +32,7 @@ pub(super) fn input(params: &[ParamSpec]) -> Map<String, Value> {
     let mut required = Vec::new();
     for param in params {
         let Some(mut schema) = param.schema(&mut generator) else { continue };
-        if !takes_null(&schema) {
+        if !param.takes_null() {
             required.push(json!(param.name));
         }
         without_null(&mut schema);
@@ -49,13 +58,17 @@ pub(super) fn input(params: &[ParamSpec]) -> Map<String, Value> {
 
 /// The schema of structured content.
 pub(super) fn output(schema: fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Map<String, Value>> {
-    let mut generator = schema_generator();
+    let mut generator = output_generator();
     let mut schema = schema(&mut generator)?;
     tidy(&mut schema);
-    match schema.to_value() {
-        Value::Object(root) => Some(close(root, &mut generator)),
-        _ => Some(Map::new()),
+    let Value::Object(mut root) = schema.to_value() else { return Some(Map::new()) };
+    // Before 2026-07-28 every property must be described by an object.
+    if let Some(Value::Object(properties)) = root.get_mut("properties") {
+        for property in properties.values_mut().filter(|property| **property == Value::Bool(true)) {
+            *property = json!({});
+        }
     }
+    Some(close(root, &mut generator))
 }
 
 /// Adds the definitions that recursive types need.
@@ -70,26 +83,6 @@ fn close(mut root: Map<String, Value>, generator: &mut SchemaGenerator) -> Map<S
         root.insert("$defs".to_owned(), Value::Object(definitions));
     }
     root
-}
-
-/// Whether null is a value of the schema, so that the argument may be absent.
-fn takes_null(schema: &Schema) -> bool {
-    let is_null = |value: &Value| value == "null";
-    match schema.get("type") {
-        Some(Value::Array(types)) => types.iter().any(is_null),
-        Some(one) => is_null(one),
-        None => match schema.get("anyOf") {
-            Some(Value::Array(choices)) => choices.iter().any(|choice| choice.get("type").is_some_and(is_null)),
-            // No type and no choice: everything goes.
-            _ => {
-                schema.get("$ref").is_none()
-                    && schema.get("enum").is_none()
-                    && schema.get("const").is_none()
-                    && schema.get("oneOf").is_none()
-                    && schema.get("allOf").is_none()
-            }
-        },
-    }
 }
 
 /// An optional argument is its plain type; that it may be absent is said by `required`.
@@ -160,6 +153,12 @@ fn describe(schema: &Value) -> String {
     // The bounds of 64-bit integers say nothing that helps.
     let least = schema.get("minimum").filter(|least| least.as_i64() != Some(i64::MIN));
     let most = schema.get("maximum").filter(|most| most.as_i64() != Some(i64::MAX) && most.as_u64() != Some(u64::MAX));
+    if let Some(Value::Array(choices)) = schema.get("oneOf").or_else(|| schema.get("anyOf")) {
+        let values: Vec<_> = choices.iter().filter_map(|choice| choice.get("const")).map(Value::to_string).collect();
+        if values.len() == choices.len() {
+            return format!("one of {}", values.join(", "));
+        }
+    }
     let bounds = match (least, most) {
         (Some(least), Some(most)) => format!(" from {least} to {most}"),
         (Some(least), None) => format!(" of at least {least}"),

@@ -77,6 +77,12 @@ impl Server {
         self
     }
 
+    /// What the server is for, for people.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.info.description = Some(description.into());
+        self
+    }
+
     /// Where to read more about the server.
     pub fn website_url(mut self, url: impl Into<String>) -> Self {
         self.info.website_url = Some(url.into());

@@ -2,7 +2,6 @@ use std::fmt::Write as _;
 
 use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
@@ -45,25 +44,12 @@ impl<'a> Args<'a> {
         let raw = self.values[index].map_or("null", RawValue::get);
         match serde_json::from_str(raw) {
             Ok(value) => Some(value),
-            Err(error) => match self.integral_float(index, raw) {
-                Some(integer) => serde_json::from_str(&integer).ok().or_else(|| self.wrong(index, &error)),
-                None => self.wrong(index, &error),
+            // `5.0` is an integer too, as JSON Schema has it.
+            Err(error) => match integral_floats(raw).map(|rewritten| serde_json::from_str(&rewritten)) {
+                Some(Ok(value)) => Some(value),
+                _ => self.wrong(index, &error),
             },
         }
-    }
-
-    /// `5.0` and `5e0` where an integer is expected, as `5`.
-    #[cold]
-    fn integral_float(&self, index: usize, raw: &str) -> Option<String> {
-        if !raw.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-            return None;
-        }
-        let schema = self.params[index].schema(&mut schema_generator())?;
-        if schema.get("type").and_then(Value::as_str) != Some("integer") {
-            return None;
-        }
-        let float: f64 = raw.parse().ok()?;
-        (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then(|| format!("{float:.0}"))
     }
 
     #[cold]
@@ -73,8 +59,8 @@ impl<'a> Args<'a> {
         let wanted = expected.as_ref().map_or_else(|| "a value".to_owned(), describe_type);
         let problem = match self.values[index] {
             None => format!("`{}` is missing: expected {wanted}", param.name),
-            // Of the right kind, but not right inside: there the decoder knows best.
-            Some(came) if expected.as_ref().is_some_and(|schema| wrong_inside(schema, came.get())) => {
+            // Of the right kind, but not right: there the decoder knows best.
+            Some(came) if !has_wrong_type(came.get(), error) => {
                 let reason = without_position(error);
                 format!("`{}`: expected {wanted}, got {} that is not right: {reason}", param.name, what_came(came))
             }
@@ -120,27 +106,71 @@ impl ParamSpec {
 
     pub(crate) fn schema(&self, generator: &mut SchemaGenerator) -> Option<Schema> {
         match self.kind {
-            ParamKind::Argument { schema } => Some(schema(generator)),
+            ParamKind::Argument { schema, .. } => Some(schema(generator)),
             ParamKind::Injected { .. } => None,
         }
     }
+
+    /// Whether callers may leave it out.
+    pub(crate) fn takes_null(&self) -> bool {
+        matches!(self.kind, ParamKind::Argument { takes_null, .. } if takes_null())
+    }
 }
 
-/// Whether JSON is a text, an object or an array where the schema wants one, so that only what is
-/// inside can be wrong. Numbers say all by themselves, and so do lists of allowed values.
-fn wrong_inside(schema: &Schema, raw: &str) -> bool {
-    let came = match raw.as_bytes().first() {
-        Some(b'"') => "string",
-        Some(b'{') => "object",
-        Some(b'[') => "array",
-        _ => return false,
-    };
-    match schema.get("type") {
-        _ if schema.get("enum").is_some() => false,
-        Some(Value::String(wanted)) => wanted == came,
-        Some(Value::Array(wanted)) => wanted.iter().any(|wanted| wanted == came),
-        _ => true,
+/// Whether a value is of another type than was wanted, or a number out of bounds: then what was
+/// expected and what came say all.
+fn has_wrong_type(raw: &str, error: &serde_json::Error) -> bool {
+    let message = error.to_string();
+    match raw.as_bytes().first() {
+        Some(b'{' | b'[') => message.starts_with("invalid type: map") || message.starts_with("invalid type: sequence"),
+        _ => ["invalid type", "invalid value", "unknown variant", "number out of range"]
+            .iter()
+            .any(|beginning| message.starts_with(beginning)),
     }
+}
+
+/// JSON with every number that is integral but written as a float, `5.0` or `5e0`, as `5`; `None`
+/// if there is none.
+#[cold]
+fn integral_floats(raw: &str) -> Option<String> {
+    let (mut rewritten, mut rest, mut any) = (String::with_capacity(raw.len()), raw, false);
+    while let Some(at) = rest.find(|it: char| it == '"' || it == '-' || it.is_ascii_digit()) {
+        rewritten.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = if rest.starts_with('"') {
+            end_of_text(rest)
+        } else {
+            rest.find(|it: char| !it.is_ascii_digit() && !"+-.eE".contains(it)).unwrap_or(rest.len())
+        };
+        let token = &rest[..end];
+        match token.parse::<f64>() {
+            Ok(float) if token.contains(['.', 'e', 'E']) && float.fract() == 0.0 && float.abs() <= LARGEST_EXACT => {
+                rewritten.push_str(&format!("{float:.0}"));
+                any = true;
+            }
+            _ => rewritten.push_str(token),
+        }
+        rest = &rest[end..];
+    }
+    rewritten.push_str(rest);
+    any.then_some(rewritten)
+}
+
+/// Up to here every integer is a float.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Where the text ends that JSON begins with.
+fn end_of_text(json: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in json.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    json.len()
 }
 
 /// What came, in a few words: the kind, and the value if it is short.
@@ -166,4 +196,25 @@ fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(LONGEST).collect();
     short.push('…');
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::integral_floats;
+
+    #[test]
+    fn integral_floats_become_integers_wherever_they_stand() {
+        for (raw, expected) in [
+            ("5.0", Some("5")),
+            ("-1e2", Some("-100")),
+            (r#"{"a":[1.0,2.5,3],"b":"4.0"}"#, Some(r#"{"a":[1,2.5,3],"b":"4.0"}"#)),
+            (r#"["\"5.0",6.0]"#, Some(r#"["\"5.0",6]"#)),
+            ("5", None),
+            ("5.5", None),
+            ("1e300", None),
+            (r#""7.0""#, None),
+        ] {
+            assert_eq!(integral_floats(raw).as_deref(), expected, "{raw}");
+        }
+    }
 }

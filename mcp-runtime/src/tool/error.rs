@@ -3,7 +3,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::context::QuestionError;
-use crate::protocol::{CallToolResult, ErrorObject, ServerResult};
+use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, ServerResult};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -56,9 +56,22 @@ impl ToolError {
         }
     }
 
+    /// The capability without which a question could not be asked, however deep that is wrapped.
+    fn missing_capability(&self) -> Option<&ClientCapabilities> {
+        let Kind::Converted(error) = &self.kind else { return None };
+        let mut next: Option<&(dyn StdError + 'static)> = Some(&**error);
+        while let Some(error) = next {
+            if let Some(QuestionError::Unsupported { required, .. }) = error.downcast_ref() {
+                return Some(required);
+            }
+            next = error.source();
+        }
+        None
+    }
+
     /// What the caller of the tool gets.
     pub(crate) fn into_outcome(self, mask: bool) -> Result<ServerResult, ErrorObject> {
-        if let Some(QuestionError::Unsupported { required, .. }) = self.downcast_ref() {
+        if let Some(required) = self.missing_capability() {
             return Err(ErrorObject::missing_capability(required));
         }
         let text = match &self.kind {

@@ -50,6 +50,8 @@ pub enum ParamKind {
     Argument {
         /// Its schema.
         schema: fn(&mut SchemaGenerator) -> Schema,
+        /// Whether it may be absent, which is decoded like null.
+        takes_null: fn() -> bool,
     },
     /// It does not.
     Injected {
@@ -68,7 +70,10 @@ impl fmt::Debug for ParamKind {
 }
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Argument> for T {
-    const KIND: ParamKind = ParamKind::Argument { schema: |generator| generator.subschema_for::<T>() };
+    const KIND: ParamKind = ParamKind::Argument {
+        schema: |generator| generator.subschema_for::<T>(),
+        takes_null: || serde_json::from_str::<T>("null").is_ok(),
+    };
 
     fn take(call: &mut ToolCall<'_>, index: usize) -> Option<Self> {
         call.args.take(index)

@@ -241,7 +241,7 @@ impl<T: IntoToolResult> IntoToolResult for Option<T> {
     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
         match self {
             Some(value) => value.into_tool_result(),
-            None if T::output_schema(&mut crate::registry::schema_generator()).is_some() => {
+            None if T::output_schema(&mut crate::registry::output_generator()).is_some() => {
                 wrapped(Vec::new(), None::<()>)
             }
             None => Ok(CallToolResult::default()),
@@ -253,7 +253,12 @@ impl<T: IntoToolResult> IntoToolResult for Option<T> {
         let none = json_schema!({
             "type": "object", "properties": { "result": { "type": "null" } }, "required": ["result"],
         });
-        Some(json_schema!({ "type": "object", "anyOf": [some, none] }))
+        let is_object = some.get("type").is_some_and(|kind| kind == "object");
+        let mut either = json_schema!({ "anyOf": [some, none] });
+        if is_object {
+            either.insert("type".to_owned(), "object".into());
+        }
+        Some(either)
     }
 }
 

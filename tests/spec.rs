@@ -15,7 +15,8 @@ fn check<T: Serialize + DeserializeOwned>(name: &str) -> usize {
     for file in std::fs::read_dir(&folder).expect("the folder is there") {
         let path = file.expect("a file").path();
         let example: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
-        let read: T = serde_json::from_value(example.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let read: T =
+            serde_json::from_value(example.clone()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut printed = serde_json::to_value(&read).expect("JSON");
         // The kind of a result, and caching hints of the kinds that have no field for them, are
         // written by whoever writes the whole response.

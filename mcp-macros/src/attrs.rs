@@ -23,8 +23,12 @@ impl ToolAttributes {
         let mut attributes = Self::default();
         let parsed = (|input: ParseStream<'_>| {
             while !input.is_empty() {
+                let before = diag.len();
                 attributes.key(input, diag);
-                skip_to_comma(input);
+                let left = rest_of_key(input);
+                if !left.is_empty() && diag.len() == before {
+                    diag.error(left, "expected `,` between the keys of `#[tool(..)]`");
+                }
                 input.parse::<Option<Token![,]>>()?;
             }
             Ok(())
@@ -105,10 +109,6 @@ fn rest_of_key(input: ParseStream<'_>) -> TokenStream {
         }
     }
     rest
-}
-
-fn skip_to_comma(input: ParseStream<'_>) {
-    rest_of_key(input);
 }
 
 pub(crate) fn list(words: &[&str]) -> String {

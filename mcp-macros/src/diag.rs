@@ -31,6 +31,11 @@ impl Diagnostics {
         self.errors.is_none()
     }
 
+    /// How many mistakes there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.errors.iter().flat_map(|errors| errors.clone()).count()
+    }
+
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.errors.map(Error::into_compile_error).unwrap_or_default()
     }

@@ -21,14 +21,29 @@ pub(crate) fn is_doc(attribute: &Attribute) -> bool {
     attribute.path().is_ident("doc")
 }
 
+/// Whether a description is there, but only the compiler will know it: `include_str!`.
+pub(crate) fn is_computed(attribute: &Attribute) -> bool {
+    is_doc(attribute) && matches!(attribute.meta, Meta::NameValue(_)) && line(attribute).is_none()
+}
+
 fn line(attribute: &Attribute) -> Option<String> {
     match &attribute.meta {
         Meta::NameValue(pair) if is_doc(attribute) => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(without_stars(text.value())),
             _ => None,
         },
         _ => None,
     }
+}
+
+/// A block comment without the stars at its left.
+fn without_stars(text: String) -> String {
+    let is_starred = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('*');
+    if text.lines().count() < 2 || !text.lines().skip(1).all(is_starred) {
+        return text;
+    }
+    let lines = text.lines().map(|line| line.trim_start().trim_start_matches('*'));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -47,6 +62,19 @@ mod tests {
             fn count() {}
         };
         assert_eq!(description(&item.attrs), "Counts.\n\n- one\n  - two");
+    }
+
+    #[test]
+    fn stars_at_the_left_of_a_block_are_not_part_of_the_text() {
+        let item: syn::ItemFn = parse_quote! {
+            /**
+             * Counts.
+             *
+             * All of them.
+             */
+            fn count() {}
+        };
+        assert_eq!(description(&item.attrs), "Counts.\n\nAll of them.");
     }
 
     #[test]

@@ -70,6 +70,14 @@ impl ToolModel {
         erase_lifetimes(&mut returns);
         let function = signature.ident.clone();
         let name = attributes.name.as_ref().map_or_else(|| function.unraw().to_string(), LitStr::value);
+        if attributes.description.is_none() {
+            for attribute in item.attributes.iter().filter(|attribute| docs::is_computed(attribute)) {
+                diag.error(
+                    attribute,
+                    "a description must be known to the macro; write it as a comment or as `#[tool(description = \"..\")]`",
+                );
+            }
+        }
         check_name(&name, attributes.name.as_ref().map_or_else(|| function.span(), LitStr::span), diag);
         let mode = match (&attributes.blocking, signature.asyncness) {
             (Some(_), _) => Mode::Blocking,
@@ -149,7 +157,7 @@ fn param(input: &FnArg, diag: &mut Diagnostics) -> Option<ParamModel> {
             return None;
         }
     };
-    let (mut ty, passing) = match &**ty {
+    let (mut ty, passing) = match bare(ty) {
         Type::Reference(TypeReference { mutability: Some(mutability), .. }) => {
             diag.error(
                 mutability,
@@ -177,6 +185,16 @@ fn param(input: &FnArg, diag: &mut Diagnostics) -> Option<ParamModel> {
     }
     erase_lifetimes(&mut ty);
     Some(ParamModel { name, description: docs::description(attrs), ty, passing })
+}
+
+/// A type without the parentheses around it, visible or not; those around a type that a macro was
+/// given are not.
+fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        other => other,
+    }
 }
 
 fn check_name(name: &str, span: Span, diag: &mut Diagnostics) {
@@ -218,6 +236,9 @@ fn title(name: &str) -> String {
 fn erase_lifetimes(ty: &mut Type) {
     struct Erase;
     impl VisitMut for Erase {
+        // Those of a function pointer or of a trait object are named right there.
+        fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+        fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
         fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
             if lifetime.ident != "static" {
                 *lifetime = Lifetime::new("'_", lifetime.span());
@@ -247,22 +268,34 @@ fn wraps_reference(ty: &Type) -> bool {
     };
     let mut arguments = arguments.args.iter();
     match (arguments.next(), arguments.next()) {
-        (Some(GenericArgument::Type(Type::Reference(reference))), None) => {
-            reference.mutability.is_none() && nested_reference(&reference.elem).is_none()
-        }
+        (Some(GenericArgument::Type(inner)), None) => match bare(inner) {
+            Type::Reference(reference) => {
+                reference.mutability.is_none() && !is_static(reference) && nested_reference(&reference.elem).is_none()
+            }
+            _ => false,
+        },
         _ => false,
     }
 }
 
+fn is_static(reference: &TypeReference) -> bool {
+    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+}
+
+/// A reference that the function borrows for the call. One that lives for ever is a value like
+/// any other.
 fn nested_reference(ty: &Type) -> Option<TypeReference> {
     struct Find(Option<TypeReference>);
     impl VisitMut for Find {
         fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            if is_static(reference) {
+                return visit_mut::visit_type_reference_mut(self, reference);
+            }
             self.0.get_or_insert_with(|| reference.clone());
-            visit_mut::visit_type_reference_mut(self, reference);
         }
-        // What a function pointer takes is its own business.
+        // What a function takes is its own business.
         fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
+        fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
     }
     let mut find = Find(None);
     find.visit_type_mut(&mut ty.clone());

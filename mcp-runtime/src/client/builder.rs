@@ -3,7 +3,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Command;
 
@@ -257,16 +257,22 @@ async fn meet(wire: Arc<Wire>, process: Option<Process>, options: Arc<Options>, 
         Era::Legacy => initialize(&wire, &options).await?,
         Era::Modern => discover(&wire, &options).await?,
         Era::Auto => match discover(&wire, &options).await {
-            Err(error) if is_legacy(&error) => initialize(&wire, &options).await?,
+            Err(error) if speaks_legacy(&error) => initialize(&wire, &options).await?,
             other => other?,
         },
     };
     Ok(Client { wire, process, options, server })
 }
 
-/// Whether a server that answered `server/discover` like this is a legacy one: with any error
-/// that no modern server gives, or not at all.
-fn is_legacy(error: &Error) -> bool {
+/// Whether a server that answered `server/discover` like this can be spoken to in a legacy
+/// version: it gave an error that no modern server gives, or nothing, or named such a version.
+fn speaks_legacy(error: &Error) -> bool {
+    if let Some(error) = error.peer_error()
+        && error.code == ErrorCode::UnsupportedProtocolVersion
+    {
+        let supported = error.data.as_ref().and_then(|data| data.get("supported")?.as_array());
+        return supported.is_some_and(|supported| supported.iter().filter_map(Value::as_str).any(is_legacy));
+    }
     match error.kind() {
         ErrorKind::Timeout | ErrorKind::Decode => true,
         ErrorKind::Refused => !error.peer_error().is_some_and(|error| {
@@ -281,20 +287,20 @@ fn is_legacy(error: &Error) -> bool {
     }
 }
 
+fn is_legacy(version: &str) -> bool {
+    version.parse().is_ok_and(|version: ProtocolVersion| !version.is_modern())
+}
+
 async fn discover(wire: &Wire, options: &Options) -> Result<ServerFacts, Error> {
     let method = Method::ServerDiscover.as_str();
     let params = options.params_for(ProtocolVersion::LATEST, Map::new());
     let answer = wire.request(method, params, options.probe_timeout.min(options.timeout)).await?;
     let DiscoverResult { supported_versions, capabilities, instructions, meta, .. } = decode(method, answer.get())?;
     if !supported_versions.iter().any(|version| version == ProtocolVersion::LATEST.as_str()) {
-        return Err(Error::new(
-            ErrorKind::Protocol,
-            format!(
-                "the server speaks protocol versions {}, this client {}",
-                supported_versions.join(", "),
-                ProtocolVersion::LATEST
-            ),
-        ));
+        let supported: Vec<&str> = supported_versions.iter().map(String::as_str).collect();
+        let error = ErrorObject::unsupported_version(ProtocolVersion::LATEST.as_str(), &supported);
+        let message = format!("the server speaks protocol versions {}", supported.join(", "));
+        return Err(Error::new(ErrorKind::Protocol, message).with_source(error));
     }
     let info = meta.and_then(|meta| serde_json::from_value(meta.get(keys::SERVER_INFO)?.clone()).ok());
     Ok(ServerFacts { version: ProtocolVersion::LATEST, info, capabilities, instructions })

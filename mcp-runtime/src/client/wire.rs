@@ -1,6 +1,7 @@
 //! The connection of a client: one task that reads, one that writes, and whoever waits between.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,9 +14,9 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::handler::Handlers;
-use crate::codec::{Incoming, parse_with_params, split_batch};
+use crate::codec::{Incoming, Malformed, parse_with_params, split_batch};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{Answered, ErrorObject, Method, RequestId, keys};
+use crate::protocol::{Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, RequestId, keys};
 use crate::transport::{Line, LineReader};
 
 /// The longest message that a server may send.
@@ -26,6 +27,17 @@ pub(super) struct Wire {
     waiting: Arc<Waiting>,
     next_id: AtomicI64,
     reader: AbortHandle,
+    answering: Arc<Answering>,
+}
+
+/// The handlers that answer the server's requests at the moment.
+#[derive(Default)]
+struct Answering(Mutex<HashMap<RequestId, AbortHandle>>);
+
+impl Answering {
+    fn with<T>(&self, change: impl FnOnce(&mut HashMap<RequestId, AbortHandle>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Who waits for which answer; `None` once the connection has ended.
@@ -57,11 +69,12 @@ impl Wire {
             let _ = writer.shutdown().await;
         });
         let answers = outgoing.downgrade();
+        let answering = Arc::<Answering>::default();
         let reading = tokio::spawn({
-            let waiting = waiting.clone();
+            let (waiting, answering) = (waiting.clone(), answering.clone());
             async move {
                 let mut lines = LineReader::new(reader, LONGEST);
-                let incoming = Dispatch { waiting: &waiting, handlers: &handlers, answers };
+                let incoming = Dispatch { waiting: &waiting, handlers: &handlers, answers, answering: &answering };
                 while let Ok(true) = lines.fill().await {
                     while let Some(line) = lines.next_line() {
                         incoming.line(&line);
@@ -71,7 +84,7 @@ impl Wire {
                 waiting.with(Option::take);
             }
         });
-        Arc::new(Self { outgoing, waiting, next_id: AtomicI64::new(1), reader: reading.abort_handle() })
+        Arc::new(Self { outgoing, waiting, next_id: AtomicI64::new(1), reader: reading.abort_handle(), answering })
     }
 
     pub(super) fn notify(&self, method: Method, params: Option<Value>) {
@@ -118,6 +131,8 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.reader.abort();
+        // Nobody is left to hear what handlers have to say.
+        self.answering.with(|answering| answering.drain().for_each(|(_, handler)| handler.abort()));
     }
 }
 
@@ -153,6 +168,7 @@ struct Dispatch<'a> {
     waiting: &'a Waiting,
     handlers: &'a Arc<Handlers>,
     answers: mpsc::WeakUnboundedSender<Value>,
+    answering: &'a Arc<Answering>,
 }
 
 impl Dispatch<'_> {
@@ -170,28 +186,60 @@ impl Dispatch<'_> {
 
     fn message(&self, message: &[u8]) {
         match parse_with_params(message) {
-            Ok((Incoming::Response { id: RequestId::Number(id), answer }, _)) => {
-                let waits = self.waiting.with(|waiting| waiting.as_mut().and_then(|waiting| waiting.remove(&id)));
-                if let Some(waits) = waits {
-                    let _ = waits.send(answer.map(RawValue::to_owned));
-                }
-            }
-            Ok((Incoming::Response { .. }, _)) => tracing::debug!("an answer came that nobody waits for"),
-            Ok((Incoming::Notification { method, .. }, params)) => self.handlers.hear(&method, params),
-            Ok((Incoming::Request { id, method, .. }, params)) => {
-                let (handlers, answers) = (self.handlers.clone(), self.answers.clone());
-                let (method, params) = (method.into_owned(), params.map(RawValue::to_owned));
-                tokio::spawn(async move {
-                    let message = match handlers.answer(&method, params.as_deref()).await {
-                        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-                        Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
-                    };
-                    if let Some(answers) = answers.upgrade() {
-                        let _ = answers.send(message);
-                    }
-                });
-            }
+            Ok((Incoming::Response { id, answer }, _)) => self.answered(&id, answer.map(RawValue::to_owned)),
+            Ok((Incoming::Stray, _)) => tracing::debug!("a response came without an id that could be read"),
+            Ok((Incoming::Notification { method, .. }, params)) => self.notified(&method, params),
+            Ok((Incoming::Request { id, method, .. }, params)) => self.asked(id, method.into_owned(), params),
+            Err(Malformed { id: Some(id), error }) => self.answered(&id, Err(error)),
             Err(malformed) => tracing::warn!(error = %malformed.error, "the server sent something that is no message"),
         }
+    }
+
+    fn answered(&self, id: &RequestId, answer: Answered) {
+        let waits = match id {
+            RequestId::Number(id) => self.waiting.with(|waiting| waiting.as_mut().and_then(|it| it.remove(id))),
+            RequestId::String(_) => None,
+        };
+        match waits {
+            Some(waits) => _ = waits.send(answer),
+            None => tracing::debug!(%id, "an answer came that nobody waits for"),
+        }
+    }
+
+    fn notified(&self, method: &str, params: Option<&RawValue>) {
+        if Method::from_name(method) == Some(Method::NotificationsCancelled) {
+            let cancelled: Option<CancelledNotificationParams> =
+                params.and_then(|params| serde_json::from_str(params.get()).ok());
+            let handler = cancelled.and_then(|it| self.answering.with(|answering| answering.remove(&it.request_id)));
+            return handler.iter().for_each(AbortHandle::abort);
+        }
+        // A listener that panics must not take the connection with it.
+        let heard = catch_unwind(AssertUnwindSafe(|| self.handlers.hear(method, params)));
+        if heard.is_err() {
+            tracing::error!(method, "a listener of the client panicked");
+        }
+    }
+
+    fn asked(&self, id: RequestId, method: String, params: Option<&RawValue>) {
+        let (handlers, params) = (self.handlers.clone(), params.map(RawValue::to_owned));
+        let handler = tokio::spawn(async move { handlers.answer(&method, params.as_deref()).await });
+        self.answering.with(|answering| answering.insert(id.clone(), handler.abort_handle()));
+        let (answers, answering) = (self.answers.clone(), self.answering.clone());
+        tokio::spawn(async move {
+            let answer = match handler.await {
+                Ok(answer) => answer,
+                // The server does not want the answer any more.
+                Err(error) if error.is_cancelled() => return,
+                Err(_) => Err(ErrorObject::new(ErrorCode::InternalError, "a handler of the client panicked")),
+            };
+            answering.with(|answering| answering.remove(&id));
+            let message = match answer {
+                Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+                Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+            };
+            if let Some(answers) = answers.upgrade() {
+                let _ = answers.send(message);
+            }
+        });
     }
 }

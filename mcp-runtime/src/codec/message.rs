@@ -7,14 +7,26 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::protocol::{ErrorCode, ErrorObject, Params, RequestId, Text, text, without_position};
+use crate::protocol::{ErrorCode, ErrorObject, Params, RequestId, Text, end_of_text, text, without_position};
 
 /// What can arrive.
 #[derive(Debug)]
 pub(crate) enum Incoming<'a> {
-    Request { id: RequestId, method: Cow<'a, str>, params: Option<Params<'a>> },
-    Notification { method: Cow<'a, str>, params: Option<Params<'a>> },
-    Response { id: RequestId, answer: Result<&'a RawValue, ErrorObject> },
+    /// A response to nobody knows what. Responses are never answered, not even with an error.
+    Stray,
+    Request {
+        id: RequestId,
+        method: Cow<'a, str>,
+        params: Option<Params<'a>>,
+    },
+    Notification {
+        method: Cow<'a, str>,
+        params: Option<Params<'a>>,
+    },
+    Response {
+        id: RequestId,
+        answer: Result<&'a RawValue, ErrorObject>,
+    },
 }
 
 /// What arrived instead of a message: the error to answer, and the id if it could be read.
@@ -37,6 +49,9 @@ impl Malformed {
 /// Parses one message. The input is one JSON text, without the line break.
 pub(crate) fn parse(line: &[u8]) -> Result<Incoming<'_>, Malformed> {
     let line = utf8(line)?;
+    if has_reserved_key(line) {
+        return Err(Malformed::invalid(None, "the message has a key that is reserved by the JSON parser"));
+    }
     let envelope: Envelope<'_> = serde_json::from_str(line).map_err(|error| {
         if error.is_data() {
             Malformed::invalid(None, "a message must be a JSON object")
@@ -92,13 +107,19 @@ struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     fn classify(self) -> Result<Incoming<'a>, Malformed> {
-        let id =
-            match self.id {
-                None => None,
-                Some(raw) => Some(read_id(raw).ok_or_else(|| {
-                    Malformed::invalid(None, "`id` must be a string or an integer of at most 64 bits")
-                })?),
-            };
+        let id = self.id.map(read_id);
+        if self.method.is_none() && (self.result.is_some() || self.error.is_some()) {
+            return Ok(match id {
+                Some(Some(id)) => Incoming::Response { id, answer: answer(self.result, self.error) },
+                _ => Incoming::Stray,
+            });
+        }
+        let id = match id {
+            Some(None) => {
+                return Err(Malformed::invalid(None, "`id` must be a string or an integer of at most 64 bits"));
+            }
+            other => other.flatten(),
+        };
         if self.jsonrpc.is_none_or(|version| version.get() != r#""2.0""#) {
             return Err(Malformed::invalid(id, "`jsonrpc` must be \"2.0\""));
         }
@@ -117,21 +138,44 @@ impl<'a> Envelope<'a> {
                 None => Incoming::Notification { method, params: self.params },
             });
         }
-        let answer = match (self.result, self.error) {
-            (Some(result), None) => Ok(result),
-            (None, Some(error)) => Err(serde_json::from_str(error.get()).unwrap_or_else(|_| {
-                ErrorObject::new(ErrorCode::InternalError, "the error that came was not an error object")
-            })),
-            _ => {
-                return Err(Malformed::invalid(
-                    id,
-                    "a message must have a `method`, or an `id` with either `result` or `error`",
-                ));
-            }
-        };
-        let id = id.ok_or_else(|| Malformed::invalid(None, "a response must have an `id`"))?;
-        Ok(Incoming::Response { id, answer })
+        Err(Malformed::invalid(id, "a message must have a `method`, or an `id` with either `result` or `error`"))
     }
+}
+
+fn answer<'a>(result: Option<&'a RawValue>, error: Option<&'a RawValue>) -> Result<&'a RawValue, ErrorObject> {
+    match (result, error.filter(|error| error.get() != "null")) {
+        (Some(result), None) => Ok(result),
+        (_, Some(error)) => Err(serde_json::from_str(error.get()).unwrap_or_else(|_| not_an_error())),
+        (None, None) => Err(not_an_error()),
+    }
+}
+
+fn not_an_error() -> ErrorObject {
+    ErrorObject::new(ErrorCode::InternalError, "the error that came was not an error object")
+}
+
+/// The key by which serde_json marks JSON that is to be kept as it is. Inside a message it would
+/// make the parser begin anew on a text, without the limit on nesting that keeps its stack safe.
+const RESERVED_KEY: &str = "$serde_json::private::RawValue";
+
+/// Whether an object of the message has that key, plain or with escapes.
+fn has_reserved_key(line: &str) -> bool {
+    // Almost no message has either character before a key is looked at.
+    if memchr::memchr2(b'$', b'\\', line.as_bytes()).is_none() {
+        return false;
+    }
+    let mut rest = line;
+    while let Some(at) = memchr::memchr(b'"', rest.as_bytes()) {
+        let (text, after) = rest[at..].split_at(end_of_text(&rest[at..]));
+        if after.trim_ascii_start().starts_with(':')
+            && (text.contains('\\') || text.contains(RESERVED_KEY))
+            && serde_json::from_str::<Text<'_>>(text).is_ok_and(|key| key.0 == RESERVED_KEY)
+        {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 fn read_id(raw: &RawValue) -> Option<RequestId> {
@@ -209,7 +253,30 @@ mod tests {
         assert_eq!(error_of(r#"{"id":7,"method":"ping"}"#), (seven.clone(), -32600));
         assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":7,"method":1}"#), (seven.clone(), -32600));
         assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":7,"method":"ping","params":[1]}"#), (seven.clone(), -32602));
-        assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":7,"result":1,"error":{}}"#), (seven, -32600));
+        assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":7}"#), (seven, -32600));
+    }
+
+    #[test]
+    fn responses_are_never_answered() {
+        for stray in [
+            r#"{"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#,
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}"#,
+            r#"{"id":1.5,"result":{}}"#,
+        ] {
+            assert!(matches!(parse(stray.as_bytes()), Ok(Incoming::Stray)), "{stray}");
+        }
+        let both = br#"{"jsonrpc":"2.0","id":7,"result":{},"error":null}"#;
+        assert!(matches!(parse(both), Ok(Incoming::Response { answer: Ok(_), .. })));
+    }
+
+    #[test]
+    fn json_inside_of_json_cannot_exhaust_the_stack() {
+        for key in ["$serde_json::private::RawValue", "\\u0024serde_json::private::Raw\\u0056alue"] {
+            let message = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"x","params":{{"a":[{{"{key}" : "[]"}}]}}}}"#);
+            assert_eq!(error_of(&message), (None, -32600));
+        }
+        let harmless = br#"{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":"$serde_json::private::RawValue"}}"#;
+        assert!(parse(harmless).is_ok(), "as a text it is one like any other");
     }
 
     #[test]

@@ -184,6 +184,13 @@ impl Encoder {
         out.push(b'}');
     }
 
+    /// Writes that a request of ours need not be answered.
+    pub(crate) fn withdrawal(&self, out: &mut Vec<u8>, id: &RequestId) {
+        out.extend_from_slice(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#);
+        write_json(out, id);
+        out.extend_from_slice(b"}}");
+    }
+
     /// An outcome of `tools/call` in the words of a legacy revision: there is no error code for a
     /// missing capability, so the model reads it.
     pub(crate) fn outcome_for(

@@ -1,6 +1,10 @@
 //! What a call asked and what came back. Pure: no clock, no I/O, no async. It is driven from
 //! outside and knows questions by method and parameters, never by what they are about.
 
+use std::collections::{HashMap, HashSet};
+
+use serde_json::value::RawValue;
+
 use super::digest;
 use crate::protocol::{Answered, ErrorObject, InputRequest};
 
@@ -33,6 +37,9 @@ pub(crate) enum Ask {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     entries: Vec<Entry>,
+    /// How often each name was used in a key.
+    names: HashMap<String, usize>,
+    keys: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -63,7 +70,10 @@ impl Journal {
     pub(crate) fn take_answer(&mut self, id: QuestionId) -> Ask {
         let entry = &mut self.entries[id.0];
         match std::mem::replace(&mut entry.state, State::Closed) {
-            State::Answered(answer) => Ask::Answered(answer),
+            State::Answered(answer) => {
+                entry.forget();
+                Ask::Answered(answer)
+            }
             other => {
                 entry.state = other;
                 Ask::Unanswered
@@ -78,8 +88,19 @@ impl Journal {
         }
     }
 
-    pub(crate) fn abandon(&mut self, id: QuestionId) {
-        self.entries[id.0].state = State::Closed;
+    /// Nobody wants the answer. Returns whether the client has the question.
+    pub(crate) fn abandon(&mut self, id: QuestionId) -> bool {
+        let entry = &mut self.entries[id.0];
+        entry.forget();
+        matches!(std::mem::replace(&mut entry.state, State::Closed), State::Sent)
+    }
+
+    /// Nobody wants any answer.
+    pub(crate) fn close(&mut self) {
+        for entry in &mut self.entries {
+            entry.forget();
+            entry.state = State::Closed;
+        }
     }
 
     /// The questions that the client has and did not answer yet, with their keys.
@@ -151,27 +172,41 @@ impl Journal {
     /// and its occurrence among those of the same name, from the second one on.
     fn key(&mut self, index: usize) -> &str {
         if self.entries[index].key.is_none() {
-            let name = self.name(index);
-            let earlier = (0..index).filter(|&earlier| self.name(earlier) == name).count();
-            let key = if earlier == 0 { name } else { format!("{name}-{}", earlier + 1) };
+            let name = self.entries[index].question.name();
+            let uses = self.names.entry(name.clone()).or_default();
+            let mut key;
+            loop {
+                *uses += 1;
+                key = if *uses == 1 { name.clone() } else { format!("{name}-{uses}") };
+                // An author's key may look like one of ours.
+                if self.keys.insert(key.clone()) {
+                    break;
+                }
+            }
             self.entries[index].key = Some(key);
         }
         self.entries[index].key.as_deref().unwrap_or_default()
     }
+}
 
-    fn name(&self, index: usize) -> String {
-        let Question { method, params, key } = &self.entries[index].question;
-        match key {
+impl Question {
+    fn name(&self) -> String {
+        match &self.key {
             Some(key) => key.clone(),
-            None => format!("{}-{}", method.replace('/', "_"), digest::short(params)),
+            None => format!("{}-{}", self.method.replace('/', "_"), digest::short(&self.params)),
         }
+    }
+}
+
+impl Entry {
+    /// The parameters of a question that is over are of no use.
+    fn forget(&mut self) {
+        self.question.params = RawValue::NULL.to_owned();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
-
     use super::*;
 
     fn question(params: &str) -> Question {
@@ -213,9 +248,12 @@ mod tests {
         let (first, second) = (journal.ask(question("{}")), journal.ask(question("{}")));
         let named = |name: &str| Question { key: Some(name.to_owned()), ..question("{}") };
         let (third, fourth) = (journal.ask(named("mine")), journal.ask(named("mine")));
-        assert_eq!(key(&mut journal, second), format!("{}-2", key(&mut journal, first)));
+        let fifth = journal.ask(named("mine-2"));
+        let first = key(&mut journal, first);
+        assert_eq!(key(&mut journal, second), format!("{first}-2"));
         assert_eq!(key(&mut journal, third), "mine");
         assert_eq!(key(&mut journal, fourth), "mine-2");
+        assert_eq!(key(&mut journal, fifth), "mine-2-2", "an author's key that is taken already");
     }
 
     #[test]

@@ -46,6 +46,26 @@ pub(crate) enum Outcome {
     InputRequired(InputRequiredResult),
 }
 
+impl Outcome {
+    /// About how many bytes it holds.
+    fn size(&self) -> usize {
+        match self {
+            Self::InputRequired(result) => {
+                result.input_requests.iter().map(|(key, request)| key.len() + request.params.get().len()).sum()
+            }
+            Self::Complete(Ok(ServerResult::CallTool(result))) => result.size(),
+            Self::Complete(_) => 0,
+        }
+    }
+}
+
+/// The instant after this time, or one that nobody will see if there is no such instant.
+pub(crate) fn after(time: Duration) -> tokio::time::Instant {
+    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    let now = tokio::time::Instant::now();
+    now.checked_add(time).unwrap_or_else(|| now + FAR)
+}
+
 /// Where the outcome of a round goes; called at most once.
 pub(crate) type Reply = Box<dyn FnOnce(Outcome) + Send>;
 
@@ -76,6 +96,8 @@ struct CallState {
     outlet: Option<Arc<dyn Outlet>>,
     progress: f64,
     ended: bool,
+    /// The client has gone for good, and with it whoever could answer.
+    gone: bool,
 }
 
 impl Call {
@@ -88,6 +110,7 @@ impl Call {
             outlet: Some(outlet),
             progress: f64::NEG_INFINITY,
             ended: false,
+            gone: false,
         };
         Arc::new(Self { state: Mutex::new(state), cancelled: CancellationToken::new() })
     }
@@ -137,6 +160,7 @@ impl Call {
         }
         let asked = match *id {
             Some(asked) => asked,
+            None if state.gone => return Poll::Ready(Err(client_is_gone())),
             None => {
                 let asked = state.journal.ask(question());
                 *id = Some(asked);
@@ -186,9 +210,15 @@ impl Call {
 
     /// Nobody waits for this question any more.
     pub(crate) fn abandon(&self, id: QuestionId) {
-        let mut state = self.lock();
-        state.journal.abandon(id);
-        state.wakers[id.index()] = None;
+        let outlet = {
+            let mut state = self.lock();
+            state.wakers[id.index()] = None;
+            let sent = state.journal.abandon(id);
+            if sent { state.outlet.clone() } else { None }
+        };
+        if let Some(outlet) = outlet {
+            outlet.withdraw(id.index());
+        }
     }
 
     /// Brings in an answer and wakes whoever waits for it.
@@ -209,11 +239,16 @@ impl Call {
             let mut state = self.lock();
             state.ended = true;
             state.outlet = None;
+            state.journal.close();
             state.wakers.iter_mut().filter_map(Option::take).collect::<Vec<_>>()
         };
         self.cancelled.cancel();
         wakers.into_iter().for_each(Waker::wake);
     }
+}
+
+fn client_is_gone() -> ErrorObject {
+    ErrorObject::new(ErrorCode::InternalError, "the client is gone, so it can no longer be asked")
 }
 
 fn call_ended() -> ErrorObject {
@@ -318,10 +353,11 @@ impl Cancel {
         if self.seat.as_ref().is_some_and(|(seat, number)| seat.lock().give_up(*number)) {
             return;
         }
+        // First the future, so that it does not see its questions fail.
+        self.abort.abort();
         if let Some(call) = &self.call {
             call.end();
         }
-        self.abort.abort();
     }
 
     /// Lets questions to the client fail, because it is gone; the call itself may go on.
@@ -330,8 +366,8 @@ impl Cancel {
         let wakers: Vec<_> = {
             let mut state = call.lock();
             state.outlet = None;
-            let gone = ErrorObject::new(ErrorCode::InternalError, "the client is gone, so it can no longer be asked");
-            state.journal.fail_open(&gone);
+            state.gone = true;
+            state.journal.fail_open(&client_is_gone());
             state.wakers.iter_mut().filter_map(Option::take).collect()
         };
         wakers.into_iter().for_each(Waker::wake);
@@ -355,7 +391,9 @@ mod tests {
             Box::pin(std::future::ready(()))
         }
 
-        fn request(&self, _: &'static str, _: RawParams, _: crate::protocol::OnAnswer) {}
+        fn request(&self, _: usize, _: &'static str, _: RawParams, _: crate::protocol::OnAnswer) {}
+
+        fn withdraw(&self, _: usize) {}
     }
 
     fn call() -> Arc<Call> {

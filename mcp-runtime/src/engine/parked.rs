@@ -9,12 +9,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::digest::{self, Digest};
 use super::seal::{Binding, Opened, Seal};
 use super::ticket::{Admitted, CallId, ParkingLimits, Registration, Seat, Tickets};
-use super::{Call, Cancel, Finished, Outcome, Reply, Round, Running};
+use super::{Call, Cancel, Finished, Outcome, Reply, Round, Running, after};
 use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult, Outlet};
 
 /// The parked calls of a server.
@@ -74,7 +74,7 @@ impl Parking {
         let (id, size) = (driver.registration.id, driver.running.size());
         let outcome = driver.ask();
         self.spawn(driver);
-        self.tickets.park(id, size, &self.shared.limits);
+        self.tickets.park(id, false, size, &self.shared.limits);
         outcome
     }
 
@@ -96,7 +96,11 @@ impl Parking {
             Admitted::Known(outcome) => return Ok(Resumed::Known(outcome)),
             Admitted::Joined(number) => number,
             Admitted::Opened(number) => {
-                self.tickets.unpark(&opened.call);
+                if !self.tickets.unpark(&opened.call) {
+                    // It was evicted just now.
+                    state.take_back();
+                    return Err(refused());
+                }
                 let given = answers_by_key(retry.answers);
                 seat.call.resume(retry.round, retry.outlet, |key| given.get(key).map(|it| (*it).to_owned()));
                 number
@@ -108,8 +112,11 @@ impl Parking {
     }
 
     fn spawn(&self, driver: Driver) -> AbortHandle {
-        let (id, seat) = (driver.registration.id, driver.seat.clone());
-        self.tickets.insert(id, seat, || tokio::spawn(driver.run()).abort_handle())
+        let id = driver.registration.id;
+        self.tickets.insert(id, driver.seat.clone());
+        let abort = tokio::spawn(driver.run()).abort_handle();
+        self.tickets.started(&id, &abort);
+        abort
     }
 }
 
@@ -156,14 +163,15 @@ impl Driver {
             // Without randomness the state cannot be sealed either, so the ticket never goes out.
             tracing::error!(%error, "the operating system has no randomness");
         }
-        let registration = Registration { tickets: Arc::downgrade(&parking.tickets), id };
-        Self { shared: parking.shared.clone(), registration, running, seat: Seat::new(call), belongs }
+        let seat = Seat::new(call);
+        let registration = Registration { tickets: Arc::downgrade(&parking.tickets), id, seat: seat.clone() };
+        Self { shared: parking.shared.clone(), registration, running, seat, belongs }
     }
 
     async fn run(mut self) {
         let time = self.shared.limits.time;
         let finished = {
-            let mut deadline = pin!(sleep_until(Instant::now() + time));
+            let mut deadline = pin!(sleep_until(after(time)));
             poll_fn(|cx| {
                 self.seat.lock().fresh = false;
                 self.seat.call.lock().driver = Some(cx.waker().clone());
@@ -171,11 +179,15 @@ impl Driver {
                     return Poll::Ready(Some(finished));
                 }
                 if self.end_round_if_it_asks() {
-                    deadline.as_mut().reset(Instant::now() + time);
+                    deadline.as_mut().reset(after(time));
                 }
                 // Between rounds only: while a request waits, the call may take its time.
-                let parked = !self.seat.lock().open;
-                if parked && deadline.as_mut().poll(cx).is_ready() { Poll::Ready(None) } else { Poll::Pending }
+                let mut state = self.seat.lock();
+                if !state.open && deadline.as_mut().poll(cx).is_ready() {
+                    state.gone = true;
+                    return Poll::Ready(None);
+                }
+                Poll::Pending
             })
             .await
         };
@@ -188,9 +200,10 @@ impl Driver {
         if Self::finish(&seat, finished) {
             // Tickets are out: whoever lost the reply may ask for it once more.
             if let Some(tickets) = registration.tickets.upgrade() {
-                tickets.park(registration.id, size_of::<Self>(), &shared.limits);
+                let size = size_of::<Self>() + seat.lock().size();
+                tickets.park(registration.id, true, size, &shared.limits);
             }
-            sleep_until(Instant::now() + time).await;
+            sleep_until(after(time)).await;
         }
     }
 
@@ -214,7 +227,8 @@ impl Driver {
         let outcome = self.ask_in_round(&mut state.round);
         // Parked before the reply is out: the retry may come at once.
         if let Some(tickets) = self.registration.tickets.upgrade() {
-            tickets.park(self.registration.id, self.running.size(), &self.shared.limits);
+            let size = self.running.size() + outcome.size();
+            tickets.park(self.registration.id, false, size, &self.shared.limits);
         }
         let replies = state.end_round(outcome);
         drop(state);

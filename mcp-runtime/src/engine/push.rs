@@ -49,6 +49,7 @@ fn send_unsent(call: &Arc<Call>) {
     for (id, method, params) in unsent {
         let call = Arc::downgrade(call);
         outlet.request(
+            id.index(),
             method,
             params,
             Box::new(move |answer| {

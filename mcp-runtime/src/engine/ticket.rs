@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::digest::Digest;
 use super::{Call, Outcome, Reply};
+use crate::protocol::{ErrorCode, ErrorObject};
 
 /// Names a call for as long as anything is remembered of it; not to be guessed.
 pub(crate) type CallId = [u8; 16];
@@ -36,65 +37,87 @@ pub(super) struct Tickets {
 #[derive(Default)]
 struct Inner {
     calls: HashMap<CallId, Entry>,
-    /// Those that wait for a retry, the oldest first.
-    waiting: BTreeMap<u64, CallId>,
+    /// Those that wait for a retry, in the order in which they make room.
+    waiting: BTreeMap<Place, CallId>,
     next: u64,
     bytes: usize,
 }
 
 struct Entry {
     seat: Arc<Seat>,
-    abort: AbortHandle,
+    /// There as soon as the driver was started.
+    abort: Option<AbortHandle>,
     /// Its place in `waiting`, and the bytes it counts for there.
-    waits: Option<(u64, usize)>,
+    waits: Option<(Place, usize)>,
 }
+
+/// Whether a call is unfinished, and when it was parked.
+type Place = (bool, u64);
 
 impl Tickets {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters a call whose driver is started by `start`; the driver finds the entry there.
-    pub(super) fn insert(&self, id: CallId, seat: Arc<Seat>, start: impl FnOnce() -> AbortHandle) -> AbortHandle {
-        let mut inner = self.lock();
-        let abort = start();
-        inner.calls.insert(id, Entry { seat, abort: abort.clone(), waits: None });
-        abort
+    /// Enters a call, before its driver is started.
+    pub(super) fn insert(&self, id: CallId, seat: Arc<Seat>) {
+        self.lock().calls.insert(id, Entry { seat, abort: None, waits: None });
+    }
+
+    /// The driver of a call was started.
+    pub(super) fn started(&self, id: &CallId, abort: &AbortHandle) {
+        match self.lock().calls.get_mut(id) {
+            Some(entry) => entry.abort = Some(abort.clone()),
+            // It is over already, or was evicted.
+            None => abort.abort(),
+        }
     }
 
     pub(super) fn find(&self, id: &CallId) -> Option<(Arc<Seat>, AbortHandle)> {
-        self.lock().calls.get(id).map(|entry| (entry.seat.clone(), entry.abort.clone()))
+        self.lock().calls.get(id).and_then(|entry| Some((entry.seat.clone(), entry.abort.clone()?)))
     }
 
-    /// Counts a call as parked; the oldest ones make room.
-    pub(super) fn park(&self, id: CallId, bytes: usize, limits: &ParkingLimits) {
+    /// Counts a call as parked. If there are too many, those that are finished and only kept for
+    /// who lost a reply make room first, then the oldest ones.
+    pub(super) fn park(&self, id: CallId, finished: bool, bytes: usize, limits: &ParkingLimits) {
         let evicted = {
             let mut inner = self.lock();
             inner.unpark(&id);
-            let mut evicted = Vec::new();
-            while inner.waiting.len() >= limits.calls.max(1) || inner.bytes.saturating_add(bytes) > limits.bytes {
-                let Some((_, oldest)) = inner.waiting.first_key_value() else { break };
-                let oldest = *oldest;
-                evicted.extend(inner.remove(&oldest));
-            }
-            let place = inner.next;
+            let place = (!finished, inner.next);
             inner.next += 1;
             if let Some(entry) = inner.calls.get_mut(&id) {
                 entry.waits = Some((place, bytes));
                 inner.waiting.insert(place, id);
-                inner.bytes += bytes;
+                inner.bytes = inner.bytes.saturating_add(bytes);
+            }
+            let mut evicted = Vec::new();
+            while inner.waiting.len() > limits.calls || inner.bytes > limits.bytes {
+                let Some((_, oldest)) = inner.waiting.first_key_value() else { break };
+                let oldest = *oldest;
+                evicted.extend(inner.remove(&oldest));
             }
             evicted
         };
-        for entry in evicted {
-            tracing::warn!(limits.calls, limits.bytes, "too many parked calls: the oldest one was dropped");
-            entry.abort.abort();
+        if !evicted.is_empty() {
+            let (calls, bytes) = (limits.calls, limits.bytes);
+            tracing::warn!(evicted = evicted.len(), calls, bytes, "too many parked calls: the oldest were dropped");
         }
+        evicted.iter().for_each(Entry::abort);
     }
 
-    /// Counts a call as running again.
-    pub(super) fn unpark(&self, id: &CallId) {
-        self.lock().unpark(id);
+    /// Counts a call as running again. Returns whether it is still there.
+    pub(super) fn unpark(&self, id: &CallId) -> bool {
+        let mut inner = self.lock();
+        inner.unpark(id);
+        inner.calls.contains_key(id)
+    }
+}
+
+impl Entry {
+    fn abort(&self) {
+        if let Some(abort) = &self.abort {
+            abort.abort();
+        }
     }
 }
 
@@ -115,7 +138,7 @@ impl Inner {
 impl Drop for Tickets {
     fn drop(&mut self) {
         for entry in self.lock().calls.values() {
-            entry.abort.abort();
+            entry.abort();
         }
     }
 }
@@ -124,12 +147,23 @@ impl Drop for Tickets {
 pub(super) struct Registration {
     pub(super) tickets: Weak<Tickets>,
     pub(super) id: CallId,
+    pub(super) seat: Arc<Seat>,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         if let Some(tickets) = self.tickets.upgrade() {
             tickets.lock().remove(&self.id);
+        }
+        // However the driver ended, nobody waits for it for ever.
+        let gone = ErrorObject::new(ErrorCode::InternalError, "the call was dropped by the server");
+        let waiting = {
+            let mut state = self.seat.lock();
+            state.gone = true;
+            state.end_round(Outcome::Complete(Err(gone)))
+        };
+        for (reply, outcome) in waiting {
+            reply(outcome);
         }
     }
 }
@@ -148,6 +182,8 @@ pub(super) struct SeatState {
     pub(super) open: bool,
     /// Answers came in and the future was not polled since.
     pub(super) fresh: bool,
+    /// The driver has given up the call.
+    pub(super) gone: bool,
     /// Who waits, each under a number by which it can give up.
     replies: Vec<(u64, Reply)>,
     next_reply: u64,
@@ -175,8 +211,22 @@ impl SeatState {
 
     /// Nobody waits under this number any more. Whether anybody else does.
     pub(super) fn give_up(&mut self, number: u64) -> bool {
+        let before = self.replies.len();
         self.replies.retain(|(it, _)| *it != number);
-        !self.replies.is_empty()
+        // One that is not there was answered already, and the call is no longer its own.
+        before == self.replies.len() || !self.replies.is_empty()
+    }
+
+    /// Takes back a round that was opened.
+    pub(super) fn take_back(&mut self) {
+        self.gone = true;
+        self.open = false;
+        self.replies.clear();
+    }
+
+    /// About how many bytes the remembered outcomes hold.
+    pub(super) fn size(&self) -> usize {
+        self.last.iter().chain(&self.early).map(Outcome::size).sum()
     }
 
     /// Hands the outcome of the round to whoever waits for it.
@@ -207,7 +257,7 @@ impl SeatState {
                 _ => Admitted::Joined(self.wait(reply)),
             };
         }
-        if round != self.round || self.open {
+        if round != self.round || self.open || self.gone {
             return Admitted::Refused;
         }
         self.opened_by = Some((round, answers));

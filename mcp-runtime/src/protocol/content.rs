@@ -53,6 +53,20 @@ impl ContentBlock {
             _ => None,
         }
     }
+
+    /// About how many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        let content = match self {
+            Self::Text(block) => block.text.len(),
+            Self::Image(block) => block.data.len(),
+            Self::Audio(block) => block.data.len(),
+            Self::ResourceLink(link) => link.uri.len(),
+            Self::Resource(EmbeddedResource { resource, .. }) => {
+                resource.text.as_ref().map_or(0, String::len) + resource.blob.as_ref().map_or(0, String::len)
+            }
+        };
+        size_of::<Self>() + content
+    }
 }
 
 /// Text ([specification]).

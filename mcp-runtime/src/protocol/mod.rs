@@ -38,5 +38,5 @@ pub(crate) use input_required::{InputRequest, InputRequiredResult};
 pub(crate) use input_required::{ReceivedInputRequest, ReceivedInputRequired};
 pub(crate) use method::Method;
 pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
-pub(crate) use params::{Params, Text, text, without_position};
+pub(crate) use params::{Params, Text, end_of_text, text, without_position};
 pub(crate) use server_result::ServerResult;

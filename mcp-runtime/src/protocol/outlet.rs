@@ -19,6 +19,10 @@ pub(crate) trait Outlet: Send + Sync {
     /// Queues a notification; waits while the client is slow to read.
     fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()>;
 
-    /// Sends a request to the client, where the revision has such requests.
-    fn request(&self, method: &'static str, params: Box<RawValue>, on_answer: OnAnswer);
+    /// Sends a request to the client, where the revision has such requests. `question` is the
+    /// number by which the call knows it.
+    fn request(&self, question: usize, method: &'static str, params: Box<RawValue>, on_answer: OnAnswer);
+
+    /// Tells the client that nobody waits for the answer to a request any more.
+    fn withdraw(&self, question: usize);
 }

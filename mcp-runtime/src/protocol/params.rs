@@ -158,6 +158,20 @@ impl<'de> IntoDeserializer<'de, serde_json::Error> for Member<'de> {
     }
 }
 
+/// Where the text ends that JSON begins with.
+pub(crate) fn end_of_text(json: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in json.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    json.len()
+}
+
 /// Text that borrows from the message unless it has escapes.
 #[derive(Debug)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);

@@ -140,6 +140,12 @@ impl CallToolResult {
         Ok(self)
     }
 
+    /// About how many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        let structured = self.structured_content.as_ref().map_or(0, |raw| raw.get().len());
+        self.content.iter().map(ContentBlock::size).sum::<usize>() + structured
+    }
+
     /// All text blocks, joined by line breaks.
     #[must_use]
     pub fn joined_text(&self) -> String {

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::outbox::{CallOutlet, Outbox, Outgoing};
 use crate::codec::{Incoming, Malformed, parse, split_batch};
 use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
-use crate::engine::{Finished, Reply};
+use crate::engine::{Finished, Reply, after};
 use crate::protocol::{
     CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, InitializeResult, Method, Outlet,
     Params, ProtocolVersion, RequestId, ServerResult,
@@ -62,9 +62,10 @@ pub(super) async fn serve(
         }
         connection.write_outgoing(&mut writer);
         let room = writer.waiting() < UNWRITTEN;
+        // Fair, so that a client that only sends, or a tool that only logs, cannot keep the others
+        // from being seen.
         tokio::select! {
-            biased;
-            result = writer.write(), if writer.waiting() > 0 => result?,
+            result = writer.write(), if writer.is_busy() => result?,
             more = reader.fill(), if room => if !more? {
                 if let Some(line) = reader.last_line() {
                     connection.line(&line, writer.buffer());
@@ -77,6 +78,9 @@ pub(super) async fn serve(
     }
     connection.drain(&mut writer).await
 }
+
+/// When the replies to a batch are longer than this, what is left of it is refused.
+const BATCH_REPLIES: usize = 4 << 20;
 
 struct Connection<'a> {
     dispatcher: &'a Dispatcher,
@@ -157,12 +161,21 @@ impl<'a> Connection<'a> {
     }
 
     fn message(&mut self, message: &[u8], batch: Option<Key>, out: &mut Vec<u8>) {
+        if batch.and_then(|batch| self.batches.get(&batch)).is_some_and(|batch| batch.replies.len() > BATCH_REPLIES) {
+            let id = match parse(message) {
+                Ok(Incoming::Request { id, .. }) => Some(id),
+                _ => None,
+            };
+            let error = ErrorObject::invalid_request("the replies to this batch are too long; send less at once");
+            return self.error(id.as_ref(), &error, batch, out);
+        }
         match parse(message) {
             Ok(Incoming::Request { id, method, params }) => {
                 let source = Source { key: self.next_key(), batch };
                 self.request(id, &method, params.as_ref(), source, out);
             }
             Ok(Incoming::Notification { method, params }) => self.notification(&method, params.as_ref(), out),
+            Ok(Incoming::Stray) => tracing::debug!("a response came without an id that could be read"),
             Ok(Incoming::Response { id, answer }) => {
                 self.asked.answer(&id, answer.map(RawValue::to_owned));
             }
@@ -201,7 +214,7 @@ impl<'a> Connection<'a> {
             Dispatched::Done(outcome) => {
                 if !self.outbox.is_empty() {
                     // What the call said before it finished goes first.
-                    self.take_outgoing(Some((source.key, revision)), out);
+                    self.take_outgoing(Some((source.key, revision)), usize::MAX, out);
                 }
                 self.reply(&id, revision, outcome, source.batch, out);
             }
@@ -234,12 +247,22 @@ impl<'a> Connection<'a> {
             return;
         }
         let Some(Ok(CancelledNotificationParams { request_id, .. })) = params.map(Params::decode) else { return };
-        if let Some(call) = self.calls.remove_id(&request_id) {
+        if let Some((key, call)) = self.calls.remove_id(&request_id) {
             tracing::debug!(id = %request_id, "the client cancelled a request");
             call.cancel.cancel();
+            let withdrawn = self.asked.withdraw_all(key);
+            self.tell_withdrawn(withdrawn, out);
             if let Some(batch) = call.batch {
                 self.one_less(batch, out);
             }
+        }
+    }
+
+    /// Tells the client that it need not answer these requests of ours.
+    fn tell_withdrawn(&self, ids: impl IntoIterator<Item = RequestId>, out: &mut Vec<u8>) {
+        for id in ids {
+            self.dispatcher.encoder.withdrawal(out, &id);
+            out.push(b'\n');
         }
     }
 
@@ -288,17 +311,22 @@ impl<'a> Connection<'a> {
     }
 
     fn write_outgoing(&mut self, writer: &mut LineWriter<impl AsyncWrite + Unpin>) {
-        if !self.outbox.is_empty() && writer.waiting() < UNWRITTEN {
-            self.take_outgoing(None, writer.buffer());
+        let room = UNWRITTEN.saturating_sub(writer.waiting());
+        if room > 0 && !self.outbox.is_empty() {
+            self.take_outgoing(None, room, writer.buffer());
         }
     }
 
-    /// Writes what calls have for the client, as long as there is room. `current` is a call that
-    /// is not in flight because it is being answered right now.
-    fn take_outgoing(&mut self, current: Option<(Key, ProtocolVersion)>, out: &mut Vec<u8>) {
-        while (out.len() < UNWRITTEN || current.is_some())
-            && let Some((key, outgoing)) = self.outbox.pop()
-        {
+    /// Writes what calls have for the client now, up to about `room` bytes. `current` is a call
+    /// that is not in flight because it is being answered right now.
+    fn take_outgoing(&mut self, current: Option<(Key, ProtocolVersion)>, room: usize, out: &mut Vec<u8>) {
+        let start = out.len();
+        // What comes while this goes on waits for the next time: calls may never stop talking.
+        for _ in 0..self.outbox.len() {
+            if out.len() - start >= room {
+                break;
+            }
+            let Some((key, outgoing)) = self.outbox.pop() else { break };
             let revision = match current {
                 Some((current, revision)) if current == key => Some(revision),
                 _ => self.calls.get(key).map(|call| call.revision),
@@ -318,10 +346,14 @@ impl<'a> Connection<'a> {
                     self.dispatcher.encoder.notification(out, revision, &notification);
                     out.push(b'\n');
                 }
-                Outgoing::Request { method, params, on_answer } => {
-                    let id = self.asked.insert(on_answer);
+                Outgoing::Request { question, method, params, on_answer } => {
+                    let id = self.asked.insert(key, question, on_answer);
                     self.dispatcher.encoder.request(out, revision, &id, method, &params);
                     out.push(b'\n');
+                }
+                Outgoing::Withdrawal { question } => {
+                    let withdrawn = self.asked.withdraw(key, question);
+                    self.tell_withdrawn(withdrawn, out);
                 }
             }
         }
@@ -330,22 +362,22 @@ impl<'a> Connection<'a> {
     /// Lets calls go on for a while and writes what they give. Questions fail: nobody is left to
     /// answer them.
     async fn drain(mut self, writer: &mut LineWriter<impl AsyncWrite + Unpin>) -> io::Result<()> {
-        let deadline = Instant::now() + self.limits.drain;
+        let deadline = after(self.limits.drain);
         self.calls.iter().for_each(|call| call.cancel.client_is_gone());
         loop {
             self.write_outgoing(writer);
-            if self.calls.is_empty() && self.outbox.is_empty() && writer.waiting() == 0 {
+            if self.calls.is_empty() && self.outbox.is_empty() && !writer.is_busy() {
                 break;
             }
             let room = writer.waiting() < UNWRITTEN;
             tokio::select! {
                 biased;
-                result = writer.write(), if writer.waiting() > 0 => result?,
-                () = self.outbox.filled(), if room => {}
                 () = sleep_until(deadline) => {
                     tracing::warn!(calls = self.calls.len(), "calls were cancelled: they did not end in time");
                     break;
                 }
+                result = writer.write(), if writer.is_busy() => result?,
+                () = self.outbox.filled(), if room => {}
             }
         }
         Ok(())

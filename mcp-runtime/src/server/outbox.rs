@@ -15,7 +15,17 @@ use crate::session::Key;
 pub(super) enum Outgoing {
     Reply(Outcome),
     Notification(ServerNotification),
-    Request { method: &'static str, params: Box<RawValue>, on_answer: OnAnswer },
+    /// A request of ours, with the number by which its call knows it.
+    Request {
+        question: usize,
+        method: &'static str,
+        params: Box<RawValue>,
+        on_answer: OnAnswer,
+    },
+    /// Nobody waits for the answer to that request any more.
+    Withdrawal {
+        question: usize,
+    },
 }
 
 /// How many notifications may wait to be written before calls wait too.
@@ -47,7 +57,11 @@ impl Outbox {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len.load(Ordering::Acquire) == 0
+        self.len() == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
     }
 
     pub(super) fn pop(&self) -> Option<(Key, Outgoing)> {
@@ -89,7 +103,11 @@ impl Outlet for CallOutlet {
         })
     }
 
-    fn request(&self, method: &'static str, params: Box<RawValue>, on_answer: OnAnswer) {
-        self.outbox.push(self.key, Outgoing::Request { method, params, on_answer });
+    fn request(&self, question: usize, method: &'static str, params: Box<RawValue>, on_answer: OnAnswer) {
+        self.outbox.push(self.key, Outgoing::Request { question, method, params, on_answer });
+    }
+
+    fn withdraw(&self, question: usize) {
+        self.outbox.push(self.key, Outgoing::Withdrawal { question });
     }
 }

@@ -1,7 +1,7 @@
 //! What is in flight on a connection, both ways. A call that completes at its first poll is
 //! never entered here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::engine::Cancel;
 use crate::protocol::{Answered, OnAnswer, ProtocolVersion, RequestId};
@@ -53,9 +53,9 @@ impl InFlightCalls {
         Some(call)
     }
 
-    pub(crate) fn remove_id(&mut self, id: &RequestId) -> Option<InFlight> {
+    pub(crate) fn remove_id(&mut self, id: &RequestId) -> Option<(Key, InFlight)> {
         let key = *self.by_id.get(id)?;
-        self.remove(key)
+        self.remove(key).map(|call| (key, call))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &InFlight> {
@@ -72,26 +72,51 @@ impl InFlightCalls {
 #[derive(Default)]
 pub(crate) struct Asked {
     next: i64,
-    waiting: HashMap<i64, OnAnswer>,
+    waiting: HashMap<i64, Waiting>,
+    /// The ids, by the call that asks and the number of its question.
+    by_question: BTreeMap<(Key, usize), i64>,
+}
+
+struct Waiting {
+    question: (Key, usize),
+    on_answer: OnAnswer,
 }
 
 impl Asked {
     /// Gives a request its id.
-    pub(crate) fn insert(&mut self, on_answer: OnAnswer) -> RequestId {
+    pub(crate) fn insert(&mut self, call: Key, question: usize, on_answer: OnAnswer) -> RequestId {
         self.next += 1;
-        self.waiting.insert(self.next, on_answer);
+        let question = (call, question);
+        self.waiting.insert(self.next, Waiting { question, on_answer });
+        self.by_question.insert(question, self.next);
         RequestId::Number(self.next)
     }
 
     /// Hands an answer to whoever asked. An answer that nobody waits for is dropped.
     pub(crate) fn answer(&mut self, id: &RequestId, answer: Answered) {
-        let on_answer = match id {
+        let waiting = match id {
             RequestId::Number(id) => self.waiting.remove(id),
             RequestId::String(_) => None,
         };
-        match on_answer {
-            Some(on_answer) => on_answer(answer),
+        match waiting {
+            Some(Waiting { question, on_answer }) => {
+                self.by_question.remove(&question);
+                on_answer(answer);
+            }
             None => tracing::debug!(%id, "an answer came that nobody waits for"),
         }
+    }
+
+    /// Forgets a question; says the id of its request if that was not answered yet.
+    pub(crate) fn withdraw(&mut self, call: Key, question: usize) -> Option<RequestId> {
+        let id = self.by_question.remove(&(call, question))?;
+        self.waiting.remove(&id);
+        Some(RequestId::Number(id))
+    }
+
+    /// Forgets all questions of a call.
+    pub(crate) fn withdraw_all(&mut self, call: Key) -> Vec<RequestId> {
+        let questions: Vec<_> = self.by_question.range((call, 0)..=(call, usize::MAX)).map(|(it, _)| it.1).collect();
+        questions.into_iter().filter_map(|question| self.withdraw(call, question)).collect()
     }
 }

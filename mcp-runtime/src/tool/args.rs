@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
 use super::input::ParamKind;
-use crate::protocol::{CallToolResult, Params, without_position};
+use crate::protocol::{CallToolResult, Params, end_of_text, without_position};
 use crate::registry::{ParamSpec, describe_type, schema_generator};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
@@ -19,13 +19,24 @@ pub(crate) struct Args<'a> {
     problems: Vec<String>,
     /// Said after the problems of known arguments.
     unknown: Vec<String>,
+    /// How many more there were.
+    more_unknown: usize,
 }
+
+/// How many unknown arguments are named; a hostile call can have very many.
+const MOST_UNKNOWN: usize = 10;
 
 impl<'a> Args<'a> {
     /// Sorts the members of the `arguments` object to the parameters of a tool.
     pub(crate) fn new(tool: &'static str, params: &'static [ParamSpec], object: Option<&'a RawValue>) -> Self {
-        let mut args =
-            Self { tool, params, values: smallvec![None; params.len()], problems: Vec::new(), unknown: Vec::new() };
+        let mut args = Self {
+            tool,
+            params,
+            values: smallvec![None; params.len()],
+            problems: Vec::new(),
+            unknown: Vec::new(),
+            more_unknown: 0,
+        };
         if let Some(object) = object {
             let members = Params::nested(object);
             for (name, value) in members.iter() {
@@ -72,6 +83,10 @@ impl<'a> Args<'a> {
 
     #[cold]
     fn unknown(&mut self, name: &str) {
+        self.more_unknown += usize::from(self.unknown.len() >= MOST_UNKNOWN);
+        if self.more_unknown > 0 {
+            return;
+        }
         let mut problem = format!("`{}` is not an argument of this tool", shortened(name));
         let known: Vec<_> = self.params.iter().filter(|param| param.is_argument()).map(|param| param.name).collect();
         match known.split_last() {
@@ -94,6 +109,9 @@ impl<'a> Args<'a> {
         for problem in self.problems.iter().chain(&self.unknown) {
             text.push_str("\n- ");
             text.push_str(problem);
+        }
+        if self.more_unknown > 0 {
+            _ = write!(text, "\n- and {} more that are not arguments of this tool", self.more_unknown);
         }
         CallToolResult::error(text)
     }
@@ -158,20 +176,6 @@ fn integral_floats(raw: &str) -> Option<String> {
 
 /// Up to here every integer is a float.
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
-
-/// Where the text ends that JSON begins with.
-fn end_of_text(json: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in json.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
-        }
-    }
-    json.len()
-}
 
 /// What came, in a few words: the kind, and the value if it is short.
 fn what_came(raw: &RawValue) -> String {

@@ -89,11 +89,13 @@ pub(crate) struct LineWriter<W> {
     writer: W,
     buffer: Vec<u8>,
     written: usize,
+    /// All is written, but maybe not through.
+    flushing: bool,
 }
 
 impl<W: AsyncWrite + Unpin> LineWriter<W> {
     pub(crate) fn new(writer: W) -> Self {
-        Self { writer, buffer: Vec::new(), written: 0 }
+        Self { writer, buffer: Vec::new(), written: 0, flushing: false }
     }
 
     /// Where the next message goes; each one ends with a line break.
@@ -106,18 +108,29 @@ impl<W: AsyncWrite + Unpin> LineWriter<W> {
         self.buffer.len() - self.written
     }
 
-    /// Writes once. Nothing is lost or written twice when it is dropped.
+    /// Whether there is something to write or to flush.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.waiting() > 0 || self.flushing
+    }
+
+    /// Writes or flushes once. Nothing is lost or written twice when it is dropped.
     pub(crate) async fn write(&mut self) -> io::Result<()> {
-        let written = self.writer.write(&self.buffer[self.written..]).await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+        if self.waiting() > 0 {
+            let written = self.writer.write(&self.buffer[self.written..]).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.written += written;
+            self.flushing = true;
+            // What was written does not keep its memory, however slow the reader is.
+            if self.written >= self.waiting() {
+                self.buffer.drain(..std::mem::take(&mut self.written));
+                self.buffer.shrink_to(4 * READ_SIZE);
+            }
         }
-        self.written += written;
-        if self.written == self.buffer.len() {
-            self.written = 0;
-            self.buffer.clear();
-            self.buffer.shrink_to(4 * READ_SIZE);
+        if self.waiting() == 0 {
             self.writer.flush().await?;
+            self.flushing = false;
         }
         Ok(())
     }
@@ -125,6 +138,8 @@ impl<W: AsyncWrite + Unpin> LineWriter<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -170,6 +185,38 @@ mod tests {
         assert_eq!(split(&[b"123", b"456", b"789\nok\n"], 5), [None, Some("ok".to_owned())]);
         assert_eq!(split(&[b"123456\n12345\n"], 5), [None, Some("12345".to_owned())]);
         assert_eq!(split(&[b"123456"], 5), [None]);
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_forgotten_also_when_the_buffer_never_empties() {
+        let (mut near, far) = tokio::io::duplex(1000);
+        let mut writer = LineWriter::new(far);
+        let mut read = vec![0; 1000];
+        for _ in 0..1000 {
+            writer.buffer().extend_from_slice(&[b'x'; 1000]);
+            writer.write().await.expect("in memory");
+            tokio::io::AsyncReadExt::read_exact(&mut near, &mut read).await.expect("in memory");
+            writer.buffer().push(b'y');
+        }
+        assert!(writer.buffer().len() < 10_000, "{}", writer.buffer().len());
+    }
+
+    #[tokio::test]
+    async fn a_flush_that_was_dropped_is_done_later() {
+        let (mut near, far) = tokio::io::duplex(4);
+        let mut writer = LineWriter::new(tokio::io::BufWriter::with_capacity(64, far));
+        writer.buffer().extend_from_slice(b"12345678");
+        {
+            // The buffer takes it all, the pipe behind it does not: the flush has to wait.
+            let mut write = std::pin::pin!(writer.write());
+            let pending = std::future::poll_fn(|cx| std::task::Poll::Ready(write.as_mut().poll(cx).is_pending()));
+            assert!(pending.await);
+        }
+        assert_eq!((writer.waiting(), writer.is_busy()), (0, true));
+        let mut read = [0; 8];
+        let (_, written) = tokio::join!(tokio::io::AsyncReadExt::read_exact(&mut near, &mut read), writer.write());
+        written.expect("in memory");
+        assert_eq!((&read, writer.is_busy()), (b"12345678", false));
     }
 
     proptest! {

@@ -198,6 +198,79 @@ async fn a_question_that_is_dropped_is_withdrawn() {
     }
 }
 
+/// Ask, and stop waiting when the test says so.
+#[tool]
+async fn ask_until(ctx: Context, signal: State<Notify>) -> &'static str {
+    tokio::select! {
+        _ = ctx.sample("anything") => "answered",
+        () = signal.notified() => "withdrawn",
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_client_hears_of_a_withdrawn_question() {
+    /// Tells when the handler is dropped.
+    struct Dropped(Arc<Notify>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let (signal, stopped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (asked, dropped) = (signal.clone(), stopped.clone());
+    let never = move |_| {
+        let guard = Dropped(dropped.clone());
+        asked.notify_one();
+        async move {
+            let _guard = guard;
+            std::future::pending().await
+        }
+    };
+    let server = Server::new("t").state(signal).tools(tools![ask_until]);
+    let client = Client::in_memory(server).era(Era::Legacy).on_sampling(never).connect().await.expect("a connection");
+    let answer: String = client.call("ask_until", ()).await.expect("an answer");
+    assert_eq!(answer, "withdrawn");
+    stopped.notified().await;
+}
+
+/// Wait for a signal of the test.
+#[tool]
+async fn wait(ctx: Context, signal: State<Notify>) -> &'static str {
+    let _ = ctx;
+    signal.notified().await;
+    "waited"
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_does_not_stop_the_server() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    // One thread for both: a server that spins would never let the client read on.
+    let signal = Arc::new(Notify::new());
+    let server = Server::new("t").state(signal.clone()).tools(tools![wait, mcp_tests::echo]);
+    let (mut ours, theirs) = tokio::io::duplex(64 << 10);
+    let (reader, writer) = tokio::io::split(theirs);
+    let serving = tokio::spawn(server.serve(reader, writer));
+    let call = |id: u8, name: &str, arguments: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{name}","arguments":{arguments},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+        )
+    };
+    let echo = call(2, "echo", &format!(r#"{{"text":"{}"}}"#, "x".repeat(1_300_000)));
+    ours.write_all(format!("{}\n{echo}\n", call(1, "wait", "{}")).as_bytes()).await.expect("written");
+    let mut half = vec![0; 500_000];
+    ours.read_exact(&mut half).await.expect("half of the answer");
+    // The other call finishes while less is unread than is allowed, but more was written.
+    signal.notify_one();
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    ours.shutdown().await.expect("the end of input");
+    let mut rest = Vec::new();
+    ours.read_to_end(&mut rest).await.expect("the rest");
+    assert!(String::from_utf8_lossy(&rest).contains("waited"));
+    serving.await.expect("it ends").expect("well");
+}
+
 /// Wait for a signal of the test, then ask.
 #[tool]
 async fn ask_later(ctx: Context, signal: State<Notify>) -> Result<String> {

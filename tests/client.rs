@@ -325,3 +325,65 @@ async fn servers_that_do_not_fit_together_do_not_start() {
         assert!(text.contains(part), "{part}\nin\n{text}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_names_only_legacy_versions_is_spoken_to_in_one() {
+    let discovered = json!({ "result": { "supportedVersions": ["2025-11-25"], "capabilities": {} } });
+    let refused = json!({ "error": {
+        "code": -32022, "message": "no", "data": { "supported": ["2025-11-25"], "requested": "2026-07-28" },
+    } });
+    for answer in [discovered, refused] {
+        let client = scripted(move |request| match request["method"].as_str() {
+            Some("initialize") => Some(initialized("2025-11-25")),
+            _ => Some(answer.clone()),
+        });
+        let client = client.connect().await.expect("a connection");
+        assert_eq!(client.protocol_version(), ProtocolVersion::V2025_11_25);
+    }
+}
+
+#[tokio::test]
+async fn handlers_that_panic_fail_one_call_and_no_more() {
+    for era in [Era::Legacy, Era::Modern] {
+        let client = Client::in_memory(server(Arc::default()))
+            .era(era)
+            .on_progress(|_| panic!("a listener"))
+            .on_sampling(|_| async { panic!("a handler") });
+        let client = client.connect().await.expect("a connection");
+        assert_eq!(client.call::<String>("report", ()).await.expect("a result"), "reported");
+        let asked = client.call::<String>("ask", [("question", "?")]).await.expect_err("no answer");
+        assert!(asked.to_string().contains("panicked"), "{era:?}: {asked}");
+        assert_eq!(client.call::<i64>("add", [("a", 1), ("b", 2)]).await.expect("a number"), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_declared_is_refused() {
+    let questions = json!({ "q": { "method": "sampling/createMessage", "params": {
+        "messages": [], "maxTokens": 1, "toolChoice": { "mode": "auto" },
+    } } });
+    let client = scripted(move |request| match request["method"].as_str() {
+        Some("server/discover") => Some(discovered()),
+        _ => Some(json!({ "result": { "resultType": "input_required", "inputRequests": questions } })),
+    });
+    let client = client.on_sampling(|_| async { Ok(CreateMessageResult::text("m", "a")) });
+    let error = client.connect().await.expect("a connection").call_tool("x", ()).await.expect_err("refused");
+    assert_eq!(error.peer_error().map(|error| error.code), Some(ErrorCode::InvalidParams));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_malformed_fails_its_request() {
+    let client = scripted(|request| match request["method"].as_str() {
+        Some("server/discover") => Some(discovered()),
+        _ => Some(json!({ "method": 7 })),
+    });
+    let error = client.connect().await.expect("a connection").list_tools().await.expect_err("no list");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn text_stays_text() {
+    let client = Client::in_memory(server(Arc::default())).connect().await.expect("a connection");
+    assert_eq!(client.call::<String>("echo", [("text", "\"quoted\"")]).await.expect("a text"), "\"quoted\"");
+    assert_eq!(client.call::<Value>("add", [("a", 1), ("b", 2)]).await.expect("a number"), json!(3));
+}

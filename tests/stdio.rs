@@ -119,6 +119,22 @@ fn a_question_that_nobody_can_answer_any_more_fails() {
     assert!(rest.contains("the client is gone"), "{rest}");
 }
 
+#[test]
+fn a_question_asked_after_the_end_of_input_fails_at_once() {
+    let mut fixture = Fixture::start();
+    fixture.call(1, "ask_thrice", "{}");
+    let answer = r#""result":{"role":"assistant","content":{"type":"text","text":"a"},"model":"m"}"#;
+    for _ in 0..2 {
+        fixture.receive();
+    }
+    for id in 1..=2 {
+        fixture.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},{answer}}}"#));
+    }
+    // The third question comes when nobody can answer it any more.
+    let (rest, _) = fixture.end();
+    assert!(rest.contains("the client is gone"), "{rest}");
+}
+
 #[cfg(unix)]
 #[test]
 fn sigterm_ends_the_server_cleanly() {

@@ -130,9 +130,10 @@ fn body(model: &ToolModel) -> TokenStream {
         Passing::Value => local.to_token_stream(),
         Passing::Reference => quote! { &#local },
         Passing::Inside => {
-            let (here, mut local) = (private_at(&param.ty), local.clone());
-            local.set_span(local.span().located_at(param.ty.span()));
-            quote_spanned! { param.ty.span()=> #here::Lend::lend(&#local) }
+            // All of it as if it stood where the type is: then an error about it points there.
+            let span = Span::mixed_site().located_at(param.ty.span());
+            let (here, local) = (private(span), Ident::new(&local.to_string(), span));
+            quote_spanned! { span=> #here::Lend::lend(&#local) }
         }
     });
     let function_call = quote! { #function(#(#passed),*) };

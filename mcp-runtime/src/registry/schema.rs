@@ -179,3 +179,66 @@ fn describe(schema: &Value) -> String {
         _ => "a value of the tool's schema".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::tool::{IntoToolResult, Json, ToolParam};
+
+    #[derive(Serialize, JsonSchema)]
+    struct Sent {
+        name: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<String>,
+        #[serde(rename(serialize = "productId"))]
+        product_id: u32,
+        extra: Value,
+    }
+
+    fn output_of<T: IntoToolResult>() -> Value {
+        Value::Object(output(T::output_schema).expect("a schema"))
+    }
+
+    fn input_of<T: ToolParam<M>, M>() -> Value {
+        let params = [ParamSpec { name: "it", description: "", kind: T::KIND }];
+        Value::Object(input(&params))
+    }
+
+    #[test]
+    fn an_output_schema_describes_what_is_sent() {
+        let schema = output_of::<Json<Sent>>();
+        assert_eq!(schema["required"], json!(["name", "productId", "extra"]));
+        assert_eq!(schema["properties"]["extra"], json!({}), "older revisions want an object for each property");
+    }
+
+    #[test]
+    fn an_optional_result_is_an_object_only_if_the_result_is() {
+        assert_eq!(output_of::<Option<u8>>()["type"], "object");
+        assert!(output_of::<Option<Json<Vec<u8>>>>().get("type").is_none());
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "only its schema matters")]
+    enum Untagged {
+        Number(Option<u8>),
+        Text(String),
+    }
+
+    #[test]
+    fn an_argument_is_required_if_its_absence_does_not_decode() {
+        assert!(input_of::<Option<Untagged>, _>().get("required").is_none());
+        assert!(input_of::<Value, _>().get("required").is_none());
+        assert_eq!(input_of::<u8, _>()["required"], json!(["it"]));
+    }
+
+    #[test]
+    fn an_optional_argument_is_its_plain_type() {
+        let plain = json!({ "type": "integer", "minimum": 0, "maximum": 255 });
+        assert_eq!(input_of::<Option<u8>, _>()["properties"]["it"], plain);
+    }
+}

@@ -1,5 +1,6 @@
 //! Everything that a function can take.
 #![deny(warnings, missing_docs)]
+#![allow(unused_parens)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,6 +80,32 @@ async fn injected_by_reference(ctx: &Context, db: &State<Catalog>, mut count: u8
     count
 }
 
+/// What lives for ever, and what takes references itself.
+#[tool]
+fn not_borrowed(
+    map: State<BTreeMap<&'static str, u64>>,
+    check: State<Box<dyn Fn(&str) -> bool + Send + Sync>>,
+    pointer: State<for<'a> fn(&'a str) -> &'a str>,
+    name: State<&'static str>,
+    text: (&str),
+) -> usize {
+    let _ = (map, check, pointer);
+    name.len() + text.len()
+}
+
+macro_rules! generated {
+    ($name:ident, $ty:ty) => {
+        /// Made by a macro.
+        #[tool]
+        fn $name(value: $ty) -> usize {
+            format!("{value:?}").len()
+        }
+    };
+}
+generated!(generated_text, &str);
+generated!(generated_option, Option<&str>);
+generated!(generated_number, u8);
+
 /// Names that the glue could be thought to use.
 #[tool]
 async fn names(call: u8, args: u8, arg0: u8, r#type: u8, spec: u8) -> u8 {
@@ -93,7 +120,7 @@ fn blocking(path: &str, ctx: Context) -> Result<String> {
 }
 
 fn main() {
-    let _: Serving = Server::new("pass").state(Arc::new(Catalog)).tools(tools![
+    let _: Serving = Server::new("pass").state(Arc::new(Catalog)).state("name").tools(tools![
         nothing,
         owned,
         borrowed,
@@ -102,6 +129,10 @@ fn main() {
         injected_by_reference,
         names,
         blocking,
+        not_borrowed,
+        generated_text,
+        generated_option,
+        generated_number,
     ]);
     assert_eq!(names_are_functions(), 3);
 }

@@ -31,7 +31,7 @@ pub use mcp_macros::tool;
 pub use registry::Tools;
 pub use server::Server;
 pub use tool::{
-    Inject, IntoToolError, IntoToolResult, Json, ListItem, State, StateNeed, ToolCall, ToolError, ToolParam,
+    Inject, IntoToolError, IntoToolResult, Json, ListItem, ParamKind, State, StateNeed, ToolCall, ToolError, ToolParam,
 };
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 

@@ -1,6 +1,8 @@
 //! Where revisions differ on the wire. Everything above speaks one neutral language; what a
 //! revision does not know is left out or said in the words it has.
 
+use std::sync::OnceLock;
+
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 #[cfg(feature = "client")]
@@ -8,15 +10,20 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{
     AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DiscoverResult,
-    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InputRequiredResult, ListToolsResult, Method,
-    ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool, ToolAnnotations,
-    keys,
+    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InitializeResult, InputRequiredResult,
+    ListToolsResult, Method, ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification,
+    ServerResult, Tool, ToolAnnotations, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     server_info: Implementation,
+    tools: Vec<Tool>,
+    discovery: DiscoverResult,
+    /// Bodies that were encoded already, by revision.
+    tools_lists: [OnceLock<Vec<u8>>; ProtocolVersion::ALL.len()],
+    discoveries: [OnceLock<Vec<u8>>; ProtocolVersion::ALL.len()],
     /// `"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{..}`, still open.
     modern_head: Vec<u8>,
 }
@@ -25,13 +32,14 @@ const INPUT_REQUIRED: &[u8] = br#""resultType":"input_required""#;
 const COMPLETE: &[u8] = br#""resultType":"complete""#;
 
 impl Encoder {
-    pub(crate) fn new(server_info: Implementation) -> Self {
+    pub(crate) fn new(server_info: Implementation, tools: Vec<Tool>, discovery: DiscoverResult) -> Self {
         let mut modern_head = Vec::new();
         modern_head.extend_from_slice(br#","_meta":{""#);
         modern_head.extend_from_slice(keys::SERVER_INFO.as_bytes());
         modern_head.extend_from_slice(br#"":"#);
         write_json(&mut modern_head, &server_info);
-        Self { server_info, modern_head }
+        let (tools_lists, discoveries) = Default::default();
+        Self { server_info, tools, discovery, tools_lists, discoveries, modern_head }
     }
 
     /// Writes the response to a request, without a line break.
@@ -63,8 +71,13 @@ impl Encoder {
         let head = if matches!(result, ServerResult::InputRequired(_)) { INPUT_REQUIRED } else { COMPLETE };
         let body = out.len();
         match result {
-            ServerResult::Encoded(bytes) => {
-                out.extend_from_slice(bytes);
+            ServerResult::ListTools => {
+                out.extend_from_slice(self.tools_lists[place(revision)].get_or_init(|| self.tools_list(revision)));
+                return Ok(());
+            }
+            ServerResult::Discover => {
+                let encode = || self.cacheable(revision, &self.discovery);
+                out.extend_from_slice(self.discoveries[place(revision)].get_or_init(encode));
                 return Ok(());
             }
             _ if revision.is_modern() => {
@@ -92,7 +105,7 @@ impl Encoder {
         // becomes the comma between the two.
         let joint = out.len();
         match result {
-            ServerResult::Empty | ServerResult::Encoded(_) => out.extend_from_slice(b"{}"),
+            ServerResult::Empty | ServerResult::ListTools | ServerResult::Discover => out.extend_from_slice(b"{}"),
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::InputRequired(result) => input_required(out, result)?,
@@ -107,16 +120,9 @@ impl Encoder {
         Ok(())
     }
 
-    /// The body of `tools/list`, to be kept.
-    pub(crate) fn tools_list(&self, revision: ProtocolVersion, tools: impl IntoIterator<Item = Tool>) -> Vec<u8> {
-        let tools = tools.into_iter().map(|tool| tool_for(revision, tool)).collect();
-        let list = ListToolsResult { tools, ..ListToolsResult::default() };
-        self.cacheable(revision, &list)
-    }
-
-    /// The body of `server/discover`, to be kept.
-    pub(crate) fn discover(&self, revision: ProtocolVersion, result: &DiscoverResult) -> Vec<u8> {
-        self.cacheable(revision, result)
+    fn tools_list(&self, revision: ProtocolVersion) -> Vec<u8> {
+        let tools = self.tools.iter().map(|tool| tool_for(revision, tool.clone())).collect();
+        self.cacheable(revision, &ListToolsResult { tools, ..ListToolsResult::default() })
     }
 
     fn cacheable<T: Serialize>(&self, revision: ProtocolVersion, result: &T) -> Vec<u8> {
@@ -136,9 +142,14 @@ impl Encoder {
         out
     }
 
-    /// The server's identity in the words of a legacy revision.
-    pub(crate) fn server_info(&self, revision: ProtocolVersion) -> Implementation {
-        implementation_for(revision, self.server_info.clone())
+    /// What the server answers to `initialize`, in the words of the revision.
+    pub(crate) fn initialize_result(&self, revision: ProtocolVersion) -> InitializeResult {
+        InitializeResult {
+            protocol_version: revision.as_str().to_owned(),
+            capabilities: self.discovery.capabilities.clone(),
+            server_info: implementation_for(revision, self.server_info.clone()),
+            instructions: self.discovery.instructions.clone(),
+        }
     }
 
     /// Writes an error for a message whose id may be unreadable.
@@ -209,6 +220,11 @@ impl Encoder {
 
 /// For how long clients may keep a list: they are made anew with every process.
 const LIST_TTL_MS: u64 = 60_000;
+
+/// The place of a revision among all.
+fn place(revision: ProtocolVersion) -> usize {
+    ProtocolVersion::ALL.iter().position(|it| *it == revision).unwrap_or_default()
+}
 
 fn begin_response(out: &mut Vec<u8>, id: Option<&RequestId>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0""#);

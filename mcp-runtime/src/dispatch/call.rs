@@ -7,10 +7,10 @@ use std::time::Instant;
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::Context;
 use crate::engine::{
-    Belongs, Call, First, Outcome, Resumed, Retry, Running, digest_of_arguments, noticed_if_slow, panicked, push,
+    Belongs, Call, Carrier, First, Outcome, Resumed, Retry, Running, digest_of_arguments, noticed_if_slow, panicked,
+    push,
 };
 use crate::protocol::{ErrorObject, Method, ServerResult};
-use crate::session::Carrier;
 use crate::tool::{Args, Progress, Started, ToolCall};
 
 impl Dispatcher {
@@ -25,7 +25,7 @@ impl Dispatcher {
         })?;
         // Before the function runs: a call that is refused must not have done anything.
         request.origin.has_room()?;
-        let carrier = request.caller.carrier();
+        let carrier = request.carrier;
         let belongs = || Belongs {
             method: Method::ToolsCall.as_str(),
             name: spec.name.to_owned(),
@@ -34,7 +34,7 @@ impl Dispatcher {
         if carrier == Carrier::Parked {
             let answers = params.optional_object("inputResponses")?;
             if let Some(state) = params.optional_text("requestState")? {
-                let round = request.caller.round(request.id.clone());
+                let round = (request.round)();
                 let retry = Retry { state: &state, answers, round, outlet: request.origin.outlet() };
                 return Ok(match self.parking.retry(&belongs(), retry, request.origin.reply())? {
                     Resumed::Running(cancel) => Dispatched::Running(cancel),
@@ -45,7 +45,7 @@ impl Dispatcher {
 
         let mut call: Option<Arc<Call>> = None;
         let mut context = || {
-            let made = || Call::new(request.caller.round(request.id.clone()), request.origin.outlet());
+            let made = || Call::new((request.round)(), request.origin.outlet());
             Context::new(call.get_or_insert_with(made).clone())
         };
         let tool_call = ToolCall {

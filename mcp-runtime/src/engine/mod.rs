@@ -36,6 +36,15 @@ use crate::protocol::{
     InputRequiredResult, LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
 };
 
+/// How questions travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// As requests of ours, in the middle of the call.
+    Push,
+    /// At the end of a round; the call waits for the next one.
+    Parked,
+}
+
 /// What a finished call hands to its caller; the engine does not look inside.
 pub(crate) type Finished = Result<ServerResult, ErrorObject>;
 

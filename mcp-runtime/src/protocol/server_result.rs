@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::{CallToolResult, InitializeResult, InputRequiredResult};
 
 /// What a request led to, the same for every revision.
@@ -10,6 +8,8 @@ pub(crate) enum ServerResult {
     Initialize(Box<InitializeResult>),
     CallTool(CallToolResult),
     InputRequired(InputRequiredResult),
-    /// A body that was encoded once, for the revision that asks.
-    Encoded(Arc<[u8]>),
+    /// What the server is and offers; encoded once for each revision.
+    Discover,
+    /// The list of its tools; encoded once for each revision.
+    ListTools,
 }

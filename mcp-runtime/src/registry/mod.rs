@@ -5,8 +5,7 @@ mod spec;
 
 use std::collections::HashMap;
 
-pub(crate) use schema::{describe_type, output_generator, schema_generator};
-pub use spec::{ParamSpec, Tool, ToolSpec, Tools, UNFINISHED};
+pub use spec::{Tool, ToolSpec, Tools, UNFINISHED};
 
 /// The tools of a server.
 #[derive(Debug, Default)]

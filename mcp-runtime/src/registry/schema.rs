@@ -1,29 +1,9 @@
-//! From parameters to JSON Schema, in the form that models and clients like: no references
-//! where none are needed, no noise.
+//! From the parameters of a tool to the schema of its arguments.
 
-use schemars::generate::SchemaSettings;
-use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::ParamSpec;
-
-/// Makes schemas of what is decoded, in the dialect that the specification asks for, with
-/// references inlined.
-pub(crate) fn schema_generator() -> SchemaGenerator {
-    generator(SchemaSettings::draft2020_12())
-}
-
-/// The same for what is sent: a field that may be left out is not required there.
-pub(crate) fn output_generator() -> SchemaGenerator {
-    generator(SchemaSettings::draft2020_12().for_serialize())
-}
-
-fn generator(mut settings: SchemaSettings) -> SchemaGenerator {
-    settings.inline_subschemas = true;
-    settings.meta_schema = None;
-    settings.into_generator()
-}
+use crate::tool::{ParamSpec, output_generator, schema_generator, tidy, without_null};
 
 /// The schema of the `arguments` object.
 pub(super) fn input(params: &[ParamSpec]) -> Map<String, Value> {
@@ -83,101 +63,6 @@ fn close(mut root: Map<String, Value>, generator: &mut SchemaGenerator) -> Map<S
         root.insert("$defs".to_owned(), Value::Object(definitions));
     }
     root
-}
-
-/// An optional argument is its plain type; that it may be absent is said by `required`.
-fn without_null(schema: &mut Schema) {
-    let Some(object) = schema.as_object_mut() else { return };
-    if let Some(Value::Array(types)) = object.get_mut("type") {
-        types.retain(|kind| kind != "null");
-        if let [one] = &types[..] {
-            let one = one.clone();
-            object.insert("type".to_owned(), one);
-        }
-    }
-    if let Some(Value::Array(values)) = object.get_mut("enum") {
-        values.retain(|value| !value.is_null());
-    }
-    if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
-        choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
-        if let [Value::Object(only)] = &choices[..] {
-            let only = only.clone();
-            object.remove("anyOf");
-            for (key, value) in only {
-                object.entry(key).or_insert(value);
-            }
-        }
-    }
-}
-
-/// Says integers by their bounds instead of by names that only one language knows.
-fn tidy(schema: &mut Schema) {
-    RecursiveTransform(|schema: &mut Schema| {
-        let Some(object) = schema.as_object_mut() else { return };
-        let Some(format) = object.get("format").and_then(Value::as_str) else { return };
-        let bounds = match format {
-            "int8" => (json!(i8::MIN), json!(i8::MAX)),
-            "int16" => (json!(i16::MIN), json!(i16::MAX)),
-            "int32" => (json!(i32::MIN), json!(i32::MAX)),
-            "int64" | "int" => (json!(i64::MIN), json!(i64::MAX)),
-            "uint8" => (json!(0), json!(u8::MAX)),
-            "uint16" => (json!(0), json!(u16::MAX)),
-            "uint32" => (json!(0), json!(u32::MAX)),
-            "uint64" | "uint" => (json!(0), json!(u64::MAX)),
-            "int128" | "uint128" | "float" | "double" => {
-                object.remove("format");
-                return;
-            }
-            _ => return,
-        };
-        object.remove("format");
-        object.entry("minimum").or_insert(bounds.0);
-        object.entry("maximum").or_insert(bounds.1);
-    })
-    .transform(schema);
-}
-
-/// A schema in a few words, for an error that says what was expected.
-pub(crate) fn describe_type(schema: &Schema) -> String {
-    let mut schema = schema.clone();
-    without_null(&mut schema);
-    tidy(&mut schema);
-    describe(schema.as_value())
-}
-
-fn describe(schema: &Value) -> String {
-    if let Some(Value::Array(values)) = schema.get("enum") {
-        let values: Vec<_> = values.iter().map(Value::to_string).collect();
-        return format!("one of {}", values.join(", "));
-    }
-    // The bounds of 64-bit integers say nothing that helps.
-    let least = schema.get("minimum").filter(|least| least.as_i64() != Some(i64::MIN));
-    let most = schema.get("maximum").filter(|most| most.as_i64() != Some(i64::MAX) && most.as_u64() != Some(u64::MAX));
-    if let Some(Value::Array(choices)) = schema.get("oneOf").or_else(|| schema.get("anyOf")) {
-        let values: Vec<_> = choices.iter().filter_map(|choice| choice.get("const")).map(Value::to_string).collect();
-        if values.len() == choices.len() {
-            return format!("one of {}", values.join(", "));
-        }
-    }
-    let bounds = match (least, most) {
-        (Some(least), Some(most)) => format!(" from {least} to {most}"),
-        (Some(least), None) => format!(" of at least {least}"),
-        (None, Some(most)) => format!(" of at most {most}"),
-        (None, None) => String::new(),
-    };
-    match schema.get("type").and_then(Value::as_str) {
-        Some("integer") => format!("an integer{bounds}"),
-        Some("number") => format!("a number{bounds}"),
-        Some("string") => "a string".to_owned(),
-        Some("boolean") => "true or false".to_owned(),
-        Some("object") => "an object".to_owned(),
-        Some("null") => "null".to_owned(),
-        Some("array") => match schema.get("items") {
-            Some(items @ Value::Object(_)) => format!("an array, each item {}", describe(items)),
-            _ => "an array".to_owned(),
-        },
-        _ => "a value of the tool's schema".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::schema;
 use crate::protocol;
-use crate::tool::{ParamKind, Started, ToolCall};
+use crate::tool::{ParamSpec, Started, ToolCall};
 
 /// Everything about a tool that is known when it is compiled. `#[tool]` writes it.
 pub struct ToolSpec {
@@ -22,17 +22,6 @@ pub struct ToolSpec {
     pub output_schema: fn(&mut SchemaGenerator) -> Option<Schema>,
     /// Decodes the arguments and enters the function.
     pub call: fn(ToolCall<'_>) -> Started,
-}
-
-/// One parameter of a tool's function.
-#[derive(Debug)]
-pub struct ParamSpec {
-    /// The name that callers use.
-    pub name: &'static str,
-    /// What it is; empty for nothing to say.
-    pub description: &'static str,
-    /// Whether the caller gives it or the server.
-    pub kind: ParamKind,
 }
 
 /// Stands in for a tool whose function does not compile.

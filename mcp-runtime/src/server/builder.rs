@@ -10,8 +10,8 @@ use crate::codec::Encoder;
 use crate::dispatch::Dispatcher;
 use crate::engine::{Parking, ParkingLimits, Seal};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{Icon, Implementation};
-use crate::registry::{Registry, Tools};
+use crate::protocol::{DiscoverResult, Icon, Implementation, ProtocolVersion, ServerCapabilities};
+use crate::registry::{Registry, ToolSpec, Tools};
 use crate::tool::{ParamKind, States};
 
 /// A server: what it offers, who it is, what it may use.
@@ -182,17 +182,22 @@ impl Server {
         let seal = Seal::random()
             .map_err(|error| Error::new(ErrorKind::Io, "the operating system has no randomness").with_source(error))?;
         let parking = Parking::new(self.info.name.clone(), seal, self.parking);
-        let dispatcher = Dispatcher {
-            registry: self.registry,
-            states: self.states,
-            parking,
-            encoder: Encoder::new(self.info),
-            instructions: self.instructions,
-            mask_errors: self.mask_errors,
-            tools_lists: Default::default(),
-            discovery: Default::default(),
+        let tools = self.registry.iter().map(ToolSpec::describe).collect();
+        let capabilities = ServerCapabilities {
+            tools: Some(Default::default()),
+            logging: Some(Default::default()),
+            ..ServerCapabilities::default()
         };
-        Ok(Ready { dispatcher: Arc::new(dispatcher), limits: self.limits })
+        let discovery = DiscoverResult {
+            supported_versions: ProtocolVersion::MODERN.iter().map(|it| (*it).to_owned()).collect(),
+            capabilities,
+            instructions: self.instructions,
+            ..DiscoverResult::default()
+        };
+        let encoder = Encoder::new(self.info, tools, discovery);
+        let dispatcher =
+            Dispatcher { registry: self.registry, states: self.states, parking, mask_errors: self.mask_errors };
+        Ok(Ready { dispatcher: Arc::new(dispatcher), encoder: Arc::new(encoder), limits: self.limits })
     }
 
     /// Everything that is wrong, so that one start shows it all.
@@ -237,6 +242,7 @@ impl fmt::Debug for Server {
 #[derive(Clone)]
 pub(crate) struct Ready {
     dispatcher: Arc<Dispatcher>,
+    encoder: Arc<Encoder>,
     limits: Limits,
 }
 
@@ -247,6 +253,8 @@ impl Ready {
         writer: impl AsyncWrite + Unpin,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        connection::serve(&self.dispatcher, self.limits, reader, writer, shutdown).await.map_err(Error::from)
+        connection::serve(&self.dispatcher, &self.encoder, self.limits, reader, writer, shutdown)
+            .await
+            .map_err(Error::from)
     }
 }

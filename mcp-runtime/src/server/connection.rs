@@ -13,12 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep_until;
 
 use super::outbox::{CallOutlet, Outbox, Outgoing};
-use crate::codec::{Incoming, Malformed, parse, split_batch};
+use crate::codec::{Encoder, Incoming, Malformed, parse, split_batch};
 use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
 use crate::engine::{Finished, Reply, after};
 use crate::protocol::{
-    CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, InitializeResult, Method, Outlet,
-    Params, ProtocolVersion, RequestId, ServerResult,
+    CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, Method, Outlet, Params,
+    ProtocolVersion, RequestId, ServerResult,
 };
 use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, negotiate};
 use crate::transport::{Line, LineReader, LineWriter};
@@ -45,6 +45,7 @@ const UNWRITTEN: usize = 1 << 20;
 /// Serves until the input ends, the output breaks or `shutdown` is ready, and then drains.
 pub(super) async fn serve(
     dispatcher: &Dispatcher,
+    encoder: &Encoder,
     limits: Limits,
     reader: impl AsyncRead + Unpin,
     writer: impl AsyncWrite + Unpin,
@@ -52,7 +53,7 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     let mut reader = LineReader::new(reader, limits.message_bytes);
     let mut writer = LineWriter::new(writer);
-    let mut connection = Connection::new(dispatcher, limits);
+    let mut connection = Connection::new(dispatcher, encoder, limits);
     let mut shutdown = pin!(shutdown);
     loop {
         while writer.waiting() < UNWRITTEN
@@ -84,6 +85,7 @@ const BATCH_REPLIES: usize = 4 << 20;
 
 struct Connection<'a> {
     dispatcher: &'a Dispatcher,
+    encoder: &'a Encoder,
     limits: Limits,
     legacy: Option<Arc<LegacySession>>,
     outbox: Arc<Outbox>,
@@ -108,9 +110,10 @@ struct Source {
 }
 
 impl<'a> Connection<'a> {
-    fn new(dispatcher: &'a Dispatcher, limits: Limits) -> Self {
+    fn new(dispatcher: &'a Dispatcher, encoder: &'a Encoder, limits: Limits) -> Self {
         Self {
             dispatcher,
+            encoder,
             limits,
             legacy: None,
             outbox: Outbox::new(),
@@ -208,8 +211,13 @@ impl<'a> Connection<'a> {
             let outcome = self.initialize(params);
             return self.reply(&id, revision, outcome, source.batch, out);
         }
+        if known == Some(Method::LoggingSetLevel) && !revision.is_modern() {
+            let outcome = caller.set_log_level(params).map(|()| ServerResult::Empty);
+            return self.reply(&id, revision, outcome, source.batch, out);
+        }
         let origin = ConnectionOrigin { key: source.key, connection: self };
-        let request = Request { id: &id, method, params, caller: &caller, origin: &origin };
+        let (carrier, round) = (caller.carrier(), || caller.round(id.clone()));
+        let request = Request { method, params, revision, carrier, round: &round, origin: &origin };
         match self.dispatcher.dispatch(&request) {
             Dispatched::Done(outcome) => {
                 if !self.outbox.is_empty() {
@@ -234,12 +242,7 @@ impl<'a> Connection<'a> {
         };
         let revision = negotiate(&params.protocol_version);
         self.legacy = Some(Arc::new(LegacySession::new(revision, params)));
-        Ok(ServerResult::Initialize(Box::new(InitializeResult {
-            protocol_version: revision.as_str().to_owned(),
-            capabilities: self.dispatcher.capabilities(),
-            server_info: self.dispatcher.encoder.server_info(revision),
-            instructions: self.dispatcher.instructions.clone(),
-        })))
+        Ok(ServerResult::Initialize(Box::new(self.encoder.initialize_result(revision))))
     }
 
     fn notification(&mut self, method: &str, params: Option<&Params<'_>>, out: &mut Vec<u8>) {
@@ -261,7 +264,7 @@ impl<'a> Connection<'a> {
     /// Tells the client that it need not answer these requests of ours.
     fn tell_withdrawn(&self, ids: impl IntoIterator<Item = RequestId>, out: &mut Vec<u8>) {
         for id in ids {
-            self.dispatcher.encoder.withdrawal(out, &id);
+            self.encoder.withdrawal(out, &id);
             out.push(b'\n');
         }
     }
@@ -274,13 +277,13 @@ impl<'a> Connection<'a> {
         batch: Option<Key>,
         out: &mut Vec<u8>,
     ) {
-        let encoder = &self.dispatcher.encoder;
+        let encoder = &self.encoder;
         let outcome = encoder.outcome_for(revision, outcome);
         self.emit(batch, out, |out| encoder.response(out, revision, id, &outcome));
     }
 
     fn error(&mut self, id: Option<&RequestId>, error: &ErrorObject, batch: Option<Key>, out: &mut Vec<u8>) {
-        let encoder = &self.dispatcher.encoder;
+        let encoder = &self.encoder;
         self.emit(batch, out, |out| encoder.error(out, id, error));
     }
 
@@ -343,12 +346,12 @@ impl<'a> Connection<'a> {
                     }
                 }
                 Outgoing::Notification(notification) => {
-                    self.dispatcher.encoder.notification(out, revision, &notification);
+                    self.encoder.notification(out, revision, &notification);
                     out.push(b'\n');
                 }
                 Outgoing::Request { question, method, params, on_answer } => {
                     let id = self.asked.insert(key, question, on_answer);
-                    self.dispatcher.encoder.request(out, revision, &id, method, &params);
+                    self.encoder.request(out, revision, &id, method, &params);
                     out.push(b'\n');
                 }
                 Outgoing::Withdrawal { question } => {

@@ -6,7 +6,7 @@ mod stateless;
 
 use serde_json::value::RawValue;
 
-use crate::engine::Round;
+use crate::engine::{Carrier, Round};
 use crate::protocol::{
     ErrorObject, LoggingLevel, Meta, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
 };
@@ -27,15 +27,6 @@ enum Who<'a> {
     Stateless { client_info: Option<&'a RawValue>, capabilities: &'a RawValue, log_level: Option<LoggingLevel> },
     /// It was said in the handshake.
     Legacy(&'a LegacySession),
-}
-
-/// How questions travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Carrier {
-    /// As requests of ours, in the middle of the call.
-    Push,
-    /// At the end of a round; the call waits for the next one.
-    Parked,
 }
 
 impl<'a> Caller<'a> {
@@ -92,12 +83,18 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The handshake that the request relies on.
-    pub(crate) fn legacy(&self) -> Option<&'a LegacySession> {
-        match self.who {
-            Who::Stateless { .. } => None,
-            Who::Legacy(session) => Some(session),
+    /// Serves `logging/setLevel`, which only a handshake gives a meaning.
+    pub(crate) fn set_log_level(&self, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
+        let level = params.and_then(|params| params.get("level"));
+        let level = level.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or_else(|| {
+            ErrorObject::invalid_params(
+                "`params.level` must be one of debug, info, notice, warning, error, critical, alert, emergency",
+            )
+        })?;
+        if let Who::Legacy(session) = self.who {
+            session.set_log_level(level);
         }
+        Ok(())
     }
 }
 

@@ -1,13 +1,12 @@
 use std::fmt::Write as _;
 
-use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::input::ParamKind;
+use super::input::ParamSpec;
+use super::schema::{describe_type, schema_generator};
 use crate::protocol::{CallToolResult, Params, end_of_text, without_position};
-use crate::registry::{ParamSpec, describe_type, schema_generator};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
 /// them so far.
@@ -114,24 +113,6 @@ impl<'a> Args<'a> {
             _ = write!(text, "\n- and {} more that are not arguments of this tool", self.more_unknown);
         }
         CallToolResult::error(text)
-    }
-}
-
-impl ParamSpec {
-    pub(crate) fn is_argument(&self) -> bool {
-        matches!(self.kind, ParamKind::Argument { .. })
-    }
-
-    pub(crate) fn schema(&self, generator: &mut SchemaGenerator) -> Option<Schema> {
-        match self.kind {
-            ParamKind::Argument { schema, .. } => Some(schema(generator)),
-            ParamKind::Injected { .. } => None,
-        }
-    }
-
-    /// Whether callers may leave it out.
-    pub(crate) fn takes_null(&self) -> bool {
-        matches!(self.kind, ParamKind::Argument { takes_null, .. } if takes_null())
     }
 }
 

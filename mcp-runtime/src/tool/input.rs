@@ -69,6 +69,35 @@ impl fmt::Debug for ParamKind {
     }
 }
 
+/// One parameter of a tool's function.
+#[derive(Debug)]
+pub struct ParamSpec {
+    /// The name that callers use.
+    pub name: &'static str,
+    /// What it is; empty for nothing to say.
+    pub description: &'static str,
+    /// Whether the caller gives it or the server.
+    pub kind: ParamKind,
+}
+
+impl ParamSpec {
+    pub(crate) fn is_argument(&self) -> bool {
+        matches!(self.kind, ParamKind::Argument { .. })
+    }
+
+    pub(crate) fn schema(&self, generator: &mut SchemaGenerator) -> Option<Schema> {
+        match self.kind {
+            ParamKind::Argument { schema, .. } => Some(schema(generator)),
+            ParamKind::Injected { .. } => None,
+        }
+    }
+
+    /// Whether callers may leave it out.
+    pub(crate) fn takes_null(&self) -> bool {
+        matches!(self.kind, ParamKind::Argument { takes_null, .. } if takes_null())
+    }
+}
+
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Argument> for T {
     const KIND: ParamKind = ParamKind::Argument {
         schema: |generator| generator.subschema_for::<T>(),

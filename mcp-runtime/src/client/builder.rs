@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Command;
 
 use super::handler::{Handlers, erase};
-use super::process::Process;
+use super::process::{Process, Stderr};
 use super::wire::Wire;
 use super::{Client, Options, ServerFacts, decode};
 use crate::error::{Error, ErrorKind};
@@ -31,13 +31,6 @@ pub enum Era {
     Legacy,
     /// Versions whose requests say it all: 2026-07-28.
     Modern,
-}
-
-/// Where the standard error of a child process goes.
-#[derive(Clone)]
-pub(super) enum Stderr {
-    Inherit,
-    Lines(Arc<dyn Fn(&str) + Send + Sync>),
 }
 
 enum Target {

@@ -1,6 +1,7 @@
 //! A server as a child process: started, and ended as the specification says.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -9,13 +10,19 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::builder::Stderr;
 use crate::error::{Error, ErrorKind};
 
 /// How long a server may take to end when its input is closed.
 const CLOSED: Duration = Duration::from_secs(5);
 /// How long it may take after `SIGTERM`.
 const TERMINATED: Duration = Duration::from_secs(2);
+
+/// Where the standard error of a child process goes.
+#[derive(Clone)]
+pub(super) enum Stderr {
+    Inherit,
+    Lines(Arc<dyn Fn(&str) + Send + Sync>),
+}
 
 /// A child process and the task that sees to its end.
 pub(super) struct Process {

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::input::ParamSpec;
+use super::param::ParamSpec;
 use super::schema::{describe_type, schema_generator};
 use crate::protocol::{CallToolResult, Params, end_of_text, without_position};
 

@@ -1,15 +1,15 @@
-use std::any::{Any, TypeId, type_name};
-use std::collections::HashMap;
+use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::args::Args;
 use super::error::ToolError;
+use super::param::{ParamKind, StateNeed, States};
 use crate::context::Context;
 use crate::engine::Finished;
 use crate::protocol::{BoxFuture, CallToolResult, ErrorCode, ErrorObject, ServerResult};
@@ -41,62 +41,6 @@ pub enum Argument {}
 /// Marks a [`ToolParam`] that the server gives.
 #[derive(Debug)]
 pub enum Injected {}
-
-/// How a parameter is described.
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub enum ParamKind {
-    /// It stands in the input schema.
-    Argument {
-        /// Its schema.
-        schema: fn(&mut SchemaGenerator) -> Schema,
-        /// Whether it may be absent, which is decoded like null.
-        takes_null: fn() -> bool,
-    },
-    /// It does not.
-    Injected {
-        /// The state that must have been given to the server.
-        needs: Option<StateNeed>,
-    },
-}
-
-impl fmt::Debug for ParamKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Argument { .. } => "Argument",
-            Self::Injected { .. } => "Injected",
-        })
-    }
-}
-
-/// One parameter of a tool's function.
-#[derive(Debug)]
-pub struct ParamSpec {
-    /// The name that callers use.
-    pub name: &'static str,
-    /// What it is; empty for nothing to say.
-    pub description: &'static str,
-    /// Whether the caller gives it or the server.
-    pub kind: ParamKind,
-}
-
-impl ParamSpec {
-    pub(crate) fn is_argument(&self) -> bool {
-        matches!(self.kind, ParamKind::Argument { .. })
-    }
-
-    pub(crate) fn schema(&self, generator: &mut SchemaGenerator) -> Option<Schema> {
-        match self.kind {
-            ParamKind::Argument { schema, .. } => Some(schema(generator)),
-            ParamKind::Injected { .. } => None,
-        }
-    }
-
-    /// Whether callers may leave it out.
-    pub(crate) fn takes_null(&self) -> bool {
-        matches!(self.kind, ParamKind::Argument { takes_null, .. } if takes_null())
-    }
-}
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Argument> for T {
     const KIND: ParamKind = ParamKind::Argument {
@@ -306,54 +250,5 @@ impl<T: Send + Sync + 'static> Inject for State<T> {
             // Answered like any panic of a tool; but a server does not start like that.
             None => panic!("the server has no state of type `{}`", type_name::<T>()),
         }
-    }
-}
-
-/// A state that a tool needs.
-#[derive(Clone, Copy)]
-pub struct StateNeed {
-    pub(crate) name: fn() -> &'static str,
-    pub(crate) is_there: fn(&States) -> bool,
-    pub(crate) twice: fn(&States) -> bool,
-}
-
-impl fmt::Debug for StateNeed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StateNeed").field(&(self.name)()).finish()
-    }
-}
-
-/// What was given to a server, by type.
-#[derive(Default)]
-pub(crate) struct States {
-    by_type: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    /// Types that were given twice.
-    pub(crate) repeated: Vec<&'static str>,
-}
-
-impl States {
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, state: T) {
-        if self.by_type.insert(TypeId::of::<T>(), Arc::new(state)).is_some() {
-            self.repeated.push(type_name::<T>());
-        }
-    }
-
-    /// A state, given as `T` or as `Arc<T>`.
-    fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        if let Some(state) = self.by_type.get(&TypeId::of::<T>()) {
-            return state.clone().downcast().ok();
-        }
-        self.by_type.get(&TypeId::of::<Arc<T>>())?.downcast_ref::<Arc<T>>().cloned()
-    }
-
-    /// Given as `T` and as `Arc<T>`.
-    fn twice<T: Send + Sync + 'static>(&self) -> bool {
-        self.by_type.contains_key(&TypeId::of::<T>()) && self.by_type.contains_key(&TypeId::of::<Arc<T>>())
-    }
-}
-
-impl fmt::Debug for States {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "States({})", self.by_type.len())
     }
 }

@@ -4,11 +4,14 @@ mod args;
 mod error;
 mod input;
 mod output;
+mod param;
 mod schema;
 
 pub(crate) use args::Args;
 pub use error::{IntoToolError, ToolError};
-pub use input::{Inject, Lend, ParamKind, ParamSpec, Started, State, StateNeed, ToolCall, ToolParam, ToolRef};
-pub(crate) use input::{Progress, States};
+pub(crate) use input::Progress;
+pub use input::{Inject, Lend, Started, State, ToolCall, ToolParam, ToolRef};
 pub use output::{IntoToolResult, Json, ListItem};
+pub(crate) use param::States;
+pub use param::{ParamKind, ParamSpec, StateNeed};
 pub(crate) use schema::{output_generator, schema_generator, tidy, without_null};

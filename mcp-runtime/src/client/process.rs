@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 /// How long a server may take to end when its input is closed.
 const CLOSED: Duration = Duration::from_secs(5);
 /// How long it may take after `SIGTERM`.
+#[cfg(unix)]
 const TERMINATED: Duration = Duration::from_secs(2);
 
 /// Where the standard error of a child process goes.

@@ -75,6 +75,11 @@ impl ProtocolVersion {
         }
     }
 
+    /// Whether messages may come in batches.
+    pub(crate) const fn has_batches(self) -> bool {
+        matches!(self, Self::V2025_03_26)
+    }
+
     /// The names of the modern revisions, as `server/discover` lists them.
     pub(crate) const MODERN: &'static [&'static str] = &["2026-07-28"];
 }

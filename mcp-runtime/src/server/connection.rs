@@ -142,7 +142,7 @@ impl<'a> Connection<'a> {
     }
 
     fn batch(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        let served = self.legacy.as_ref().is_some_and(|session| session.revision == ProtocolVersion::V2025_03_26);
+        let served = self.legacy.as_ref().is_some_and(|session| session.revision.has_batches());
         let messages = match split_batch(line) {
             Ok(messages) if served => messages,
             Ok(_) => {
@@ -207,11 +207,11 @@ impl<'a> Connection<'a> {
             Err(error) => return self.error(Some(&id), &error, source.batch, out),
         };
         let revision = caller.revision;
-        if known == Some(Method::Initialize) && !revision.is_modern() {
+        if known == Some(Method::Initialize) && revision.has(Method::Initialize) {
             let outcome = self.initialize(params);
             return self.reply(&id, revision, outcome, source.batch, out);
         }
-        if known == Some(Method::LoggingSetLevel) && !revision.is_modern() {
+        if known == Some(Method::LoggingSetLevel) && revision.has(Method::LoggingSetLevel) {
             let outcome = caller.set_log_level(params).map(|()| ServerResult::Empty);
             return self.reply(&id, revision, outcome, source.batch, out);
         }

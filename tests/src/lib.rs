@@ -2,6 +2,7 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "tools fail and panic on purpose here")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use mcp_runtime::prelude::*;
@@ -21,6 +22,10 @@ pub struct Effects {
     pub dropped: AtomicU64,
     /// Tells that one was.
     pub drops: Notify,
+    /// Whether threads that block may go on.
+    pub released: Mutex<bool>,
+    /// Tells that they may.
+    pub release: Condvar,
 }
 
 /// A point.
@@ -153,11 +158,23 @@ pub fn child() -> Result<String> {
     Ok(format!("cat read {} bytes and {}", output.stdout.len(), output.status))
 }
 
-/// Block a thread for a while.
+/// Block a thread until `release` is called.
 #[tool(blocking)]
-pub fn block(millis: u64) -> &'static str {
-    std::thread::sleep(Duration::from_millis(millis));
-    "done"
+pub fn block(effects: State<Effects>) -> &'static str {
+    let released = effects.released.lock().unwrap_or_else(PoisonError::into_inner);
+    // A test that fails must not leave a thread behind for ever.
+    let waited = effects.release.wait_timeout_while(released, Duration::from_secs(60), |released| !*released);
+    match waited {
+        Ok((_, waited)) if !waited.timed_out() => "done",
+        _ => "never released",
+    }
+}
+
+/// Let `block` go on.
+#[tool]
+pub fn release(effects: State<Effects>) {
+    *effects.released.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    effects.release.notify_all();
 }
 
 /// Ask the model.
@@ -236,6 +253,7 @@ pub fn server(effects: std::sync::Arc<Effects>) -> Server {
             print,
             child,
             block,
+            release,
             ask,
             ask_thrice,
             ask_or_not,

@@ -43,23 +43,8 @@ impl Diagnostics {
 
 /// The known word that was probably meant.
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let nearest = known.iter().map(|known| (distance(word, known), *known)).min()?;
+    let nearest = known.iter().map(|known| (strsim::levenshtein(word, known), *known)).min()?;
     (nearest.0 <= 2.max(word.len() / 3)).then_some(nearest.1)
-}
-
-/// How many letters must be added, dropped or changed.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in other.iter().enumerate() {
-            let change = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -1,10 +1,38 @@
 //! Doc comments to descriptions.
 
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// The text of doc comments, as it reads: without the space that follows `///`.
-pub(crate) fn description(attributes: &[Attribute]) -> String {
-    let lines: Vec<String> = attributes.iter().filter_map(line).collect();
+/// The text of doc comments as tokens of a `&'static str`; `None` if there is none.
+pub(crate) fn description(attributes: &[Attribute]) -> Option<TokenStream> {
+    let parts: Vec<Part> = attributes.iter().filter_map(part).collect();
+    if parts.iter().all(|part| matches!(part, Part::Line(_))) {
+        let text = text(&parts);
+        return (!text.is_empty()).then(|| text.into_token_stream());
+    }
+    // Only the compiler knows what it says: `include_str!`.
+    let tokens = parts.iter().map(|part| match part {
+        Part::Line(line) => line.trim().to_token_stream(),
+        Part::Computed(value) => value.to_token_stream(),
+    });
+    Some(quote! { ::core::concat!(#(#tokens),*) })
+}
+
+enum Part {
+    Line(String),
+    Computed(Expr),
+}
+
+/// The text as it reads: without the space that follows `///`.
+fn text(parts: &[Part]) -> String {
+    let lines: Vec<&str> = parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Line(line) => Some(&**line),
+            Part::Computed(_) => None,
+        })
+        .collect();
     let shared = lines
         .iter()
         .flat_map(|line| line.lines())
@@ -21,17 +49,12 @@ pub(crate) fn is_doc(attribute: &Attribute) -> bool {
     attribute.path().is_ident("doc")
 }
 
-/// Whether a description is there, but only the compiler will know it: `include_str!`.
-pub(crate) fn is_computed(attribute: &Attribute) -> bool {
-    is_doc(attribute) && matches!(attribute.meta, Meta::NameValue(_)) && line(attribute).is_none()
-}
-
-fn line(attribute: &Attribute) -> Option<String> {
+fn part(attribute: &Attribute) -> Option<Part> {
     match &attribute.meta {
-        Meta::NameValue(pair) if is_doc(attribute) => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(without_stars(text.value())),
-            _ => None,
-        },
+        Meta::NameValue(pair) if is_doc(attribute) => Some(match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Part::Line(without_stars(text.value())),
+            computed => Part::Computed(computed.clone()),
+        }),
         _ => None,
     }
 }
@@ -50,7 +73,10 @@ fn without_stars(text: String) -> String {
 mod tests {
     use syn::parse_quote;
 
-    use super::description;
+    fn description(attributes: &[syn::Attribute]) -> String {
+        let tokens = super::description(attributes).unwrap_or_default();
+        syn::parse2::<Option<syn::LitStr>>(tokens).expect("text").map_or_else(String::new, |text| text.value())
+    }
 
     #[test]
     fn indentation_that_all_lines_share_goes_and_the_rest_stays() {

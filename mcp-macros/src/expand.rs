@@ -1,114 +1,222 @@
 //! Model to tokens. Every name is absolute, so that nothing in the user's scope can change it.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Type, parse_quote_spanned};
+use syn::{Expr, GenericParam, RangeLimits, Type, parse_quote_spanned};
 
-use crate::attrs::ToolAttributes;
+use crate::arg::{ArgAttributes, DefaultValue, OneOf, number};
+use crate::attrs::{ImplAttributes, ToolAttributes};
 use crate::diag::Diagnostics;
-use crate::item::ToolItem;
-use crate::model::{self, Mode, ParamModel, Passing, ToolModel};
+use crate::item::{ImplItem, Item, Member, ToolItem};
+use crate::model::{self, Mode, Owner, Place, ToolModel};
+use crate::param::{ParamModel, Passing, Role};
 
 /// The expansion of `#[tool(..)]`.
 pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let parsed = match syn::parse2::<ToolItem>(item.clone()) {
-        Ok(parsed) => parsed,
+    match syn::parse2::<Item>(item.clone()) {
+        Ok(Item::Function(function)) => free_function(attribute, &function),
+        Ok(Item::Impl(methods)) => of_impl(attribute, &methods),
         Err(error) => {
             let error = error.into_compile_error();
-            return quote! { #item #error };
+            quote! { #item #error }
         }
-    };
+    }
+}
+
+fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
     let mut diag = Diagnostics::default();
     let attributes = ToolAttributes::parse(attribute, &mut diag);
-    let model = ToolModel::new(&parsed, &attributes, &mut diag);
-    let mut tokens = parsed.to_token_stream();
+    let model = ToolModel::new(function, attributes, Place::Module, &mut diag);
+    let mut tokens = function.to_token_stream();
     if diag.is_empty() {
-        tokens.extend(glue(&model));
+        tokens.extend(glue(&model, |runtime| {
+            let spec = spec(&model, runtime);
+            quote! { &#spec }
+        }));
     } else {
         // The type is there all the same: one mistake must not make every `tools![..]` another.
         // Only where methods are, no type can be.
-        if parsed.signature.receiver().is_none() {
-            tokens.extend(placeholder(&model::glue(&attributes, &model.function), &model.visibility));
+        if function.signature.receiver().is_none() {
+            tokens.extend(glue(&model, |Runtime(runtime)| quote! { #runtime::__private::UNFINISHED }));
         }
         tokens.extend(diag.into_compile_errors());
     }
     tokens
 }
 
-fn placeholder(glue: &Ident, visibility: &syn::Visibility) -> TokenStream {
-    let private = private(Span::mixed_site());
+/// The hidden type.
+fn glue(model: &ToolModel, spec: impl FnOnce(&Runtime) -> TokenStream) -> TokenStream {
+    let ToolModel { glue, visibility, conditions, .. } = model;
+    let runtime = Runtime::of(&model.attributes);
+    let (private, spec) = (runtime.private(), spec(&runtime));
     quote! {
-        #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code)]
-        #visibility struct #glue {}
-        #[automatically_derived]
-        impl #private::Tool for #glue {
-            const SPEC: &'static #private::ToolSpec = #private::UNFINISHED;
-        }
-    }
-}
-
-fn glue(model: &ToolModel) -> TokenStream {
-    let ToolModel { glue, visibility, name, title, description, params, returns, .. } = model;
-    let private = private(Span::mixed_site());
-    let specs = params.iter().map(spec);
-    let returns_private = private_at(returns);
-    let output_schema =
-        quote_spanned! { returns.span()=> <#returns as #returns_private::IntoToolResult>::output_schema };
-    let body = body(model);
-    quote! {
+        #(#conditions)*
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]
         #visibility struct #glue {}
 
+        #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated, unused_mut)]
+        #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
         impl #private::Tool for #glue {
-            const SPEC: &'static #private::ToolSpec = &#private::ToolSpec {
-                name: #name,
-                title: #title,
-                description: #description,
-                module: ::core::module_path!(),
-                params: &[#(#specs),*],
-                output_schema: #output_schema,
-                call: #body,
-            };
+            const SPEC: &'static #private::ToolSpec = #spec;
         }
     }
 }
 
-fn spec(param: &ParamModel) -> TokenStream {
-    let ParamModel { name, description, .. } = param;
-    let (private, held) = (private(Span::mixed_site()), held(param));
-    let here = private_at(&param.ty);
-    let kind = quote_spanned! { param.ty.span()=> <#held as #here::ToolParam<_>>::KIND };
-    quote! { #private::ParamSpec { name: #name, description: #description, kind: #kind } }
+fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
+    let mut diag = Diagnostics::default();
+    let attributes = ImplAttributes::parse(attribute, &mut diag);
+    if let Some(of_trait) = &item.of_trait {
+        diag.error(
+            of_trait,
+            "methods of a trait cannot be tools: `#[tool]` goes on an `impl` of the type itself, whose methods can call these",
+        );
+    }
+    let mut methods = Vec::new();
+    for member in &item.members {
+        let Member::Tool(keys, function) = member else { continue };
+        let mut keys = ToolAttributes::parse(keys.clone(), &mut diag);
+        model::inherit(&mut keys, attributes.undescribed, attributes.runtime.as_ref());
+        methods.push(ToolModel::new(function, keys, Place::Impl, &mut diag));
+    }
+    if methods.is_empty() {
+        diag.error(&item.owner, "no method of this `impl` is a tool: put `#[tool]` on those that are, too");
+    }
+    let runtime = Runtime(model::runtime(attributes.runtime.as_ref()));
+    let private = runtime.private();
+    // One mistake must not make every call of `tools()` another.
+    let list = if diag.is_empty() {
+        let specs = methods.iter().map(|method| {
+            let (conditions, spec) = (&method.conditions, spec(method, &Runtime::of(&method.attributes)));
+            quote! { #(#conditions)* const { &#spec } }
+        });
+        quote! { #private::Tools::methods(self, &[#(#specs),*]) }
+    } else {
+        quote! { #private::Tools::default() }
+    };
+    let ImplItem { head, generics, owner, of_trait, .. } = item;
+    let mut tokens = item.to_token_stream();
+    if of_trait.is_none() {
+        let method = attributes.method.unwrap_or_else(|| Ident::new("tools", Span::call_site()));
+        let params = (!generics.params.is_empty()).then(|| {
+            let params = &generics.params;
+            quote! { <#params> }
+        });
+        let clause = &generics.where_clause;
+        let types = generics.params.iter().filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            _ => None,
+        });
+        let shared = quote_spanned! { owner.span()=>
+            Self: ::core::marker::Send + ::core::marker::Sync + 'static
+        };
+        tokens.extend(quote! {
+            #[automatically_derived]
+            #[allow(deprecated, unused_mut, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery)]
+            #head #params #owner #clause {
+                /// The tools of this value, for `Server::tools`.
+                #[must_use]
+                pub fn #method(self: #private::Arc<Self>) -> #private::Tools
+                where
+                    #shared,
+                    #(#types: 'static,)*
+                {
+                    #list
+                }
+            }
+        });
+    }
+    tokens.extend(diag.into_compile_errors());
+    tokens
+}
+
+/// How tokens name the runtime.
+struct Runtime(TokenStream);
+
+impl Runtime {
+    fn of(attributes: &ToolAttributes) -> Self {
+        Self(model::runtime(attributes.runtime.as_ref()))
+    }
+
+    fn private(&self) -> TokenStream {
+        self.private_at(Span::mixed_site())
+    }
+
+    /// The runtime's names, as if written where something of the user's stands: then an error
+    /// about that points at it alone.
+    fn private_at(&self, span: Span) -> TokenStream {
+        let located = self.0.clone().into_iter().map(|mut token: TokenTree| {
+            token.set_span(span);
+            token
+        });
+        let runtime: TokenStream = located.collect();
+        quote_spanned! { span=> #runtime::__private }
+    }
+}
+
+fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
+    let ToolModel { name, title, description, params, returns, .. } = model;
+    let private = runtime.private();
+    let params = params.iter().map(|param| param_spec(param, runtime));
+    let here = runtime.private_at(returns.span());
+    let output_schema = quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::output_schema };
+    let call = call(model, runtime);
+    let details = tool_details(model, runtime);
+    quote! {
+        #private::ToolSpec::new(
+            [#name, #title, #description, ::core::module_path!()],
+            &[#(#params),*],
+            #output_schema,
+            #call,
+        ) #details
+    }
+}
+
+fn param_spec(param: &ParamModel, runtime: &Runtime) -> TokenStream {
+    let ParamModel { name, description, conditions, .. } = param;
+    let (private, role) = (runtime.private(), role(param, runtime));
+    let kind = quote_spanned! { param.ty.span()=> #role::KIND };
+    let details = param_details(param, runtime);
+    quote! { #(#conditions)* #private::ParamSpec::new(#name, #description, #kind) #details }
+}
+
+/// `<Type as Trait>`: the trait says what the parameter can be.
+fn role(param: &ParamModel, runtime: &Runtime) -> TokenStream {
+    let span = param.ty.span();
+    let (held, here) = (held(param, runtime), runtime.private_at(span));
+    match param.role {
+        Role::Any => quote_spanned! { span=> <#held as #here::ToolParam<_>> },
+        Role::Argument => quote_spanned! { span=> <#held as #here::ToolArgument> },
+        Role::Unnamed => quote_spanned! { span=> <#held as #here::Unnamed<_>> },
+        Role::Undescribed => quote_spanned! { span=> <#held as #here::Undescribed<_>> },
+    }
 }
 
 /// The type that owns the argument during the call.
-fn held(param: &ParamModel) -> TokenStream {
+fn held(param: &ParamModel, runtime: &Runtime) -> TokenStream {
     let ty = &param.ty;
-    let here = private_at(ty);
+    let here = runtime.private_at(ty.span());
     match param.passing {
         Passing::Value => ty.to_token_stream(),
         Passing::Reference => quote_spanned! { ty.span()=> <#ty as #here::ToolRef>::Held },
         Passing::Inside => {
             let mut held = ty.clone();
-            OwnInside.visit_type_mut(&mut held);
+            OwnInside(runtime).visit_type_mut(&mut held);
             held.to_token_stream()
         }
     }
 }
 
 /// `Option<&str>` → `Option<<str as ToolRef>::Held>`.
-struct OwnInside;
+struct OwnInside<'r>(&'r Runtime);
 
-impl VisitMut for OwnInside {
+impl VisitMut for OwnInside<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         if let Type::Reference(reference) = ty {
-            let (inner, here) = (&reference.elem, private_at(&reference.elem));
+            let (inner, here) = (&reference.elem, self.0.private_at(reference.elem.span()));
             *ty = parse_quote_spanned! { inner.span()=> <#inner as #here::ToolRef>::Held };
         } else {
             visit_mut::visit_type_mut(self, ty);
@@ -116,28 +224,178 @@ impl VisitMut for OwnInside {
     }
 }
 
+/// `.with(|details| ..)` for what `#[arg(..)]` says, if it says something.
+fn param_details(param: &ParamModel, runtime: &Runtime) -> TokenStream {
+    let arg = &param.arg;
+    let details = Ident::new("details", Span::mixed_site());
+    let mut said = TokenStream::new();
+    if let Some(title) = &arg.title {
+        said.extend(quote! { #details.title(#title); });
+    }
+    if arg.deprecated.is_some() {
+        said.extend(quote! { #details.deprecated(); });
+    }
+    if arg.flatten.is_some() {
+        said.extend(quote! { #details.flatten(); });
+    }
+    if param.undescribed {
+        said.extend(quote! { #details.undescribed(); });
+    }
+    for example in arg.examples.iter().flatten() {
+        said.extend(quote_spanned! { example.span()=> #details.example(&#example); });
+    }
+    let (held, span) = (held(param, runtime), param.ty.span());
+    let here = runtime.private_at(span);
+    constraints(arg, |of: &str, method: &str, values: TokenStream| {
+        let (of, method) = (Ident::new(of, span), Ident::new(method, span));
+        said.extend(quote_spanned! { span=> <#held as #here::#of>::#method(#details, #values); });
+    });
+    if let Some(DefaultValue::Value(value)) = &arg.default {
+        let local = Ident::new("value", Span::mixed_site());
+        said.extend(quote! { let #local: #held = #value; });
+        said.extend(quote_spanned! { span=> <#held as #here::DefaultArgument>::default_value(#details, #local); });
+    }
+    if said.is_empty() {
+        TokenStream::new()
+    } else {
+        quote! { .with(|#details| { #said }) }
+    }
+}
+
+/// Each constraint as a trait of the argument's type, a method of it, and what that is given.
+fn constraints(arg: &ArgAttributes, mut say: impl FnMut(&str, &str, TokenStream)) {
+    let mut bound = |method: &str, value: Option<&Expr>| {
+        if let Some(value) = value {
+            say("NumberArgument", method, number(value));
+        }
+    };
+    if let Some(range) = &arg.range {
+        bound("least", range.start.as_deref());
+        bound(if matches!(range.limits, RangeLimits::Closed(_)) { "most" } else { "below" }, range.end.as_deref());
+    }
+    bound("above", arg.exclusive_minimum.as_ref());
+    bound("below", arg.exclusive_maximum.as_ref());
+    bound("multiple_of", arg.multiple_of.as_ref());
+    for (counts, of, method) in [(&arg.length, "TextArgument", "length"), (&arg.items, "ListArgument", "items")] {
+        if let Some(counts) = counts {
+            let (least, most) = (&counts.least, &counts.most);
+            say(of, method, quote! { ::core::ops::Bound::#least, ::core::ops::Bound::#most });
+        }
+    }
+    if let Some(pattern) = &arg.pattern {
+        say("TextArgument", "pattern", pattern.to_token_stream());
+    }
+    if let Some(format) = &arg.format {
+        say("TextArgument", "format", format.to_token_stream());
+    }
+    match &arg.one_of {
+        Some(OneOf::Texts(texts)) => say("TextArgument", "one_of", quote! { [#(#texts),*] }),
+        Some(OneOf::Numbers(numbers)) => say("NumberArgument", "one_of", quote! { [#(#numbers),*] }),
+        None => {}
+    }
+    if let Some(header) = &arg.header {
+        say("HeaderArgument", "header", header.to_token_stream());
+    }
+    match &arg.default {
+        Some(DefaultValue::OfType) => {
+            say("DefaultArgument", "default_value", quote! { ::core::default::Default::default() });
+        }
+        Some(DefaultValue::Text(text)) => say("TextDefault", "default_text", text.to_token_stream()),
+        Some(DefaultValue::Value(_)) | None => {}
+    }
+}
+
+/// `.with(|details| ..)` for what `#[tool(..)]` says, if it says something.
+fn tool_details(model: &ToolModel, runtime: &Runtime) -> TokenStream {
+    let attributes = &model.attributes;
+    let details = Ident::new("details", Span::mixed_site());
+    let mut said = TokenStream::new();
+    for (hint, is_so) in attributes.annotations.iter().flatten() {
+        let hint = Ident::new(&hint.to_string(), Span::mixed_site());
+        said.extend(quote! { #details.#hint(#is_so); });
+    }
+    let mut say = |method: &str, value: TokenStream| {
+        let method = Ident::new(method, Span::mixed_site());
+        said.extend(quote! { #details.#method(#value); });
+    };
+    if let Some(icons) = &attributes.icons {
+        say("icons", icons.to_token_stream());
+    }
+    if let Some(meta) = &attributes.meta {
+        say("meta", meta.to_token_stream());
+    }
+    if let Some(timeout) = &attributes.timeout {
+        say("timeout", timeout.duration.clone());
+    }
+    if let Some(concurrency) = &attributes.concurrency {
+        say("concurrency", concurrency.to_token_stream());
+    }
+    if attributes.strict.is_some() {
+        say("strict", TokenStream::new());
+    }
+    if attributes.lenient.is_some() {
+        say("lenient", TokenStream::new());
+    }
+    if let Some(visible) = &attributes.visible {
+        say("visible", visible.to_token_stream());
+    }
+    if let Some(schema) = &attributes.output_schema {
+        let here = runtime.private_at(schema.span());
+        said.extend(quote_spanned! { schema.span()=> <#schema as #here::OutputSchema>::describe(#details); });
+    }
+    if said.is_empty() {
+        TokenStream::new()
+    } else {
+        quote! { .with(|#details| { #said }) }
+    }
+}
+
 /// Decodes the arguments and enters the function.
-fn body(model: &ToolModel) -> TokenStream {
-    let ToolModel { function, params, returns, .. } = model;
+fn call(model: &ToolModel, runtime: &Runtime) -> TokenStream {
+    let ToolModel { function, params, returns, owner, .. } = model;
     let call = Ident::new("call", Span::mixed_site());
+    let this = Ident::new("this", Span::mixed_site());
     let locals: Vec<Ident> =
         (0..params.len()).map(|index| format_ident!("arg{index}", span = Span::mixed_site())).collect();
-    let takes = params.iter().enumerate().map(|(index, param)| {
-        let (held, here) = (held(param), private_at(&param.ty));
-        quote_spanned! { param.ty.span()=> <#held as #here::ToolParam<_>>::take(&mut #call, #index) }
+    let takes = params.iter().zip(&locals).map(|(param, local)| {
+        let (conditions, role) = (&param.conditions, role(param, runtime));
+        let taken = quote_spanned! { param.ty.span()=> #role::take(&mut #call) };
+        quote! { #(#conditions)* let #local = #taken; }
     });
-    let passed = params.iter().zip(&locals).map(|(param, local)| match param.passing {
-        Passing::Value => local.to_token_stream(),
-        Passing::Reference => quote! { &#local },
-        Passing::Inside => {
-            // All of it as if it stood where the type is: then an error about it points there.
-            let span = Span::mixed_site().located_at(param.ty.span());
-            let (here, local) = (private(span), Ident::new(&local.to_string(), span));
-            quote_spanned! { span=> #here::Lend::lend(&#local) }
+    let opens = params.iter().zip(&locals).map(|(param, local)| {
+        let conditions = &param.conditions;
+        quote! {
+            #(#conditions)*
+            let ::core::option::Option::Some(#local) = #local else { return #call.refuse() };
         }
     });
-    let function_call = quote! { #function(#(#passed),*) };
-    let here = private_at(returns);
+    let passed = params.iter().zip(&locals).map(|(param, local)| {
+        let conditions = &param.conditions;
+        let value = match param.passing {
+            Passing::Value => local.to_token_stream(),
+            Passing::Reference => quote! { &#local },
+            Passing::Inside => {
+                // All of it as if it stood where the type is: then an error about it points there.
+                let span = Span::mixed_site().located_at(param.ty.span());
+                let (here, local) = (runtime.private_at(span), Ident::new(&local.to_string(), span));
+                quote_spanned! { span=> #here::Lend::lend(&#local) }
+            }
+        };
+        quote! { #(#conditions)* #value }
+    });
+    let receive = match owner {
+        Owner::None | Owner::Type => TokenStream::new(),
+        Owner::Borrowed | Owner::Shared => quote! {
+            let ::core::option::Option::Some(#this) = #call.receiver::<Self>() else { return #call.refuse() };
+        },
+    };
+    let function_call = match owner {
+        Owner::None => quote! { #function(#(#passed),*) },
+        Owner::Type => quote! { Self::#function(#(#passed),*) },
+        Owner::Borrowed => quote! { Self::#function(&#this, #(#passed),*) },
+        Owner::Shared => quote! { Self::#function(#this, #(#passed),*) },
+    };
+    let here = runtime.private_at(returns.span());
     let converted = |value: TokenStream| {
         quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::into_tool_result(#value) }
     };
@@ -146,6 +404,10 @@ fn body(model: &ToolModel) -> TokenStream {
         Mode::Plain => {
             let result = converted(function_call);
             quote! { #call.returned(#result) }
+        }
+        Mode::Queued => {
+            let result = converted(function_call);
+            quote_spanned! { function.span()=> #call.running(async move { #result }) }
         }
         Mode::Async => {
             let result = converted(quote! { #function_call.await });
@@ -158,22 +420,15 @@ fn body(model: &ToolModel) -> TokenStream {
     };
     quote! {
         |mut #call| {
-            let (#(::core::option::Option::Some(#locals),)* true) = (#(#takes,)* #call.is_fine()) else {
+            #(#takes)*
+            if !#call.is_fine() {
                 return #call.refuse();
-            };
+            }
+            #(#opens)*
+            #receive
             #started
         }
     }
-}
-
-fn private(span: Span) -> TokenStream {
-    quote_spanned! { span=> ::mcp_runtime::__private }
-}
-
-/// The runtime's names, as if written where the type stands: then an error about the type points
-/// at it alone.
-fn private_at(ty: &Type) -> TokenStream {
-    private(ty.span())
 }
 
 #[cfg(test)]
@@ -222,6 +477,42 @@ mod tests {
                     db: State<Db>,
                 ) -> Result<Json<Product>> {
                     db.create(ctx, name, note, r#type).await
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn arguments_of_which_something_is_said() {
+        assert_expansion(
+            "constraints",
+            quote! { annotations(read_only), timeout = "5s" },
+            quote! {
+                pub async fn search(
+                    #[arg(default = 10, range = 1..=100)] limit: u32,
+                    #[arg(length = 1.., pattern = "^[a-z]+$", description = "What.")] query: &str,
+                    State(db): State<Db>,
+                ) -> Vec<String> {
+                    db.search(query, limit).await
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn methods() {
+        assert_expansion(
+            "methods",
+            quote! {},
+            quote! {
+                impl<S: Store> Catalog<S> {
+                    fn helper(&self) {}
+
+                    /// Rename a product.
+                    #[tool]
+                    async fn rename(&self, id: u64, name: String) -> Result<()> {
+                        self.store.rename(id, name).await
+                    }
                 }
             },
         );

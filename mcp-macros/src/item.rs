@@ -1,13 +1,39 @@
-//! The annotated function as it was written: its signature parsed, its body kept as tokens,
-//! which may be half typed.
+//! What was annotated, as it was written: signatures parsed, bodies kept as tokens, which may be
+//! half typed.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, TokenStreamExt as _};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, FnArg, Signature, Visibility, parse_quote};
+use syn::{Attribute, FnArg, Generics, Signature, Token, Type, Visibility, parse_quote};
 
+use crate::arg::is_arg;
 use crate::docs::is_doc;
 
+/// A function or an `impl`.
+pub(crate) enum Item {
+    Function(ToolItem),
+    Impl(ImplItem),
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let ahead = input.fork();
+        ahead.call(Attribute::parse_outer)?;
+        if ahead.peek(Token![impl]) || (ahead.peek(Token![unsafe]) && ahead.peek2(Token![impl])) {
+            return input.parse().map(Self::Impl);
+        }
+        ahead.parse::<Visibility>()?;
+        if !starts_function(&ahead) {
+            return Err(ahead.error(
+                "`#[tool]` goes on a function, `#[tool] fn name(..) -> .. { .. }`, \
+                 or on an `impl` with such functions",
+            ));
+        }
+        input.parse().map(Self::Function)
+    }
+}
+
+/// A function.
 pub(crate) struct ToolItem {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
@@ -17,13 +43,24 @@ pub(crate) struct ToolItem {
 
 impl Parse for ToolItem {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attributes = input.call(Attribute::parse_outer)?;
-        let visibility = input.parse()?;
-        if !starts_function(input) {
-            return Err(input.error("`#[tool]` goes on a function: `#[tool] fn name(..) -> .. { .. }`"));
-        }
-        Ok(Self { attributes, visibility, signature: input.parse()?, body: input.parse()? })
+        Ok(Self {
+            attributes: input.call(Attribute::parse_outer)?,
+            visibility: input.parse()?,
+            signature: input.parse()?,
+            body: body(input)?,
+        })
     }
+}
+
+/// The block of a function, and nothing of what follows it.
+fn body(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    if input.peek(syn::token::Brace) {
+        return Ok(input.parse::<proc_macro2::TokenTree>()?.into());
+    }
+    if input.peek(Token![;]) {
+        return Err(input.error("a tool needs a body: `{ .. }` instead of `;`"));
+    }
+    input.parse()
 }
 
 fn starts_function(input: ParseStream<'_>) -> bool {
@@ -32,7 +69,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
         // A signature with a mistake in it: its own error is the better one.
         let ahead = input.fork();
         while !ahead.is_empty() && !ahead.peek(syn::token::Paren) && !ahead.peek(syn::token::Brace) {
-            if ahead.peek(syn::Token![fn]) {
+            if ahead.peek(Token![fn]) {
                 return true;
             }
             if ahead.parse::<proc_macro2::TokenTree>().is_err() {
@@ -49,7 +86,7 @@ impl ToTokens for ToolItem {
         let mut signature = self.signature.clone();
         for input in &mut signature.inputs {
             if let FnArg::Typed(param) = input {
-                param.attrs.retain(|attribute| !is_doc(attribute));
+                param.attrs.retain(|attribute| !is_doc(attribute) && !is_arg(attribute));
             }
         }
         // Spans of attributes survive, so that editors find their way.
@@ -62,10 +99,112 @@ impl ToTokens for ToolItem {
 
 impl ToolItem {
     /// The type that the function returns.
-    pub(crate) fn returns(&self) -> syn::Type {
+    pub(crate) fn returns(&self) -> Type {
         match &self.signature.output {
             syn::ReturnType::Default => parse_quote!(()),
             syn::ReturnType::Type(_, returned) => (**returned).clone(),
         }
+    }
+
+    /// The conditions that the function is there on.
+    pub(crate) fn conditions(&self) -> Vec<Attribute> {
+        self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
+    }
+
+    /// Takes the `#[tool(..)]` off a method: what stands in the parentheses.
+    fn take_tool(&mut self) -> Option<TokenStream> {
+        let is_tool = |attribute: &Attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "tool");
+        let at = self.attributes.iter().position(is_tool)?;
+        Some(match self.attributes.remove(at).meta {
+            syn::Meta::List(list) => list.tokens,
+            _ => TokenStream::new(),
+        })
+    }
+}
+
+/// An `impl` with methods that are tools.
+pub(crate) struct ImplItem {
+    attributes: Vec<Attribute>,
+    pub(crate) head: TokenStream,
+    pub(crate) generics: Generics,
+    pub(crate) of_trait: Option<syn::Path>,
+    pub(crate) owner: Type,
+    pub(crate) members: Vec<Member>,
+}
+
+/// What stands in an `impl`.
+pub(crate) enum Member {
+    Tool(TokenStream, Box<ToolItem>),
+    Other(TokenStream),
+}
+
+impl Parse for ImplItem {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let mut head = TokenStream::new();
+        while !input.is_empty() && !input.peek(Token![impl]) {
+            head.append(input.parse::<proc_macro2::TokenTree>()?);
+        }
+        let keyword: Token![impl] = input.parse()?;
+        keyword.to_tokens(&mut head);
+        let mut generics: Generics = if input.peek(Token![<]) { input.parse()? } else { Generics::default() };
+        let first: Type = input.parse()?;
+        let (of_trait, owner) = match (input.parse::<Option<Token![for]>>()?, first) {
+            (Some(_), Type::Path(path)) => (Some(path.path), input.parse()?),
+            (Some(_), _) => return Err(input.error("expected a trait before `for`")),
+            (None, owner) => (None, owner),
+        };
+        generics.where_clause = input.parse()?;
+        let content;
+        syn::braced!(content in input);
+        let mut members = Vec::new();
+        while !content.is_empty() {
+            members.push(content.parse()?);
+        }
+        Ok(Self { attributes, head, generics, of_trait, owner, members })
+    }
+}
+
+impl Parse for Member {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let ahead = input.fork();
+        ahead.call(Attribute::parse_outer)?;
+        ahead.parse::<Visibility>()?;
+        if !starts_function(&ahead) {
+            return Ok(Self::Other(input.parse::<syn::ImplItem>()?.into_token_stream()));
+        }
+        let mut function: ToolItem = input.parse()?;
+        Ok(match function.take_tool() {
+            Some(attribute) => Self::Tool(attribute, Box::new(function)),
+            // Attributes of parameters are not ours here.
+            None => Self::Other(function.as_written()),
+        })
+    }
+}
+
+impl ToolItem {
+    fn as_written(&self) -> TokenStream {
+        let Self { attributes, visibility, signature, body } = self;
+        quote::quote! { #(#attributes)* #visibility #signature #body }
+    }
+}
+
+/// The `impl` without what only the macro understands.
+impl ToTokens for ImplItem {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self { attributes, head, generics, of_trait, owner, members } = self;
+        let of_trait = of_trait.iter().map(|path| quote::quote! { #path for });
+        let params = (!generics.params.is_empty()).then(|| {
+            let params = &generics.params;
+            quote::quote! { <#params> }
+        });
+        let clause = &generics.where_clause;
+        let members = members.iter().map(|member| match member {
+            Member::Tool(_, function) => function.to_token_stream(),
+            Member::Other(other) => other.clone(),
+        });
+        tokens.append_all(quote::quote! {
+            #(#attributes)* #head #params #(#of_trait)* #owner #clause { #(#members)* }
+        });
     }
 }

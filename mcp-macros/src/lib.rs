@@ -3,12 +3,16 @@
 //! What was written becomes an `item`, what was meant a `model`, and that becomes tokens in
 //! `expand`. Only the model says no.
 
+mod arg;
 mod attrs;
 mod diag;
 mod docs;
 mod expand;
 mod item;
+mod keys;
+mod list;
 mod model;
+mod param;
 
 use proc_macro::TokenStream;
 
@@ -16,4 +20,11 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::tool(attribute.into(), item.into()).into()
+}
+
+/// What `mcp_runtime::tools!` expands to: the path of that crate, and what it was given.
+#[doc(hidden)]
+#[proc_macro]
+pub fn tools_list(input: TokenStream) -> TokenStream {
+    list::tools(input.into()).into()
 }

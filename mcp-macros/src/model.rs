@@ -1,18 +1,18 @@
 //! What was meant, and the rules that it obeys.
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, format_ident};
 use syn::ext::IdentExt as _;
-use syn::spanned::Spanned as _;
-use syn::visit_mut::{self, VisitMut};
+use syn::visit_mut::VisitMut;
 use syn::{
-    FnArg, GenericArgument, GenericParam, Lifetime, LitStr, Pat, PatType, PathArguments, Signature, Type,
-    TypeReference, Visibility,
+    Attribute, FnArg, GenericParam, LitStr, Path, Receiver, ReceiverKind, Signature, Type, TypeReference, Visibility,
 };
 
-use crate::attrs::ToolAttributes;
+use crate::attrs::{ToolAttributes, Undescribed};
 use crate::diag::Diagnostics;
 use crate::docs;
 use crate::item::ToolItem;
+use crate::param::{ParamModel, check_names, contains_impl, erase_lifetimes};
 
 /// A tool, fully understood.
 pub(crate) struct ToolModel {
@@ -22,47 +22,59 @@ pub(crate) struct ToolModel {
     pub(crate) visibility: Visibility,
     pub(crate) name: String,
     pub(crate) title: String,
-    pub(crate) description: String,
+    pub(crate) description: TokenStream,
     pub(crate) params: Vec<ParamModel>,
     pub(crate) returns: Type,
     pub(crate) mode: Mode,
+    pub(crate) owner: Owner,
+    /// The conditions that it is there on.
+    pub(crate) conditions: Vec<Attribute>,
+    pub(crate) attributes: ToolAttributes,
 }
 
 /// How the function is entered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Plain,
+    /// Plain, but it may have to wait before it is entered.
+    Queued,
     Async,
     Blocking,
 }
 
-/// One parameter.
-pub(crate) struct ParamModel {
-    pub(crate) name: String,
-    pub(crate) description: String,
-    /// The type, without lifetimes that only the function knows, and without the reference of
-    /// [`Passing::Reference`].
-    pub(crate) ty: Type,
-    pub(crate) passing: Passing,
+/// What the function belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A module.
+    None,
+    /// A type, of which it needs no value.
+    Type,
+    /// A value, which it gets by reference.
+    Borrowed,
+    /// A value, which it gets behind an `Arc`.
+    Shared,
 }
 
-/// What the function gets of an argument that is owned during the call.
+/// Where a tool stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passing {
-    /// The value.
-    Value,
-    /// A reference to it.
-    Reference,
-    /// A reference to what is inside, as in `Option<&str>`.
-    Inside,
+pub(crate) enum Place {
+    Module,
+    Impl,
 }
 
 impl ToolModel {
     /// Understands a function, or notes all that is wrong with it.
-    pub(crate) fn new(item: &ToolItem, attributes: &ToolAttributes, diag: &mut Diagnostics) -> Self {
+    pub(crate) fn new(item: &ToolItem, attributes: ToolAttributes, place: Place, diag: &mut Diagnostics) -> Self {
         let signature = &item.signature;
-        check_qualifiers(signature, attributes, diag);
-        let params = signature.inputs.iter().filter_map(|input| param(input, diag)).collect();
+        check_qualifiers(signature, &attributes, diag);
+        let owner = owner(signature, place, diag);
+        let mut params = Vec::new();
+        for input in &signature.inputs {
+            if let FnArg::Typed(typed) = input {
+                params.extend(ParamModel::new(typed, attributes.undescribed, diag).map(|param| (typed, param)));
+            }
+        }
+        check_names(&params, diag);
         let mut returns = item.returns();
         if contains_impl(&returns) {
             diag.error(&returns, "a tool must name the type that it returns: its schema is made from it");
@@ -70,40 +82,117 @@ impl ToolModel {
         erase_lifetimes(&mut returns);
         let function = signature.ident.clone();
         let name = attributes.name.as_ref().map_or_else(|| function.unraw().to_string(), LitStr::value);
-        if attributes.description.is_none() {
-            for attribute in item.attributes.iter().filter(|attribute| docs::is_computed(attribute)) {
-                diag.error(
-                    attribute,
-                    "a description must be known to the macro; write it as a comment or as `#[tool(description = \"..\")]`",
-                );
-            }
-        }
         check_name(&name, attributes.name.as_ref().map_or_else(|| function.span(), LitStr::span), diag);
         let mode = match (&attributes.blocking, signature.asyncness) {
             (Some(_), _) => Mode::Blocking,
             (None, Some(_)) => Mode::Async,
+            (None, None) if attributes.concurrency.is_some() => Mode::Queued,
             (None, None) => Mode::Plain,
         };
+        if let (Mode::Plain | Mode::Queued, Some(timeout)) = (mode, &attributes.timeout) {
+            diag.error(
+                &timeout.key,
+                "`timeout` cannot stop a function that never awaits; make it `async`, or `blocking`",
+            );
+        }
+        if let (Place::Impl, Some(glue)) = (place, &attributes.glue) {
+            diag.error(glue, "a method has no hidden type; remove `glue`");
+        }
+        let described = match &attributes.description {
+            Some(description) => Some(description.to_token_stream()),
+            None => docs::description(&item.attributes),
+        };
         Self {
-            glue: glue(attributes, &function),
-            function,
+            glue: glue(&attributes, &function),
             visibility: item.visibility.clone(),
             title: attributes.title.as_ref().map_or_else(|| title(&name), LitStr::value),
-            description: attributes
-                .description
-                .as_ref()
-                .map_or_else(|| docs::description(&item.attributes), LitStr::value),
+            description: described.unwrap_or_else(|| LitStr::new("", function.span()).into_token_stream()),
+            function,
             name,
-            params,
+            params: params.into_iter().map(|(_, param)| param).collect(),
             returns,
             mode,
+            owner,
+            conditions: item.conditions(),
+            attributes,
         }
     }
 }
 
-/// The name of the hidden type.
+/// The name of the hidden type. `tools![..]` names it with the path that it was given, so it is
+/// spelled as the function is.
 pub(crate) fn glue(attributes: &ToolAttributes, function: &Ident) -> Ident {
-    attributes.glue.clone().unwrap_or_else(|| function.clone())
+    attributes.glue.clone().unwrap_or_else(|| format_ident!("{function}", span = function.span()))
+}
+
+/// What stands for the runtime in tokens.
+pub(crate) fn runtime(renamed: Option<&Path>) -> TokenStream {
+    match renamed {
+        Some(path) => path.to_token_stream(),
+        None => quote::quote! { ::mcp_runtime },
+    }
+}
+
+/// What methods take over from the `impl` that they are in.
+pub(crate) fn inherit(attributes: &mut ToolAttributes, undescribed: Option<Undescribed>, runtime: Option<&Path>) {
+    attributes.undescribed = attributes.undescribed.or(undescribed);
+    if attributes.runtime.is_none() {
+        attributes.runtime = runtime.cloned();
+    }
+}
+
+fn owner(signature: &Signature, place: Place, diag: &mut Diagnostics) -> Owner {
+    let Some(receiver) = signature.receiver() else {
+        if place == Place::Module && names_self(signature) {
+            diag.error(&signature.ident, BARE_METHOD);
+        }
+        return if place == Place::Impl { Owner::Type } else { Owner::None };
+    };
+    if place == Place::Module {
+        diag.error(receiver, BARE_METHOD);
+        return Owner::None;
+    }
+    check_receiver(receiver, diag)
+}
+
+const BARE_METHOD: &str = "a method is a tool only in an `impl` that carries `#[tool]`, too: \
+                           put `#[tool]` above the `impl`, or make this a free function that takes `State<T>`";
+
+fn check_receiver(receiver: &Receiver, diag: &mut Diagnostics) -> Owner {
+    const SHARED: &str = "calls share the value: take `&self`, and keep what changes in a `Mutex` or an atomic";
+    match &receiver.kind {
+        ReceiverKind::Reference(.., None) => Owner::Borrowed,
+        ReceiverKind::Typed(_, ty) => match &**ty {
+            Type::Reference(TypeReference { mutability: None, .. }) => Owner::Borrowed,
+            Type::Reference(_) => {
+                diag.error(receiver, SHARED);
+                Owner::Borrowed
+            }
+            _ => Owner::Shared,
+        },
+        ReceiverKind::Reference(.., Some(_)) => {
+            diag.error(receiver, SHARED);
+            Owner::Borrowed
+        }
+        _ => {
+            diag.error(receiver, "a tool cannot consume `self`: there are more calls to come; take `&self`");
+            Owner::Shared
+        }
+    }
+}
+
+/// Whether the types of a signature say `Self`, which only methods can.
+fn names_self(signature: &Signature) -> bool {
+    struct Find(bool);
+    impl VisitMut for Find {
+        fn visit_path_mut(&mut self, path: &mut Path) {
+            self.0 |= path.segments.first().is_some_and(|first| first.ident == "Self");
+            syn::visit_mut::visit_path_mut(self, path);
+        }
+    }
+    let mut find = Find(false);
+    find.visit_signature_mut(&mut signature.clone());
+    find.0
 }
 
 fn check_qualifiers(signature: &Signature, attributes: &ToolAttributes, diag: &mut Diagnostics) {
@@ -132,68 +221,6 @@ fn check_qualifiers(signature: &Signature, attributes: &ToolAttributes, diag: &m
             blocking,
             "an `async fn` does not block; remove `blocking`, or remove `async` from a function that must block",
         );
-    }
-}
-
-fn param(input: &FnArg, diag: &mut Diagnostics) -> Option<ParamModel> {
-    let PatType { attrs, pat, ty, .. } = match input {
-        FnArg::Typed(typed) => typed,
-        FnArg::Receiver(receiver) => {
-            diag.error(receiver, "a tool is a free function and has no `self`; take what it needs as `State<T>`");
-            return None;
-        }
-    };
-    for attribute in attrs.iter().filter(|attribute| !docs::is_doc(attribute)) {
-        if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
-            diag.error(attribute, "a parameter of a tool cannot be conditional; put `#[cfg]` on the whole function");
-        }
-    }
-    let name = match &**pat {
-        Pat::Ident(pattern) if pattern.subpat.is_none() && pattern.by_ref.is_none() => {
-            pattern.ident.unraw().to_string()
-        }
-        pattern => {
-            diag.error(pattern, "a tool's parameter needs a name: write `name: Type`, and take it apart in the body");
-            return None;
-        }
-    };
-    let (mut ty, passing) = match bare(ty) {
-        Type::Reference(TypeReference { mutability: Some(mutability), .. }) => {
-            diag.error(
-                mutability,
-                "a tool cannot take `&mut`: nobody else sees the change; take the value, \
-                 or share state with `State<Mutex<T>>`",
-            );
-            return None;
-        }
-        Type::Reference(reference) => ((*reference.elem).clone(), Passing::Reference),
-        wrapper if wraps_reference(wrapper) => (wrapper.clone(), Passing::Inside),
-        owned => (owned.clone(), Passing::Value),
-    };
-    if contains_impl(&ty) {
-        diag.error(&ty, "a tool must name the types of its arguments: its schema is made from them");
-        return None;
-    }
-    if passing != Passing::Inside
-        && let Some(reference) = nested_reference(&ty)
-    {
-        diag.error(
-            reference,
-            "an argument cannot hold a reference; use the owned type, for example `String` for `&str`",
-        );
-        return None;
-    }
-    erase_lifetimes(&mut ty);
-    Some(ParamModel { name, description: docs::description(attrs), ty, passing })
-}
-
-/// A type without the parentheses around it, visible or not; those around a type that a macro was
-/// given are not.
-fn bare(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => bare(&group.elem),
-        Type::Paren(paren) => bare(&paren.elem),
-        other => other,
     }
 }
 
@@ -230,76 +257,6 @@ fn title(name: &str) -> String {
         previous = letter;
     }
     title
-}
-
-/// Types are named outside of the function, where its lifetimes are not known.
-fn erase_lifetimes(ty: &mut Type) {
-    struct Erase;
-    impl VisitMut for Erase {
-        // Those of a function pointer or of a trait object are named right there.
-        fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
-        fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
-        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-            if lifetime.ident != "static" {
-                *lifetime = Lifetime::new("'_", lifetime.span());
-            }
-        }
-    }
-    Erase.visit_type_mut(ty);
-}
-
-fn contains_impl(ty: &Type) -> bool {
-    struct Find(bool);
-    impl VisitMut for Find {
-        fn visit_type_impl_trait_mut(&mut self, _: &mut syn::TypeImplTrait) {
-            self.0 = true;
-        }
-    }
-    let mut find = Find(false);
-    find.visit_type_mut(&mut ty.clone());
-    find.0
-}
-
-/// `Option<&T>`, whatever the wrapper is called.
-fn wraps_reference(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
-    let Some(PathArguments::AngleBracketed(arguments)) = path.path.segments.last().map(|last| &last.arguments) else {
-        return false;
-    };
-    let mut arguments = arguments.args.iter();
-    match (arguments.next(), arguments.next()) {
-        (Some(GenericArgument::Type(inner)), None) => match bare(inner) {
-            Type::Reference(reference) => {
-                reference.mutability.is_none() && !is_static(reference) && nested_reference(&reference.elem).is_none()
-            }
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-fn is_static(reference: &TypeReference) -> bool {
-    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
-}
-
-/// A reference that the function borrows for the call. One that lives for ever is a value like
-/// any other.
-fn nested_reference(ty: &Type) -> Option<TypeReference> {
-    struct Find(Option<TypeReference>);
-    impl VisitMut for Find {
-        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
-            if is_static(reference) {
-                return visit_mut::visit_type_reference_mut(self, reference);
-            }
-            self.0.get_or_insert_with(|| reference.clone());
-        }
-        // What a function takes is its own business.
-        fn visit_type_fn_ptr_mut(&mut self, _: &mut syn::TypeFnPtr) {}
-        fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
-    }
-    let mut find = Find(None);
-    find.visit_type_mut(&mut ty.clone());
-    find.0
 }
 
 #[cfg(test)]

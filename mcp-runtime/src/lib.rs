@@ -24,15 +24,22 @@ mod transport;
 
 #[cfg(feature = "client")]
 pub use client::Client;
-pub use context::{Context, CreateMessage, Log, Prompt, QuestionError, ReportProgress, Sample, SamplingResult};
+pub use context::{
+    Context, CreateMessage, Log, Prompt, QuestionError, ReportProgress, Requester, Sample, SamplingResult,
+};
 pub use error::{Error, ErrorKind};
 #[doc = include_str!("docs/tool.md")]
 pub use mcp_macros::tool;
-pub use registry::Tools;
+pub use protocol::extensions::Extensions;
+pub use registry::{DynTool, Tools};
 pub use server::Server;
 pub use tool::{
-    Inject, IntoToolError, IntoToolResult, Json, ListItem, ParamKind, State, StateNeed, ToolCall, ToolError, ToolParam,
+    Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoToolError, IntoToolResult, Json, ListArgument,
+    ListItem, NumberArgument, ParamKind, Real, State, StateNeed, TextArgument, ToolCall, ToolError, ToolParam, Whole,
 };
+// Not part of the API; here so that messages of the compiler name them shortly.
+#[doc(hidden)]
+pub use tool::{All, DefaultArgument, Given, Injected, Lend, TextDefault, ToolArgument, Undescribed, Unnamed};
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 
 /// Collects functions that carry [`#[tool]`](macro@tool) for [`Server::tools`].
@@ -50,7 +57,7 @@ pub use {schemars, serde, tokio_util::sync::CancellationToken};
 /// ```
 #[macro_export]
 macro_rules! tools {
-    ($($tool:path),* $(,)?) => {
-        $crate::Tools::new(&[$(<$tool as $crate::__private::Tool>::SPEC),*])
+    ($($tool:tt)*) => {
+        $crate::__private::tools_list!($crate; $($tool)*)
     };
 }

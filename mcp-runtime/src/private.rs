@@ -1,4 +1,11 @@
 //! The only names that macro output may say. Not part of the API.
 
-pub use crate::registry::{Tool, ToolSpec, UNFINISHED};
-pub use crate::tool::{IntoToolResult, Lend, ParamSpec, Started, ToolCall, ToolParam, ToolRef};
+pub use std::sync::Arc;
+
+pub use mcp_macros::tools_list;
+
+pub use crate::registry::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
+pub use crate::tool::{
+    DefaultArgument, HeaderArgument, IntoToolResult, Lend, ListArgument, NumberArgument, ParamDetails, ParamSpec,
+    Started, TextArgument, TextDefault, ToolArgument, ToolCall, ToolParam, ToolRef, Undescribed, Unnamed,
+};

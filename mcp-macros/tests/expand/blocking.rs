@@ -3,22 +3,19 @@ fn flush() {}
 #[allow(non_camel_case_types, dead_code)]
 struct flush {}
 #[automatically_derived]
-#[allow(deprecated, unused_mut)]
+#[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for flush {
-    const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec {
-        name: "flush",
-        title: "Flush",
-        description: "",
-        module: ::core::module_path!(),
-        params: &[],
-        output_schema: <() as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        call: |mut call| {
-            let (true) = (call.is_fine()) else {
+    const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
+        ["flush", "Flush", "", ::core::module_path!()],
+        &[],
+        <() as ::mcp_runtime::__private::IntoToolResult>::output_schema,
+        |mut call| {
+            if !call.is_fine() {
                 return call.refuse();
-            };
+            }
             call.blocking(move || <() as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                 flush(),
             ))
         },
-    };
+    );
 }

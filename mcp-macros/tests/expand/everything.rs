@@ -12,77 +12,68 @@ pub(crate) async fn create<'a>(
 #[allow(non_camel_case_types, dead_code)]
 pub(crate) struct Create {}
 #[automatically_derived]
-#[allow(deprecated, unused_mut)]
+#[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for Create {
-    const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec {
-        name: "catalog.create",
-        title: "Create",
-        description: "Described.",
-        module: ::core::module_path!(),
-        params: &[
-            ::mcp_runtime::__private::ParamSpec {
-                name: "ctx",
-                description: "",
-                kind: <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
-                    _,
-                >>::KIND,
-            },
-            ::mcp_runtime::__private::ParamSpec {
-                name: "name",
-                description: "",
-                kind: <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
-                    _,
-                >>::KIND,
-            },
-            ::mcp_runtime::__private::ParamSpec {
-                name: "note",
-                description: "",
-                kind: <Option<
-                    <str as ::mcp_runtime::__private::ToolRef>::Held,
-                > as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            },
-            ::mcp_runtime::__private::ParamSpec {
-                name: "type",
-                description: "",
-                kind: <Kind as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            },
-            ::mcp_runtime::__private::ParamSpec {
-                name: "db",
-                description: "",
-                kind: <State<Db> as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            },
-        ],
-        output_schema: <Result<
-            Json<Product>,
-        > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        call: |mut call| {
-            let (
-                ::core::option::Option::Some(arg0),
-                ::core::option::Option::Some(arg1),
-                ::core::option::Option::Some(arg2),
-                ::core::option::Option::Some(arg3),
-                ::core::option::Option::Some(arg4),
-                true,
-            ) = (
+    const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
+        ["catalog.create", "Create", "Described.", ::core::module_path!()],
+        &[
+            ::mcp_runtime::__private::ParamSpec::new(
+                "ctx",
+                "",
                 <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
                     _,
-                >>::take(&mut call, 0usize),
+                >>::KIND,
+            ),
+            ::mcp_runtime::__private::ParamSpec::new(
+                "name",
+                "",
                 <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
                     _,
-                >>::take(&mut call, 1usize),
+                >>::KIND,
+            ),
+            ::mcp_runtime::__private::ParamSpec::new(
+                "note",
+                "",
                 <Option<
                     <str as ::mcp_runtime::__private::ToolRef>::Held,
-                > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call, 2usize),
-                <Kind as ::mcp_runtime::__private::ToolParam<
-                    _,
-                >>::take(&mut call, 3usize),
-                <State<
-                    Db,
-                > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call, 4usize),
-                call.is_fine(),
-            ) else {
+                > as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+            ),
+            ::mcp_runtime::__private::ParamSpec::new(
+                "type",
+                "",
+                <Kind as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+            ),
+            ::mcp_runtime::__private::ParamSpec::new(
+                "db",
+                "",
+                <State<Db> as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+            ),
+        ],
+        <Result<
+            Json<Product>,
+        > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
+        |mut call| {
+            let arg0 = <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
+                _,
+            >>::take(&mut call);
+            let arg1 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
+                _,
+            >>::take(&mut call);
+            let arg2 = <Option<
+                <str as ::mcp_runtime::__private::ToolRef>::Held,
+            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
+            let arg3 = <Kind as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
+            let arg4 = <State<
+                Db,
+            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
+            if !call.is_fine() {
                 return call.refuse();
-            };
+            }
+            let ::core::option::Option::Some(arg0) = arg0 else { return call.refuse() };
+            let ::core::option::Option::Some(arg1) = arg1 else { return call.refuse() };
+            let ::core::option::Option::Some(arg2) = arg2 else { return call.refuse() };
+            let ::core::option::Option::Some(arg3) = arg3 else { return call.refuse() };
+            let ::core::option::Option::Some(arg4) = arg4 else { return call.refuse() };
             call.running(async move {
                 <Result<
                     Json<Product>,
@@ -98,5 +89,5 @@ impl ::mcp_runtime::__private::Tool for Create {
                 )
             })
         },
-    };
+    );
 }

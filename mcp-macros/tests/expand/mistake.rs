@@ -3,6 +3,7 @@ pub fn ping() {}
 #[allow(non_camel_case_types, dead_code)]
 pub struct ping {}
 #[automatically_derived]
+#[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for ping {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = ::mcp_runtime::__private::UNFINISHED;
 }

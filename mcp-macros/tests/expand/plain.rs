@@ -7,43 +7,36 @@ fn add(a: i64, b: i64) -> i64 {
 #[allow(non_camel_case_types, dead_code)]
 struct add {}
 #[automatically_derived]
-#[allow(deprecated, unused_mut)]
+#[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for add {
-    const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec {
-        name: "add",
-        title: "Add",
-        description: "Add two integers.",
-        module: ::core::module_path!(),
-        params: &[
-            ::mcp_runtime::__private::ParamSpec {
-                name: "a",
-                description: "The first one.",
-                kind: <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            },
-            ::mcp_runtime::__private::ParamSpec {
-                name: "b",
-                description: "",
-                kind: <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            },
+    const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
+        ["add", "Add", "Add two integers.", ::core::module_path!()],
+        &[
+            ::mcp_runtime::__private::ParamSpec::new(
+                "a",
+                "The first one.",
+                <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+            ),
+            ::mcp_runtime::__private::ParamSpec::new(
+                "b",
+                "",
+                <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+            ),
         ],
-        output_schema: <i64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        call: |mut call| {
-            let (
-                ::core::option::Option::Some(arg0),
-                ::core::option::Option::Some(arg1),
-                true,
-            ) = (
-                <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call, 0usize),
-                <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call, 1usize),
-                call.is_fine(),
-            ) else {
+        <i64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
+        |mut call| {
+            let arg0 = <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
+            let arg1 = <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
+            if !call.is_fine() {
                 return call.refuse();
-            };
+            }
+            let ::core::option::Option::Some(arg0) = arg0 else { return call.refuse() };
+            let ::core::option::Option::Some(arg1) = arg1 else { return call.refuse() };
             call.returned(
                 <i64 as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                     add(arg0, arg1),
                 ),
             )
         },
-    };
+    );
 }

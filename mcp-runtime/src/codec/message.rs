@@ -7,7 +7,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::protocol::{ErrorCode, ErrorObject, Params, RequestId, Text, end_of_text, text, without_position};
+use crate::protocol::{ErrorCode, ErrorObject, Params, RequestId, Text, has_reserved_key, text, without_position};
 
 /// What can arrive.
 #[derive(Debug)]
@@ -152,30 +152,6 @@ fn answer<'a>(result: Option<&'a RawValue>, error: Option<&'a RawValue>) -> Resu
 
 fn not_an_error() -> ErrorObject {
     ErrorObject::new(ErrorCode::InternalError, "the error that came was not an error object")
-}
-
-/// The key by which serde_json marks JSON that is to be kept as it is. Inside a message it would
-/// make the parser begin anew on a text, without the limit on nesting that keeps its stack safe.
-const RESERVED_KEY: &str = "$serde_json::private::RawValue";
-
-/// Whether an object of the message has that key, plain or with escapes.
-fn has_reserved_key(line: &str) -> bool {
-    // Almost no message has either character before a key is looked at.
-    if memchr::memchr2(b'$', b'\\', line.as_bytes()).is_none() {
-        return false;
-    }
-    let mut rest = line;
-    while let Some(at) = memchr::memchr(b'"', rest.as_bytes()) {
-        let (text, after) = rest[at..].split_at(end_of_text(&rest[at..]));
-        if after.trim_ascii_start().starts_with(':')
-            && (text.contains('\\') || text.contains(RESERVED_KEY))
-            && serde_json::from_str::<Text<'_>>(text).is_ok_and(|key| key.0 == RESERVED_KEY)
-        {
-            return true;
-        }
-        rest = after;
-    }
-    false
 }
 
 fn read_id(raw: &RawValue) -> Option<RequestId> {

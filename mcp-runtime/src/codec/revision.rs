@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{
     AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DiscoverResult,
-    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InitializeResult, InputRequiredResult,
-    ListToolsResult, Method, ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification,
-    ServerResult, Tool, ToolAnnotations, keys,
+    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InitializeResult, InputRequiredResult, Method,
+    ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool, ToolAnnotations,
+    keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -22,6 +22,7 @@ pub(crate) struct Encoder {
     tools: Vec<Tool>,
     discovery: DiscoverResult,
     /// Bodies that were encoded already, by revision.
+    encoded_tools: [OnceLock<Vec<Box<RawValue>>>; ProtocolVersion::ALL.len()],
     tools_lists: [OnceLock<Vec<u8>>; ProtocolVersion::ALL.len()],
     discoveries: [OnceLock<Vec<u8>>; ProtocolVersion::ALL.len()],
     /// `"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{..}`, still open.
@@ -38,8 +39,8 @@ impl Encoder {
         modern_head.extend_from_slice(keys::SERVER_INFO.as_bytes());
         modern_head.extend_from_slice(br#"":"#);
         write_json(&mut modern_head, &server_info);
-        let (tools_lists, discoveries) = Default::default();
-        Self { server_info, tools, discovery, tools_lists, discoveries, modern_head }
+        let (encoded_tools, tools_lists, discoveries) = Default::default();
+        Self { server_info, tools, discovery, encoded_tools, tools_lists, discoveries, modern_head }
     }
 
     /// Writes the response to a request, without a line break.
@@ -71,12 +72,25 @@ impl Encoder {
         let head = if matches!(result, ServerResult::InputRequired(_)) { INPUT_REQUIRED } else { COMPLETE };
         let body = out.len();
         match result {
-            ServerResult::ListTools => {
-                out.extend_from_slice(self.tools_lists[place(revision)].get_or_init(|| self.tools_list(revision)));
+            ServerResult::ListTools(None) => {
+                let all = || {
+                    self.tools_list(
+                        revision,
+                        self.tools(revision).iter().map(Box::as_ref).collect(),
+                        CacheScope::Public,
+                    )
+                };
+                out.extend_from_slice(self.tools_lists[place(revision)].get_or_init(all));
+                return Ok(());
+            }
+            ServerResult::ListTools(Some(visible)) => {
+                let tools = self.tools(revision);
+                let visible = visible.iter().filter_map(|place| tools.get(*place)).map(Box::as_ref).collect();
+                out.append(&mut self.tools_list(revision, visible, CacheScope::Private));
                 return Ok(());
             }
             ServerResult::Discover => {
-                let encode = || self.cacheable(revision, &self.discovery);
+                let encode = || self.cacheable(revision, &self.discovery, CacheScope::Public);
                 out.extend_from_slice(self.discoveries[place(revision)].get_or_init(encode));
                 return Ok(());
             }
@@ -105,7 +119,7 @@ impl Encoder {
         // becomes the comma between the two.
         let joint = out.len();
         match result {
-            ServerResult::Empty | ServerResult::ListTools | ServerResult::Discover => out.extend_from_slice(b"{}"),
+            ServerResult::Empty | ServerResult::ListTools(_) | ServerResult::Discover => out.extend_from_slice(b"{}"),
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::InputRequired(result) => input_required(out, result)?,
@@ -120,12 +134,21 @@ impl Encoder {
         Ok(())
     }
 
-    fn tools_list(&self, revision: ProtocolVersion) -> Vec<u8> {
-        let tools = self.tools.iter().map(|tool| tool_for(revision, tool.clone())).collect();
-        self.cacheable(revision, &ListToolsResult { tools, ..ListToolsResult::default() })
+    /// Each tool as lists of the revision describe it.
+    fn tools(&self, revision: ProtocolVersion) -> &[Box<RawValue>] {
+        let encode = |tool: &Tool| to_raw_value(&tool_for(revision, tool.clone())).ok();
+        self.encoded_tools[place(revision)].get_or_init(|| self.tools.iter().filter_map(encode).collect())
     }
 
-    fn cacheable<T: Serialize>(&self, revision: ProtocolVersion, result: &T) -> Vec<u8> {
+    fn tools_list(&self, revision: ProtocolVersion, tools: Vec<&RawValue>, scope: CacheScope) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct List<'t> {
+            tools: Vec<&'t RawValue>,
+        }
+        self.cacheable(revision, &List { tools }, scope)
+    }
+
+    fn cacheable<T: Serialize>(&self, revision: ProtocolVersion, result: &T, scope: CacheScope) -> Vec<u8> {
         let mut out = Vec::new();
         write_json(&mut out, result);
         if revision.is_modern() {
@@ -136,7 +159,7 @@ impl Encoder {
             out.extend_from_slice(br#"},"ttlMs":"#);
             write_json(&mut out, &LIST_TTL_MS);
             out.extend_from_slice(br#","cacheScope":"#);
-            write_json(&mut out, &CacheScope::Public);
+            write_json(&mut out, &scope);
             out.push(b'}');
         }
         out

@@ -2,6 +2,7 @@
 
 mod question;
 mod report;
+mod requester;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use question::{CreateMessage, Prompt, QuestionError, Sample, SamplingResult};
 pub use report::{Log, ReportProgress};
+pub use requester::Requester;
 
 use crate::engine::Call;
-use crate::protocol::{ClientCapabilities, CreateMessageRequestParams, Implementation, Meta, RequestId};
+use crate::protocol::{ClientCapabilities, CreateMessageRequestParams, Extensions, Implementation, Meta, RequestId};
 
 /// The call that a tool's function runs in: it asks the client's model, reports progress, logs
 /// to the client, and knows who calls.
@@ -90,6 +92,12 @@ impl Context {
     #[must_use]
     pub fn meta(&self) -> Meta {
         self.call.round().meta.clone()
+    }
+
+    /// What came along with the request.
+    #[must_use]
+    pub fn extensions(&self) -> Extensions {
+        self.call.round().extensions.clone()
     }
 
     /// Who the client says it is. Not verified: good for logs, not for decisions.

@@ -1,8 +1,11 @@
 //! `tools/call`: from the request to the tool's function, and on to whatever drives it.
 
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
+
+use serde_json::value::RawValue;
 
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::Context;
@@ -11,7 +14,8 @@ use crate::engine::{
     push,
 };
 use crate::protocol::{ErrorObject, Method, ServerResult};
-use crate::tool::{Args, Progress, Started, ToolCall};
+use crate::registry::{Entry, EntryCall};
+use crate::tool::{Arguments, Progress, Started, ToolCall};
 
 impl Dispatcher {
     pub(super) fn call_tool(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
@@ -19,16 +23,17 @@ impl Dispatcher {
         let params = request.params.ok_or_else(missing)?;
         let name = params.text("name")?;
         let arguments = params.optional_object("arguments")?;
-        let spec = self.registry.find(&name).ok_or_else(|| {
-            let known = self.registry.iter().map(|spec| spec.name).collect::<Vec<_>>().join("`, `");
-            ErrorObject::invalid_params(format!("unknown tool `{name}`; the tools are `{known}`"))
-        })?;
+        let unknown = || ErrorObject::invalid_params(self.registry.unknown(&name, || request.requester()));
+        let entry = self.registry.find(&name).ok_or_else(unknown)?;
+        if !entry.is_visible(|| request.requester()) {
+            return Err(unknown());
+        }
         // Before the function runs: a call that is refused must not have done anything.
         request.origin.has_room()?;
         let carrier = request.carrier;
         let belongs = || Belongs {
             method: Method::ToolsCall.as_str(),
-            name: spec.name.to_owned(),
+            name: entry.name.to_string(),
             arguments: digest_of_arguments(arguments),
         };
         if carrier == Carrier::Parked {
@@ -43,20 +48,13 @@ impl Dispatcher {
             }
         }
 
-        let mut call: Option<Arc<Call>> = None;
-        let mut context = || {
-            let made = || Call::new((request.round)(), request.origin.outlet());
-            Context::new(call.get_or_insert_with(made).clone())
-        };
-        let tool_call = ToolCall {
-            args: Args::new(spec.name, spec.params, arguments),
-            states: &self.states,
-            context: &mut context,
-            mask_errors: self.mask_errors,
-        };
+        let call: OnceCell<Arc<Call>> = OnceCell::new();
+        let context =
+            || Context::new(call.get_or_init(|| Call::new((request.round)(), request.origin.outlet())).clone());
         let before = Instant::now();
-        let started = catch_unwind(AssertUnwindSafe(|| (spec.call)(tool_call)));
-        noticed_if_slow(spec.name, before);
+        let started = catch_unwind(AssertUnwindSafe(|| self.start(entry, request, arguments, &context)));
+        noticed_if_slow(&entry.name, before);
+        let call = call.into_inner();
         let future = match started {
             Ok(Started(Progress::Running(future))) => future,
             Ok(Started(Progress::Finished(finished))) => {
@@ -65,10 +63,10 @@ impl Dispatcher {
             }
             Err(panic) => {
                 end(call.as_ref());
-                return Ok(Dispatched::Done(Ok(panicked(spec.name, &*panic))));
+                return Ok(Dispatched::Done(Ok(panicked(&entry.name, &*panic))));
             }
         };
-        let running = match Running::new(spec.name, future, call).first_poll() {
+        let running = match Running::new(entry.name.clone(), &entry.limits, future, call).first_poll() {
             First::Finished(finished) => return Ok(Dispatched::Done(finished)),
             First::Pending(running) => running,
         };
@@ -80,6 +78,33 @@ impl Dispatcher {
         } else {
             Dispatched::Running(self.parking.drive(running, call, belongs(), request.origin.reply()))
         })
+    }
+
+    /// Enters the tool.
+    fn start(
+        &self,
+        entry: &Entry,
+        request: &Request<'_, '_>,
+        arguments: Option<&RawValue>,
+        context: &dyn Fn() -> Context,
+    ) -> Started {
+        match &entry.call {
+            EntryCall::Function { function, table, receiver } => function(ToolCall {
+                tool: &entry.name,
+                arguments: Arguments::new(table, arguments),
+                states: &self.states,
+                extensions: request.extensions,
+                receiver: receiver.as_ref(),
+                context,
+                requester: &|| request.requester(),
+                mask_errors: self.mask_errors,
+                failure: None,
+            }),
+            EntryCall::Dynamic { handler, schema } => match schema.read(arguments) {
+                Ok(arguments) => Started::running(handler(arguments, context()), self.mask_errors),
+                Err(refusal) => Started(Progress::Finished(Ok(ServerResult::CallTool(*refusal)))),
+            },
+        }
     }
 }
 

@@ -6,8 +6,9 @@ pub(crate) use call::finished;
 
 use std::sync::Arc;
 
+use crate::context::Requester;
 use crate::engine::{Cancel, Carrier, Finished, Parking, Reply, Round};
-use crate::protocol::{ErrorObject, Method, Outlet, Params, ProtocolVersion, ServerResult};
+use crate::protocol::{ErrorObject, Extensions, Method, Outlet, Params, ProtocolVersion, ServerResult};
 use crate::registry::Registry;
 use crate::tool::States;
 
@@ -38,6 +39,13 @@ pub(crate) struct Request<'a, 'm> {
     /// What a call may know of the request; made only for one that wants to know.
     pub(crate) round: &'a dyn Fn() -> Round,
     pub(crate) origin: &'a dyn Origin,
+    pub(crate) extensions: &'a Extensions,
+}
+
+impl Request<'_, '_> {
+    fn requester(&self) -> Requester {
+        Requester::new((self.round)())
+    }
 }
 
 /// What a request led to so far.
@@ -60,19 +68,22 @@ impl Dispatcher {
                 Ok(dispatched) => return dispatched,
                 Err(error) => Err(error),
             },
-            Method::ToolsList => list_tools(request),
+            Method::ToolsList => self.list_tools(request),
             Method::ServerDiscover => Ok(ServerResult::Discover),
             Method::Ping => Ok(ServerResult::Empty),
             _ => Err(ErrorObject::method_not_found(request.method)),
         })
     }
-}
 
-fn list_tools(request: &Request<'_, '_>) -> Finished {
-    if let Some(params) = request.params
-        && params.optional_text("cursor")?.is_some()
-    {
-        return Err(ErrorObject::invalid_params("`params.cursor` was not given by this server"));
+    fn list_tools(&self, request: &Request<'_, '_>) -> Finished {
+        if let Some(params) = request.params
+            && params.optional_text("cursor")?.is_some()
+        {
+            return Err(ErrorObject::invalid_params("`params.cursor` was not given by this server"));
+        }
+        Ok(ServerResult::ListTools(self.registry.has_hidden.then(|| {
+            let entries = self.registry.iter().enumerate();
+            entries.filter(|(_, entry)| entry.is_visible(|| request.requester())).map(|(place, _)| place).collect()
+        })))
     }
-    Ok(ServerResult::ListTools)
 }

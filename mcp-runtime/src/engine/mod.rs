@@ -8,6 +8,7 @@
 
 mod digest;
 mod journal;
+mod limits;
 mod parked;
 mod push;
 mod seal;
@@ -17,7 +18,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
@@ -26,14 +27,16 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use digest::arguments as digest_of_arguments;
 pub(crate) use journal::{Ask, Journal, Question, QuestionId};
+pub(crate) use limits::CallLimits;
+use limits::Limited;
 pub(crate) use parked::{Belongs, Parking, Resumed, Retry};
 pub(crate) use push::push;
 pub(crate) use seal::Seal;
 pub(crate) use ticket::ParkingLimits;
 
 use crate::protocol::{
-    Answered, BoxFuture, CallToolResult, ClientCapabilities, ErrorCode, ErrorObject, Implementation, InputRequest,
-    InputRequiredResult, LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
+    Answered, BoxFuture, CallToolResult, ClientCapabilities, ErrorCode, ErrorObject, Extensions, Implementation,
+    InputRequest, InputRequiredResult, LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
 };
 
 /// How questions travel.
@@ -87,6 +90,8 @@ pub(crate) struct Round {
     pub(crate) progress_token: Option<ProgressToken>,
     /// The least severe log message that the client wants; `None` for none at all.
     pub(crate) log_level: Option<LoggingLevel>,
+    /// What came along with it.
+    pub(crate) extensions: Extensions,
 }
 
 /// One call over all of its rounds: what its `Context` and its driver share.
@@ -140,6 +145,11 @@ impl Call {
 
     pub(crate) fn has_unsent(&self) -> bool {
         self.lock().journal.has_unsent()
+    }
+
+    /// Whether somebody waits for an answer of the client.
+    fn waits_for_client(&self) -> bool {
+        self.lock().wakers.iter().any(Option::is_some)
     }
 
     /// Whether `progress` moves on; a client must never see it fall or stand still.
@@ -266,8 +276,9 @@ fn call_ended() -> ErrorObject {
 
 /// The future of a call, with panics caught and slow polls noticed.
 pub(crate) struct Running {
-    name: &'static str,
+    name: Arc<str>,
     future: BoxFuture<'static, Finished>,
+    limited: Option<Box<Limited>>,
     call: Option<Arc<Call>>,
 }
 
@@ -281,8 +292,13 @@ pub(crate) enum First {
 const SLOW_POLL: Duration = Duration::from_millis(50);
 
 impl Running {
-    pub(crate) fn new(name: &'static str, future: BoxFuture<'static, Finished>, call: Option<Arc<Call>>) -> Self {
-        Self { name, future, call }
+    pub(crate) fn new(
+        name: Arc<str>,
+        limits: &CallLimits,
+        future: BoxFuture<'static, Finished>,
+        call: Option<Arc<Call>>,
+    ) -> Self {
+        Self { name, future, limited: limits.begin(), call }
     }
 
     /// Polls in place; the waker does not matter, since a driver that takes over polls again.
@@ -308,10 +324,23 @@ impl Future for Running {
     type Output = Finished;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Finished> {
+        if let Some(limited) = &mut self.limited
+            && let Err(limits::TimedOut(timeout)) = ready!(limited.poll_enter(cx))
+        {
+            let text = format!("tool `{}` took longer than {timeout:?} and was stopped", self.name);
+            return Poll::Ready(Ok(ServerResult::CallTool(CallToolResult::error(text))));
+        }
         let before = Instant::now();
         let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
-        noticed_if_slow(self.name, before);
-        polled.unwrap_or_else(|panic| Poll::Ready(Ok(panicked(self.name, &*panic))))
+        noticed_if_slow(&self.name, before);
+        let polled = polled.unwrap_or_else(|panic| Poll::Ready(Ok(panicked(&self.name, &*panic))));
+        if polled.is_pending()
+            && let Self { limited: Some(limited), call: Some(call), .. } = &mut *self
+            && call.waits_for_client()
+        {
+            limited.leave();
+        }
+        polled
     }
 }
 
@@ -413,6 +442,7 @@ mod tests {
             capabilities: ClientCapabilities::default(),
             progress_token: None,
             log_level: None,
+            extensions: Extensions::new(),
         };
         Call::new(round, Arc::new(Nowhere))
     }

@@ -62,6 +62,12 @@ pub struct Icon {
     pub theme: Option<String>,
 }
 
+impl From<&str> for Icon {
+    fn from(src: &str) -> Self {
+        Self::new(src)
+    }
+}
+
 impl Icon {
     /// An icon at this URI.
     pub fn new(src: impl Into<String>) -> Self {

@@ -69,6 +69,36 @@ impl ContentBlock {
     }
 }
 
+macro_rules! blocks {
+    ($($content:ident => $variant:ident),+) => {$(
+        impl From<$content> for ContentBlock {
+            fn from(content: $content) -> Self {
+                Self::$variant(content)
+            }
+        }
+    )+};
+}
+blocks!(TextContent => Text, ImageContent => Image, AudioContent => Audio);
+blocks!(ResourceLink => ResourceLink, EmbeddedResource => Resource);
+
+impl From<ResourceContents> for ContentBlock {
+    fn from(contents: ResourceContents) -> Self {
+        EmbeddedResource::new(contents).into()
+    }
+}
+
+impl From<String> for ContentBlock {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<&str> for ContentBlock {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
 /// Text ([specification]).
 ///
 /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/schema#textcontent
@@ -131,6 +161,39 @@ binary_content! {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/schema#audiocontent
     AudioContent
+}
+
+macro_rules! of_type {
+    ($name:ident: $($(#[$doc:meta])* $constructor:ident => $mime_type:literal),+) => {
+        impl $name {
+            $(
+                $(#[$doc])*
+                pub fn $constructor(data: impl AsRef<[u8]>) -> Self {
+                    Self::new(data, $mime_type)
+                }
+            )+
+        }
+    };
+}
+of_type! { ImageContent:
+    /// Encodes the bytes of a PNG picture.
+    png => "image/png",
+    /// Encodes the bytes of a JPEG picture.
+    jpeg => "image/jpeg",
+    /// Encodes the bytes of a GIF picture.
+    gif => "image/gif",
+    /// Encodes the bytes of a WebP picture.
+    webp => "image/webp",
+    /// Encodes the bytes of an SVG picture.
+    svg => "image/svg+xml"
+}
+of_type! { AudioContent:
+    /// Encodes the bytes of a WAV sound.
+    wav => "audio/wav",
+    /// Encodes the bytes of an MP3 sound.
+    mp3 => "audio/mpeg",
+    /// Encodes the bytes of an Ogg sound.
+    ogg => "audio/ogg"
 }
 
 /// A reference to a resource that the client may read ([specification]).

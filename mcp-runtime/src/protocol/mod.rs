@@ -4,6 +4,7 @@
 mod capabilities;
 mod content;
 mod elicitation;
+pub(crate) mod extensions;
 mod input_required;
 mod jsonrpc;
 mod meta;
@@ -33,10 +34,11 @@ pub use sampling::*;
 pub use tools::*;
 pub use version::*;
 
+pub(crate) use extensions::Extensions;
 pub(crate) use input_required::{InputRequest, InputRequiredResult};
 #[cfg(feature = "client")]
 pub(crate) use input_required::{ReceivedInputRequest, ReceivedInputRequired};
 pub(crate) use method::Method;
 pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
-pub(crate) use params::{Params, Text, end_of_text, text, without_position};
+pub(crate) use params::{Params, Text, end_of_text, has_reserved_key, text, without_position};
 pub(crate) use server_result::ServerResult;

@@ -32,6 +32,10 @@ impl<'a> Params<'a> {
         self.members.iter().map(|(name, value)| (&*name.0, *value))
     }
 
+    pub(crate) fn into_members(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+        self.members.into_iter().map(|(name, value)| (name.0, value))
+    }
+
     /// All members as one type.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, ErrorObject> {
         let members = self.iter().map(|(name, value)| (name, Member(value)));
@@ -170,6 +174,30 @@ pub(crate) fn end_of_text(json: &str) -> usize {
         }
     }
     json.len()
+}
+
+/// The key by which serde_json marks JSON that is to be kept as it is. Inside a message it would
+/// make the parser begin anew on a text, without the limit on nesting that keeps its stack safe.
+const RESERVED_KEY: &str = "$serde_json::private::RawValue";
+
+/// Whether an object of the message has that key, plain or with escapes.
+pub(crate) fn has_reserved_key(line: &str) -> bool {
+    // Almost no message has either character before a key is looked at.
+    if memchr::memchr2(b'$', b'\\', line.as_bytes()).is_none() {
+        return false;
+    }
+    let mut rest = line;
+    while let Some(at) = memchr::memchr(b'"', rest.as_bytes()) {
+        let (text, after) = rest[at..].split_at(end_of_text(&rest[at..]));
+        if after.trim_ascii_start().starts_with(':')
+            && (text.contains('\\') || text.contains(RESERVED_KEY))
+            && serde_json::from_str::<Text<'_>>(text).is_ok_and(|key| key.0 == RESERVED_KEY)
+        {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// Text that borrows from the message unless it has escapes.

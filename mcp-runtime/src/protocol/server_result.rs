@@ -10,6 +10,7 @@ pub(crate) enum ServerResult {
     InputRequired(InputRequiredResult),
     /// What the server is and offers; encoded once for each revision.
     Discover,
-    /// The list of its tools; encoded once for each revision.
-    ListTools,
+    /// The list of its tools; encoded once for each revision. Of some of them, by their places, if
+    /// not everyone sees all.
+    ListTools(Option<Vec<usize>>),
 }

@@ -1,36 +1,178 @@
-//! Tool name to static spec, in the order of registration.
+//! Tool name to what is known of the tool, in the order of registration.
 
+mod dynamic;
 mod schema;
 mod spec;
 
 use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 
-pub use spec::{Tool, ToolSpec, Tools, UNFINISHED};
+pub use dynamic::DynTool;
+pub use spec::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
+
+use crate::context::Requester;
+use crate::engine::CallLimits;
+use crate::protocol;
+use crate::tool::{
+    ArgumentSchema, ArgumentTable, Handler, Leniency, ParamKind, Receiver, Started, StateNeed, ToolCall, nearest,
+};
+use spec::{Offer, SharedReceiver};
+
+/// One tool of a server, ready to be called.
+pub(crate) struct Entry {
+    pub(crate) name: Arc<str>,
+    pub(crate) module: &'static str,
+    pub(crate) limits: CallLimits,
+    pub(crate) call: EntryCall,
+    /// As lists describe it.
+    pub(crate) described: protocol::Tool,
+    visible: Option<fn(&Requester) -> bool>,
+}
+
+/// How a tool is entered.
+pub(crate) enum EntryCall {
+    Function { function: fn(ToolCall<'_>) -> Started, table: ArgumentTable, receiver: Option<Receiver> },
+    Dynamic { handler: Arc<Handler>, schema: ArgumentSchema },
+}
+
+impl Entry {
+    /// Whether whoever asks may see it.
+    pub(crate) fn is_visible(&self, requester: impl FnOnce() -> Requester) -> bool {
+        self.visible.is_none_or(|visible| visible(&requester()))
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
 
 /// The tools of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    tools: Vec<&'static ToolSpec>,
-    by_name: HashMap<&'static str, &'static ToolSpec>,
-    /// Names that were registered twice, with the modules of both.
-    pub(crate) repeated: Vec<(&'static ToolSpec, &'static ToolSpec)>,
+    tools: Vec<Entry>,
+    by_name: HashMap<Arc<str>, usize>,
+    /// Whether there are tools that not everyone sees.
+    pub(crate) has_hidden: bool,
+}
+
+/// What a server says about all of its tools.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Policy {
+    pub(crate) leniency: Leniency,
+    /// Whether an argument without a description is a mistake.
+    pub(crate) describe: bool,
+}
+
+/// Tools with all that is wrong with them, and the states that they need.
+#[derive(Default)]
+pub(crate) struct Built {
+    pub(crate) registry: Registry,
+    pub(crate) problems: Vec<String>,
+    pub(crate) needs: Vec<(Arc<str>, StateNeed)>,
+}
+
+impl Built {
+    pub(crate) fn new(tools: Tools, policy: Policy) -> Self {
+        let mut built = Self::default();
+        let mut undescribed = Vec::new();
+        for offer in tools.offers {
+            let entry = built.entry(offer, policy, &mut undescribed);
+            built.insert(entry);
+        }
+        for (tool, argument) in undescribed {
+            let cure = "write a doc comment above it: models choose arguments by their descriptions";
+            if policy.describe {
+                built.problems.push(format!("argument `{argument}` of tool `{tool}` has no description; {cure}"));
+            } else {
+                tracing::warn!(%tool, argument, "an argument has no description; {cure}");
+            }
+        }
+        built
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let Registry { tools, by_name, has_hidden } = &mut self.registry;
+        if let Some(earlier) = by_name.get(&entry.name).and_then(|earlier| tools.get(*earlier)) {
+            self.problems.push(format!(
+                "two tools are named `{}`: one in `{}`, one in `{}`; give one of them another name with `#[tool(name = \"..\")]`",
+                entry.name, earlier.module, entry.module
+            ));
+            return;
+        }
+        *has_hidden |= entry.visible.is_some();
+        by_name.insert(entry.name.clone(), tools.len());
+        tools.push(entry);
+    }
+
+    fn entry(&mut self, offer: Offer, policy: Policy, undescribed: &mut Vec<(Arc<str>, &'static str)>) -> Entry {
+        let (name, module, mut described, details);
+        let call = match offer {
+            Offer::Function { spec, receiver } => {
+                name = Arc::<str>::from(spec.name);
+                module = spec.module;
+                details = spec.details();
+                let input = schema::input(spec.params);
+                for problem in input.problems {
+                    self.problems.push(format!("tool `{name}` is not right: {problem}"));
+                }
+                undescribed.extend(input.undescribed.into_iter().map(|argument| (name.clone(), argument)));
+                for param in spec.params {
+                    if let ParamKind::Injected { needs } = param.kind {
+                        self.needs.extend(needs.iter().map(|need| (name.clone(), *need)));
+                    }
+                }
+                described = protocol::Tool::default();
+                described.name = spec.name.to_owned();
+                described.title = Some(spec.title.to_owned());
+                described.description = (!spec.description.is_empty()).then(|| spec.description.to_owned());
+                described.input_schema = input.schema;
+                let output = details.output_schema.map(schema::output_of);
+                described.output_schema = output.or_else(|| schema::output(spec.output_schema));
+                let table = ArgumentTable::new(name.clone(), input.slots, details.leniency.unwrap_or(policy.leniency));
+                let receiver = receiver.map(|SharedReceiver(receiver)| receiver);
+                EntryCall::Function { function: spec.call, table, receiver }
+            }
+            Offer::Dynamic(tool) => {
+                name = Arc::<str>::from(&*tool.tool.name);
+                module = "a `DynTool`";
+                described = tool.tool;
+                details = tool.details;
+                let leniency = details.leniency.unwrap_or(policy.leniency);
+                let schema = ArgumentSchema::new(name.clone(), described.input_schema.clone(), leniency);
+                EntryCall::Dynamic { handler: tool.handler, schema }
+            }
+        };
+        for problem in &details.problems {
+            self.problems.push(format!("tool `{name}` is not right: {problem}"));
+        }
+        described.annotations = details.annotations;
+        described.icons = details.icons;
+        described.meta = details.meta;
+        let limits = CallLimits::new(details.timeout, details.concurrency);
+        Entry { name, module, limits, call, described, visible: details.visible }
+    }
 }
 
 impl Registry {
-    pub(crate) fn extend(&mut self, tools: Tools) {
-        for spec in tools.into_specs() {
-            match self.by_name.insert(spec.name, spec) {
-                None => self.tools.push(spec),
-                Some(earlier) => self.repeated.push((earlier, spec)),
-            }
+    pub(crate) fn find(&self, name: &str) -> Option<&Entry> {
+        self.tools.get(*self.by_name.get(name)?)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.tools.iter()
+    }
+
+    /// Says that there is no such tool, and which there are, of those that whoever asks may see.
+    pub(crate) fn unknown(&self, name: &str, requester: impl Fn() -> Requester) -> String {
+        let visible = self.tools.iter().filter(|entry| entry.is_visible(&requester));
+        let known: Vec<&str> = visible.map(|entry| &*entry.name).collect();
+        match (nearest(name, known.iter().copied()), &known[..]) {
+            (Some(meant), _) => format!("unknown tool `{name}`; did you mean `{meant}`?"),
+            (None, []) => format!("unknown tool `{name}`; there are no tools"),
+            (None, known) => format!("unknown tool `{name}`; the tools are `{}`", known.join("`, `")),
         }
-    }
-
-    pub(crate) fn find(&self, name: &str) -> Option<&'static ToolSpec> {
-        self.by_name.get(name).copied()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static ToolSpec> {
-        self.tools.iter().copied()
     }
 }

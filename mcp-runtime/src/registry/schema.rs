@@ -1,68 +1,254 @@
 //! From the parameters of a tool to the schema of its arguments.
 
+use std::collections::BTreeSet;
+
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::tool::{ParamSpec, output_generator, schema_generator, tidy, without_null};
+use crate::tool::{
+    Argument, ParamDetails, ParamKind, ParamSpec, Slot, is_impossible, misfits, output_generator, schema_generator,
+    tidy, tidy_input, without_null,
+};
 
-/// The schema of the `arguments` object.
-pub(super) fn input(params: &[ParamSpec]) -> Map<String, Value> {
+/// The parameters of a tool, as callers see them and as calls need them.
+pub(super) struct Input {
+    /// The schema of the `arguments` object.
+    pub(super) schema: Map<String, Value>,
+    pub(super) slots: Vec<Slot>,
+    /// Arguments of which nothing is said.
+    pub(super) undescribed: Vec<&'static str>,
+    pub(super) problems: Vec<String>,
+}
+
+/// What the parameters of a tool add up to.
+pub(super) fn input(params: &[ParamSpec]) -> Input {
+    let mut collector = Collector::default();
     let mut generator = schema_generator();
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for param in params {
-        let Some(mut schema) = param.schema(&mut generator) else { continue };
-        if !param.takes_null() {
-            required.push(json!(param.name));
-        }
+    // Definitions are known only when all types were seen.
+    let described: Vec<_> = params
+        .iter()
+        .map(|param| match param.kind {
+            ParamKind::Argument { schema, .. } => Some(schema(&mut generator)),
+            ParamKind::Injected { .. } => None,
+        })
+        .collect();
+    collector.definitions = definitions(&mut generator, tidy_input);
+    for (param, schema) in params.iter().zip(described) {
+        let details = param.details();
+        let slot = match (param.kind, schema) {
+            (ParamKind::Argument { decodes, whole, .. }, Some(schema)) => {
+                let optional = decodes("null").is_ok();
+                if whole || details.flatten {
+                    collector.many(param, schema, optional)
+                } else {
+                    collector.one(param, schema, &details, optional)
+                }
+            }
+            _ => Slot::Injected,
+        };
+        collector.slots.push(slot);
+    }
+    collector.finish()
+}
+
+#[derive(Default)]
+struct Collector {
+    properties: Map<String, Value>,
+    required: Vec<Value>,
+    /// Choices of flattened enums.
+    choices: Map<String, Value>,
+    additional: Option<Value>,
+    definitions: Map<String, Value>,
+    headers: BTreeSet<String>,
+    slots: Vec<Slot>,
+    undescribed: Vec<&'static str>,
+    problems: Vec<String>,
+}
+
+impl Collector {
+    fn one(&mut self, param: &ParamSpec, mut schema: Schema, details: &ParamDetails, optional: bool) -> Slot {
         without_null(&mut schema);
-        tidy(&mut schema);
-        let mut schema = schema.to_value();
-        if schema == Value::Bool(true) {
-            schema = json!({});
+        tidy_input(&mut schema);
+        let Value::Object(mut schema) = plain(schema.to_value()) else { return Slot::Injected };
+        details.write(&mut schema);
+        if is_impossible(&schema) {
+            self.problems.push(format!("no value of `{}` can keep its constraints", param.name));
         }
-        if let (Value::Object(schema), false) = (&mut schema, param.description.is_empty()) {
+        self.problems.extend(misfits(param, details));
+        // As it is decoded: without what only people read.
+        let decoded = self.with_definitions(schema.clone());
+        if !param.description.is_empty() {
             schema.insert("description".to_owned(), json!(param.description));
+        } else if !details.undescribed && !schema.contains_key("description") {
+            self.undescribed.push(param.name);
         }
-        properties.insert(param.name.to_owned(), schema);
+        let json = |value: &Result<Box<_>, String>| to_value(value);
+        if let Some(default) = details.default.as_ref().and_then(json) {
+            schema.insert("default".to_owned(), default);
+        }
+        let examples: Vec<Value> = details.examples.iter().filter_map(json).collect();
+        if !examples.is_empty() {
+            schema.insert("examples".to_owned(), Value::Array(examples));
+        }
+        if let Some(header) = details.header {
+            self.header(header);
+        }
+        if !optional && details.default.is_none() {
+            self.required.push(json!(param.name));
+        }
+        self.property(param.name.to_owned(), Value::Object(schema));
+        Slot::One(Argument::one(param.name, decoded, details))
     }
-    let mut root = Map::new();
-    root.insert("type".to_owned(), json!("object"));
-    root.insert("properties".to_owned(), Value::Object(properties));
-    if !required.is_empty() {
-        root.insert("required".to_owned(), Value::Array(required));
+
+    /// The fields of a type become arguments.
+    fn many(&mut self, param: &ParamSpec, mut schema: Schema, optional: bool) -> Slot {
+        without_null(&mut schema);
+        tidy_input(&mut schema);
+        let target = schema.get("$ref").and_then(Value::as_str).and_then(|it| it.strip_prefix("#/$defs/"));
+        let target = target.and_then(|name| self.definitions.get(name)).cloned();
+        let Value::Object(object) = plain(target.unwrap_or_else(|| schema.to_value())) else {
+            return Slot::Injected;
+        };
+        let has_choices = object.contains_key("oneOf") || object.contains_key("anyOf");
+        let is_object = object.get("type").is_some_and(|kind| kind == "object");
+        if !object.is_empty() && !has_choices && !is_object {
+            self.problems.push(format!(
+                "the fields of `{}` cannot be arguments: it is not a struct but {}",
+                param.name,
+                Value::Object(object.clone())
+            ));
+        }
+        let mut fields = Vec::new();
+        let mut open = has_choices;
+        if let Some(Value::Object(properties)) = object.get("properties") {
+            for (name, property) in properties {
+                fields.push(name.clone());
+                self.property(name.clone(), property.clone());
+            }
+        }
+        match object.get("additionalProperties") {
+            Some(Value::Bool(false)) => {}
+            Some(additional) => {
+                open = true;
+                self.additional = Some(additional.clone());
+            }
+            None if fields.is_empty() && !has_choices => {
+                open = true;
+                self.additional = Some(json!(true));
+            }
+            None => {}
+        }
+        if has_choices {
+            self.additional.get_or_insert(json!(true));
+            for keyword in ["oneOf", "anyOf"] {
+                if let Some(choices) = object.get(keyword)
+                    && self.choices.insert(keyword.to_owned(), choices.clone()).is_some()
+                {
+                    self.problems.push("only one flattened parameter can be an enum".to_owned());
+                }
+            }
+        }
+        if let (Some(Value::Array(required)), false) = (object.get("required"), optional) {
+            self.required.extend(required.iter().cloned());
+        }
+        let mut decoded = object;
+        decoded.remove("title");
+        let decoded = self.with_definitions(decoded);
+        Slot::Many(Argument::many(fields, open, optional, decoded))
     }
-    root.insert("additionalProperties".to_owned(), json!(false));
-    close(root, &mut generator)
+
+    fn property(&mut self, name: String, schema: Value) {
+        if self.properties.contains_key(&name) {
+            self.problems.push(format!("two of its arguments are named `{name}`"));
+        }
+        self.properties.insert(name, schema);
+    }
+
+    fn header(&mut self, header: &str) {
+        if !self.headers.insert(header.to_ascii_lowercase()) {
+            self.problems.push(format!("two of its arguments go into the header `{header}`"));
+        }
+    }
+
+    fn with_definitions(&self, mut schema: Map<String, Value>) -> Value {
+        if !self.definitions.is_empty() {
+            schema.insert("$defs".to_owned(), Value::Object(self.definitions.clone()));
+        }
+        Value::Object(schema)
+    }
+
+    fn finish(self) -> Input {
+        let mut schema = Map::new();
+        schema.insert("type".to_owned(), json!("object"));
+        schema.insert("properties".to_owned(), Value::Object(self.properties));
+        if !self.required.is_empty() {
+            schema.insert("required".to_owned(), Value::Array(self.required));
+        }
+        schema.extend(self.choices);
+        match self.additional {
+            None => _ = schema.insert("additionalProperties".to_owned(), json!(false)),
+            Some(Value::Bool(true)) => {}
+            Some(additional) => _ = schema.insert("additionalProperties".to_owned(), additional),
+        }
+        if !self.definitions.is_empty() {
+            schema.insert("$defs".to_owned(), Value::Object(self.definitions));
+        }
+        Input { schema, slots: self.slots, undescribed: self.undescribed, problems: self.problems }
+    }
+}
+
+/// A schema as an object: some clients do not know the others.
+fn plain(schema: Value) -> Value {
+    match schema {
+        Value::Bool(false) => json!({ "not": {} }),
+        Value::Object(_) => schema,
+        _ => json!({}),
+    }
+}
+
+fn to_value(raw: &Result<Box<serde_json::value::RawValue>, String>) -> Option<Value> {
+    serde_json::from_str(raw.as_ref().ok()?.get()).ok()
 }
 
 /// The schema of structured content.
 pub(super) fn output(schema: fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Map<String, Value>> {
     let mut generator = output_generator();
-    let mut schema = schema(&mut generator)?;
+    let schema = schema(&mut generator)?;
+    Some(closed_output(schema, generator))
+}
+
+/// The schema of structured content that an attribute names.
+pub(super) fn output_of(schema: fn(&mut SchemaGenerator) -> Schema) -> Map<String, Value> {
+    let mut generator = output_generator();
+    let schema = schema(&mut generator);
+    closed_output(schema, generator)
+}
+
+fn closed_output(mut schema: Schema, mut generator: SchemaGenerator) -> Map<String, Value> {
     tidy(&mut schema);
-    let Value::Object(mut root) = schema.to_value() else { return Some(Map::new()) };
+    let Value::Object(mut root) = schema.to_value() else { return Map::new() };
     // Before 2026-07-28 every property must be described by an object.
     if let Some(Value::Object(properties)) = root.get_mut("properties") {
         for property in properties.values_mut().filter(|property| **property == Value::Bool(true)) {
             *property = json!({});
         }
     }
-    Some(close(root, &mut generator))
-}
-
-/// Adds the definitions that recursive types need.
-fn close(mut root: Map<String, Value>, generator: &mut SchemaGenerator) -> Map<String, Value> {
-    let mut definitions = generator.take_definitions(true);
+    let definitions = definitions(&mut generator, tidy);
     if !definitions.is_empty() {
-        for definition in definitions.values_mut() {
-            if let Ok(schema) = <&mut Schema>::try_from(definition) {
-                tidy(schema);
-            }
-        }
         root.insert("$defs".to_owned(), Value::Object(definitions));
     }
     root
+}
+
+/// The definitions that recursive types need.
+fn definitions(generator: &mut SchemaGenerator, tidy: fn(&mut Schema)) -> Map<String, Value> {
+    let mut definitions = generator.take_definitions(true);
+    for definition in definitions.values_mut() {
+        if let Ok(schema) = <&mut Schema>::try_from(definition) {
+            tidy(schema);
+        }
+    }
+    definitions
 }
 
 #[cfg(test)]
@@ -89,8 +275,7 @@ mod tests {
     }
 
     fn input_of<T: ToolParam<M>, M>() -> Value {
-        let params = [ParamSpec { name: "it", description: "", kind: T::KIND }];
-        Value::Object(input(&params))
+        Value::Object(input(&[ParamSpec::new("it", "", T::KIND)]).schema)
     }
 
     #[test]

@@ -10,9 +10,9 @@ use crate::codec::Encoder;
 use crate::dispatch::Dispatcher;
 use crate::engine::{Parking, ParkingLimits, Seal};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{DiscoverResult, Icon, Implementation, ProtocolVersion, ServerCapabilities};
-use crate::registry::{Registry, ToolSpec, Tools};
-use crate::tool::{ParamKind, States};
+use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities};
+use crate::registry::{Built, Policy, Tools};
+use crate::tool::{Leniency, States};
 
 /// A server: what it offers, who it is, what it may use.
 ///
@@ -42,7 +42,8 @@ use crate::tool::{ParamKind, States};
 pub struct Server {
     pub(super) info: Implementation,
     instructions: Option<String>,
-    registry: Registry,
+    tools: Tools,
+    policy: Policy,
     states: States,
     limits: Limits,
     parking: ParkingLimits,
@@ -57,7 +58,8 @@ impl Server {
         Self {
             info: Implementation::new(name, "0.0.0"),
             instructions: None,
-            registry: Registry::default(),
+            tools: Tools::default(),
+            policy: Policy::default(),
             states: States::default(),
             limits: Limits::default(),
             parking: ParkingLimits::default(),
@@ -108,9 +110,33 @@ impl Server {
         self
     }
 
-    /// Offers tools. May be called again.
-    pub fn tools(mut self, tools: Tools) -> Self {
-        self.registry.extend(tools);
+    /// Offers tools: `tools![..]`, the `tools()` of a type with `#[tools]`, or a
+    /// [`DynTool`](crate::DynTool). May be called again.
+    pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
+        self.tools = self.tools.and(tools);
+        self
+    }
+
+    /// Takes arguments only as their schemas say. Without it an object or array may arrive as text
+    /// that holds it, and null may stand for an argument that is left out, since models write
+    /// both. `#[tool(lenient)]` says otherwise for one tool.
+    pub fn strict(mut self) -> Self {
+        self.policy.leniency = Leniency::Strict;
+        self
+    }
+
+    /// Takes numbers and booleans that arrive as text, too, where the argument is not text.
+    /// `#[tool(strict)]` says otherwise for one tool.
+    pub fn lenient(mut self) -> Self {
+        self.policy.leniency = Leniency::Lenient;
+        self
+    }
+
+    /// Refuses to start while an argument of a tool has no description. Without it each of them is
+    /// a warning in the log. `#[tool(undescribed = "deny")]` makes it a compile error for one tool,
+    /// `#[tool(undescribed = "allow")]` is content with it.
+    pub fn require_descriptions(mut self) -> Self {
+        self.policy.describe = true;
         self
     }
 
@@ -170,19 +196,50 @@ impl Server {
     /// [`ErrorKind::Configuration`] when what the server was built from does not fit together,
     /// [`ErrorKind::Io`] when reading or writing fails.
     pub async fn serve(self, reader: impl AsyncRead + Unpin, writer: impl AsyncWrite + Unpin) -> Result<(), Error> {
-        self.build()?.serve(reader, writer, std::future::pending()).await
+        self.serve_with(reader, writer, Extensions::new()).await
+    }
+
+    /// The same for a connection of which something is known: who is at its other end, which
+    /// tenant it is for. Tools take it as [`Extension<T>`](crate::Extension).
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::serve`].
+    pub async fn serve_with(
+        self,
+        reader: impl AsyncRead + Unpin,
+        writer: impl AsyncWrite + Unpin,
+        extensions: Extensions,
+    ) -> Result<(), Error> {
+        let mut ready = self.build()?;
+        ready.extensions = extensions;
+        ready.serve(reader, writer, std::future::pending()).await
     }
 
     /// Checks that everything fits together.
     pub(crate) fn build(self) -> Result<Ready, Error> {
-        let problems = self.problems();
+        let Built { registry, mut problems, needs } = Built::new(self.tools, self.policy);
+        for (tool, need) in needs {
+            let name = (need.name)();
+            if (need.twice)(&self.states) {
+                problems.push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
+            } else if !(need.is_there)(&self.states) {
+                problems.push(format!(
+                    "tool `{tool}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type"
+                ));
+            }
+        }
+        for state in &self.states.repeated {
+            problems.push(format!("the state `{state}` was given twice; a server has one of each type"));
+        }
+        problems.dedup();
         if !problems.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, problems.join("\n")));
         }
         let seal = Seal::random()
             .map_err(|error| Error::new(ErrorKind::Io, "the operating system has no randomness").with_source(error))?;
         let parking = Parking::new(self.info.name.clone(), seal, self.parking);
-        let tools = self.registry.iter().map(ToolSpec::describe).collect();
+        let tools = registry.iter().map(|entry| entry.described.clone()).collect();
         let capabilities = ServerCapabilities {
             tools: Some(Default::default()),
             logging: Some(Default::default()),
@@ -195,46 +252,19 @@ impl Server {
             ..DiscoverResult::default()
         };
         let encoder = Encoder::new(self.info, tools, discovery);
-        let dispatcher =
-            Dispatcher { registry: self.registry, states: self.states, parking, mask_errors: self.mask_errors };
-        Ok(Ready { dispatcher: Arc::new(dispatcher), encoder: Arc::new(encoder), limits: self.limits })
-    }
-
-    /// Everything that is wrong, so that one start shows it all.
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        for (one, other) in &self.registry.repeated {
-            problems.push(format!(
-                "two tools are named `{}`: one in `{}`, one in `{}`; give one of them another name with `#[tool(name = \"..\")]`",
-                one.name, one.module, other.module
-            ));
-        }
-        for state in &self.states.repeated {
-            problems.push(format!("the state `{state}` was given twice; a server has one of each type"));
-        }
-        for spec in self.registry.iter() {
-            for param in spec.params {
-                let ParamKind::Injected { needs: Some(need) } = param.kind else { continue };
-                let name = (need.name)();
-                if (need.twice)(&self.states) {
-                    problems
-                        .push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
-                } else if !(need.is_there)(&self.states) {
-                    problems.push(format!(
-                        "tool `{}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type",
-                        spec.name
-                    ));
-                }
-            }
-        }
-        problems.dedup();
-        problems
+        let dispatcher = Dispatcher { registry, states: self.states, parking, mask_errors: self.mask_errors };
+        Ok(Ready {
+            dispatcher: Arc::new(dispatcher),
+            encoder: Arc::new(encoder),
+            limits: self.limits,
+            extensions: Extensions::new(),
+        })
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("info", &self.info).field("registry", &self.registry).finish_non_exhaustive()
+        f.debug_struct("Server").field("info", &self.info).field("tools", &self.tools).finish_non_exhaustive()
     }
 }
 
@@ -244,6 +274,7 @@ pub(crate) struct Ready {
     dispatcher: Arc<Dispatcher>,
     encoder: Arc<Encoder>,
     limits: Limits,
+    extensions: Extensions,
 }
 
 impl Ready {
@@ -253,7 +284,7 @@ impl Ready {
         writer: impl AsyncWrite + Unpin,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        connection::serve(&self.dispatcher, &self.encoder, self.limits, reader, writer, shutdown)
+        connection::serve(&self.dispatcher, &self.encoder, self.limits, &self.extensions, reader, writer, shutdown)
             .await
             .map_err(Error::from)
     }

@@ -17,7 +17,7 @@ use crate::codec::{Encoder, Incoming, Malformed, parse, split_batch};
 use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
 use crate::engine::{Finished, Reply, after};
 use crate::protocol::{
-    CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, Method, Outlet, Params,
+    CancelledNotificationParams, ErrorCode, ErrorObject, Extensions, InitializeRequestParams, Method, Outlet, Params,
     ProtocolVersion, RequestId, ServerResult,
 };
 use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, negotiate};
@@ -47,13 +47,14 @@ pub(super) async fn serve(
     dispatcher: &Dispatcher,
     encoder: &Encoder,
     limits: Limits,
+    extensions: &Extensions,
     reader: impl AsyncRead + Unpin,
     writer: impl AsyncWrite + Unpin,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let mut reader = LineReader::new(reader, limits.message_bytes);
     let mut writer = LineWriter::new(writer);
-    let mut connection = Connection::new(dispatcher, encoder, limits);
+    let mut connection = Connection::new(dispatcher, encoder, limits, extensions);
     let mut shutdown = pin!(shutdown);
     loop {
         while writer.waiting() < UNWRITTEN
@@ -87,6 +88,7 @@ struct Connection<'a> {
     dispatcher: &'a Dispatcher,
     encoder: &'a Encoder,
     limits: Limits,
+    extensions: &'a Extensions,
     legacy: Option<Arc<LegacySession>>,
     outbox: Arc<Outbox>,
     calls: InFlightCalls,
@@ -110,11 +112,12 @@ struct Source {
 }
 
 impl<'a> Connection<'a> {
-    fn new(dispatcher: &'a Dispatcher, encoder: &'a Encoder, limits: Limits) -> Self {
+    fn new(dispatcher: &'a Dispatcher, encoder: &'a Encoder, limits: Limits, extensions: &'a Extensions) -> Self {
         Self {
             dispatcher,
             encoder,
             limits,
+            extensions,
             legacy: None,
             outbox: Outbox::new(),
             calls: InFlightCalls::default(),
@@ -216,8 +219,9 @@ impl<'a> Connection<'a> {
             return self.reply(&id, revision, outcome, source.batch, out);
         }
         let origin = ConnectionOrigin { key: source.key, connection: self };
-        let (carrier, round) = (caller.carrier(), || caller.round(id.clone()));
-        let request = Request { method, params, revision, carrier, round: &round, origin: &origin };
+        let (carrier, round) = (caller.carrier(), || caller.round(id.clone(), self.extensions.clone()));
+        let extensions = self.extensions;
+        let request = Request { method, params, revision, carrier, round: &round, origin: &origin, extensions };
         match self.dispatcher.dispatch(&request) {
             Dispatched::Done(outcome) => {
                 if !self.outbox.is_empty() {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::engine::{Carrier, Round};
 use crate::protocol::{
-    ErrorObject, LoggingLevel, Meta, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
+    ErrorObject, Extensions, LoggingLevel, Meta, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
 };
 
 pub(crate) use legacy::{LegacySession, negotiate};
@@ -57,7 +57,7 @@ impl<'a> Caller<'a> {
     }
 
     /// What a call needs to know of the request.
-    pub(crate) fn round(&self, request_id: RequestId) -> Round {
+    pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
         let meta: Meta = self.meta.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         let (client_info, capabilities, log_level) = match &self.who {
             Who::Stateless { client_info, capabilities, log_level } => {
@@ -73,7 +73,7 @@ impl<'a> Caller<'a> {
             }
         };
         let progress_token = self.progress_token.clone();
-        Round { request_id, meta, client_info, capabilities, progress_token, log_level }
+        Round { request_id, meta, client_info, capabilities, progress_token, log_level, extensions }
     }
 
     pub(crate) fn carrier(&self) -> Carrier {

@@ -1,4 +1,4 @@
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
@@ -7,15 +7,16 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::args::Args;
+use super::arguments::Arguments;
 use super::error::ToolError;
-use super::param::{ParamKind, StateNeed, States};
-use crate::context::Context;
+use super::param::{ParamKind, StateNeed};
+use super::states::States;
+use crate::context::{Context, Requester};
 use crate::engine::Finished;
-use crate::protocol::{BoxFuture, CallToolResult, ErrorCode, ErrorObject, ServerResult};
+use crate::protocol::{BoxFuture, CallToolResult, ErrorCode, ErrorObject, Extensions, Meta, ServerResult};
 
 /// What a tool's function can take: an argument that the caller gives, or something that the
-/// server gives ([`Context`], [`State`]).
+/// server gives ([`Inject`]).
 ///
 /// Every type that implements [`serde::Deserialize`] and [`schemars::JsonSchema`] is an argument.
 /// The parameter `M` only keeps the two kinds apart; the compiler finds it.
@@ -24,51 +25,211 @@ use crate::protocol::{BoxFuture, CallToolResult, ErrorCode, ErrorObject, ServerR
     label = "not a tool parameter",
     note = "an argument must implement `serde::Deserialize` and `schemars::JsonSchema`; \
             for a type of your own add `#[derive(serde::Deserialize, schemars::JsonSchema)]`",
-    note = "what the server gives is `Context` or `State<T>`"
+    note = "what the server gives is `Context`, `State<T>`, `Extension<T>`, or a type of your own that implements `Inject`"
 )]
 pub trait ToolParam<M>: Sized + Send + 'static {
     /// How the parameter is described.
     const KIND: ParamKind;
 
     /// Takes its value out of a call; `None` if the caller's argument is wrong, which is noted.
-    fn take(call: &mut ToolCall<'_>, index: usize) -> Option<Self>;
+    fn take(call: &mut ToolCall<'_>) -> Option<Self>;
 }
 
 /// Marks a [`ToolParam`] that the caller gives.
 #[derive(Debug)]
-pub enum Argument {}
+pub enum Given {}
 
 /// Marks a [`ToolParam`] that the server gives.
 #[derive(Debug)]
 pub enum Injected {}
 
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Argument> for T {
+/// Marks [`Args`].
+#[derive(Debug)]
+pub enum All {}
+
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Given> for T {
     const KIND: ParamKind = ParamKind::Argument {
         schema: |generator| generator.subschema_for::<T>(),
-        takes_null: || serde_json::from_str::<T>("null").is_ok(),
+        decodes: |json| serde_json::from_str::<T>(json).map(drop),
+        whole: false,
     };
 
-    fn take(call: &mut ToolCall<'_>, index: usize) -> Option<Self> {
-        call.args.take(index)
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        call.arguments.take()
     }
 }
 
 impl<T: Inject> ToolParam<Injected> for T {
     const KIND: ParamKind = ParamKind::Injected { needs: T::NEEDS };
 
-    fn take(call: &mut ToolCall<'_>, _: usize) -> Option<Self> {
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        call.arguments.skip();
         // Nothing is given to a call that is going to be refused.
-        call.args.is_fine().then(|| T::inject(call))
+        if !call.is_fine() {
+            return None;
+        }
+        T::inject(call).map_err(|error| call.failure = Some(error)).ok()
     }
 }
 
-/// What the server gives to a tool. It appears in no schema.
-pub trait Inject: Sized + Send + 'static {
-    /// The state that must be there; checked when the server starts.
-    const NEEDS: Option<StateNeed> = None;
+/// The whole object of arguments as one type: its fields are the arguments of the tool.
+///
+/// It derefs to `T`. Other parameters may stand beside it; `#[arg(flatten)]` does the same for a
+/// `T` without the wrapper.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Order {
+///     /// What to order.
+///     product: String,
+///     /// How many.
+///     quantity: u32,
+/// }
+///
+/// /// Order a product.
+/// #[tool]
+/// fn order(Args(order): Args<Order>) -> String {
+///     format!("{} × {}", order.quantity, order.product)
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Args<T>(pub T);
 
-    /// Makes it for a call.
-    fn inject(call: &mut ToolCall<'_>) -> Self;
+impl<T> Deref for Args<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<All> for Args<T> {
+    const KIND: ParamKind = ParamKind::Argument {
+        schema: |generator| generator.subschema_for::<T>(),
+        decodes: |json| serde_json::from_str::<T>(json).map(drop),
+        whole: true,
+    };
+
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        call.arguments.take().map(Self)
+    }
+}
+
+/// A parameter about which `#[arg(..)]` says something: only the caller's can be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a tool",
+    label = "not an argument",
+    note = "an argument must implement `serde::Deserialize` and `schemars::JsonSchema`; \
+            for a type of your own add `#[derive(serde::Deserialize, schemars::JsonSchema)]`",
+    note = "what the server gives, such as `Context` or `State<T>`, takes no `#[arg(..)]`"
+)]
+pub trait ToolArgument: ToolParam<Given> {
+    /// As in [`ToolParam`].
+    const KIND: ParamKind = <Self as ToolParam<Given>>::KIND;
+
+    /// As in [`ToolParam`].
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        <Self as ToolParam<Given>>::take(call)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToolParam<Given>> ToolArgument for T {}
+
+/// A parameter that has no name, because it is a pattern: only the server's can be, and the whole
+/// object of arguments.
+#[diagnostic::on_unimplemented(
+    message = "an argument of type `{Self}` needs a name",
+    label = "its pattern gives it none",
+    note = "name it, `#[arg(name = \"..\")]`, or take it apart in the body of the function; \
+            `Args(..): Args<T>` takes the whole object of arguments"
+)]
+pub trait Unnamed<M>: ToolParam<M> {
+    /// As in [`ToolParam`].
+    const KIND: ParamKind = <Self as ToolParam<M>>::KIND;
+
+    /// As in [`ToolParam`].
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        <Self as ToolParam<M>>::take(call)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Inject> Unnamed<Injected> for T {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Unnamed<All> for Args<T> {}
+
+/// A parameter without a description where each argument must have one.
+#[diagnostic::on_unimplemented(
+    message = "this argument has no description, and its tool wants one for each",
+    label = "not described",
+    note = "write a doc comment above it, or `#[arg(description = \"..\")]`: \
+            models choose arguments by their descriptions"
+)]
+pub trait Undescribed<M>: ToolParam<M> {
+    /// As in [`ToolParam`].
+    const KIND: ParamKind = <Self as ToolParam<M>>::KIND;
+
+    /// As in [`ToolParam`].
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        <Self as ToolParam<M>>::take(call)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Inject> Undescribed<Injected> for T {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Undescribed<All> for Args<T> {}
+
+/// What the server gives to a tool: [`Context`], [`State`], [`Extension`], or a type of your own.
+/// It appears in no schema.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+/// use mcp_runtime::{Inject, StateNeed, ToolCall};
+///
+/// struct Tenants(Vec<String>);
+///
+/// /// The tenant of the client, as its metadata names it.
+/// struct Tenant(String);
+///
+/// impl Inject for Tenant {
+///     const NEEDS: &'static [StateNeed] = &[StateNeed::of::<Tenants>()];
+///
+///     fn inject(call: &ToolCall<'_>) -> Result<Self> {
+///         let tenants = call.state::<Tenants>()?;
+///         let meta = call.meta();
+///         let name = meta.get("com.example/tenant").and_then(|it| it.as_str()).unwrap_or("public");
+///         if !tenants.0.iter().any(|tenant| tenant == name) {
+///             return Err(ToolError::new(format!("there is no tenant `{name}`")));
+///         }
+///         Ok(Self(name.to_owned()))
+///     }
+/// }
+///
+/// /// Count the products.
+/// #[tool]
+/// fn count(tenant: Tenant) -> String {
+///     format!("none yet at {}", tenant.0)
+/// }
+///
+/// let server = Server::new("catalog").state(Tenants(vec!["public".to_owned()])).tools(tools![count]);
+/// ```
+pub trait Inject: Sized + Send + 'static {
+    /// The states that must be there; checked when the server starts.
+    const NEEDS: &'static [StateNeed] = &[];
+
+    /// Makes it for a call. Not called for a call whose arguments are wrong.
+    ///
+    /// # Errors
+    ///
+    /// What the caller of the tool reads instead of a result; the function is not called then.
+    fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError>;
 }
 
 /// What a tool's function takes behind a reference, and who owns it during the call.
@@ -110,40 +271,102 @@ impl<'h, H: Deref> Lend<'h, Option<&'h H::Target>> for Option<H> {
 
 /// One call on its way to the function: its arguments, and what the server can give.
 pub struct ToolCall<'a> {
-    pub(crate) args: Args<'a>,
+    pub(crate) tool: &'a str,
+    pub(crate) arguments: Arguments<'a>,
     pub(crate) states: &'a States,
+    pub(crate) extensions: &'a Extensions,
+    /// The value whose method this is.
+    pub(crate) receiver: Option<&'a Receiver>,
     /// Makes the context; a call whose function does not take one never needs it.
-    pub(crate) context: &'a mut dyn FnMut() -> Context,
+    pub(crate) context: &'a dyn Fn() -> Context,
+    pub(crate) requester: &'a dyn Fn() -> Requester,
     pub(crate) mask_errors: bool,
+    /// Why something could not be injected.
+    pub(crate) failure: Option<ToolError>,
 }
 
-impl ToolCall<'_> {
-    /// Whether all arguments are right.
+/// A value whose methods are tools.
+pub(crate) type Receiver = Arc<dyn Any + Send + Sync>;
+
+impl<'a> ToolCall<'a> {
+    /// The name of the tool.
+    #[must_use]
+    pub fn tool(&self) -> &str {
+        self.tool
+    }
+
+    /// A state of the server.
+    ///
+    /// # Errors
+    ///
+    /// When the server was not given one of this type. Name it in [`Inject::NEEDS`]: then a server
+    /// without it does not start.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, ToolError> {
+        self.states
+            .get()
+            .ok_or_else(|| ToolError::new(format!("the server has no state of type `{}`", type_name::<T>())))
+    }
+
+    /// What came along with the request.
+    #[must_use]
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+
+    /// Who asks, as far as the request says it.
+    #[must_use]
+    pub fn requester(&self) -> Requester {
+        (self.requester)()
+    }
+
+    /// The `_meta` of the request.
+    #[must_use]
+    pub fn meta(&self) -> Meta {
+        self.requester().meta().clone()
+    }
+
+    /// The context of the call.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        (self.context)()
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn receiver<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.receiver?.clone().downcast().ok()
+    }
+
+    #[doc(hidden)]
     #[must_use]
     pub fn is_fine(&self) -> bool {
-        self.args.is_fine()
+        self.failure.is_none() && self.arguments.is_fine()
     }
 
-    /// Ends a call whose arguments are wrong.
+    #[doc(hidden)]
     #[must_use]
+    #[cold]
     pub fn refuse(self) -> Started {
-        Started(Progress::Finished(Ok(ServerResult::CallTool(self.args.refusal()))))
+        let result = match self.failure {
+            Some(error) if self.arguments.is_fine() => Err(error),
+            _ => Ok(self.arguments.refusal()),
+        };
+        Started(Progress::Finished(finished(result, self.mask_errors)))
     }
 
-    /// The function has returned.
+    #[doc(hidden)]
     #[must_use]
     pub fn returned(self, result: Result<CallToolResult, ToolError>) -> Started {
         Started(Progress::Finished(finished(result, self.mask_errors)))
     }
 
-    /// The function returned a future.
+    #[doc(hidden)]
     #[must_use]
     pub fn running(self, future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'static) -> Started {
-        let mask = self.mask_errors;
-        Started(Progress::Running(Box::pin(async move { finished(future.await, mask) })))
+        Started::running(future, self.mask_errors)
     }
 
-    /// The function is to run where it may block its thread.
+    #[doc(hidden)]
     #[must_use]
     pub fn blocking(self, function: impl FnOnce() -> Result<CallToolResult, ToolError> + Send + 'static) -> Started {
         let mask = self.mask_errors;
@@ -175,6 +398,15 @@ pub(crate) enum Progress {
     Running(BoxFuture<'static, Finished>),
 }
 
+impl Started {
+    pub(crate) fn running(
+        future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'static,
+        mask_errors: bool,
+    ) -> Self {
+        Self(Progress::Running(Box::pin(async move { finished(future.await, mask_errors) })))
+    }
+}
+
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
@@ -186,13 +418,13 @@ impl fmt::Debug for Started {
 
 impl fmt::Debug for ToolCall<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ToolCall").field("args", &self.args).finish_non_exhaustive()
+        f.debug_struct("ToolCall").field("arguments", &self.arguments).finish_non_exhaustive()
     }
 }
 
 impl Inject for Context {
-    fn inject(call: &mut ToolCall<'_>) -> Self {
-        (call.context)()
+    fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError> {
+        Ok(call.context())
     }
 }
 
@@ -238,17 +470,55 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for State<T> {
 }
 
 impl<T: Send + Sync + 'static> Inject for State<T> {
-    const NEEDS: Option<StateNeed> = Some(StateNeed {
-        name: || type_name::<T>(),
-        is_there: |states| states.get::<T>().is_some(),
-        twice: States::twice::<T>,
-    });
+    const NEEDS: &'static [StateNeed] = &[StateNeed::of::<T>()];
 
-    fn inject(call: &mut ToolCall<'_>) -> Self {
-        match call.states.get() {
-            Some(state) => Self(state),
-            // Answered like any panic of a tool; but a server does not start like that.
-            None => panic!("the server has no state of type `{}`", type_name::<T>()),
-        }
+    fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError> {
+        call.state().map(Self)
+    }
+}
+
+/// Something that came along with the request: who is logged in, which tenant it is.
+///
+/// It derefs to `T`. Whoever accepts a connection puts it there, see
+/// [`Server::serve_with`](crate::Server::serve_with). A call of a tool that takes an extension
+/// which did not come along fails; `Option<Extension<T>>` is for one that may be absent.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+///
+/// #[derive(Clone)]
+/// struct User(String);
+///
+/// /// Say who is logged in.
+/// #[tool]
+/// fn who_am_i(Extension(user): Extension<User>) -> String {
+///     user.0
+/// }
+///
+/// assert_eq!(who_am_i(Extension(User("ada".to_owned()))), "ada");
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extension<T>(pub T);
+
+impl<T> Deref for Extension<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Inject for Extension<T> {
+    fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError> {
+        call.extensions().get().cloned().map(Self).ok_or_else(|| {
+            let wanted = type_name::<T>();
+            ToolError::new(format!("tool `{}` needs `{wanted}`, which did not come along with the request", call.tool))
+        })
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Inject for Option<Extension<T>> {
+    fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError> {
+        Ok(call.extensions().get().cloned().map(Extension))
     }
 }

@@ -1,17 +1,36 @@
 //! What the glue of `#[tool]` calls: arguments in, results out, decided here and compiled once.
 
-mod args;
+mod arguments;
+mod check;
+mod constraint;
+mod content;
+mod describe;
+mod dynamic;
 mod error;
+mod format;
 mod input;
 mod output;
 mod param;
+mod rule;
 mod schema;
+mod states;
+mod table;
 
-pub(crate) use args::Args;
+pub(crate) use arguments::Arguments;
+pub use constraint::{
+    DefaultArgument, HeaderArgument, IntoBound, ListArgument, NumberArgument, Real, TextArgument, TextDefault, Whole,
+};
+pub use content::IntoContent;
+pub(crate) use describe::nearest;
+pub(crate) use dynamic::{ArgumentSchema, Handler, handler};
 pub use error::{IntoToolError, ToolError};
-pub(crate) use input::Progress;
-pub use input::{Inject, Lend, Started, State, ToolCall, ToolParam, ToolRef};
+pub use input::{
+    All, Args, Extension, Given, Inject, Injected, Lend, Started, State, ToolArgument, ToolCall, ToolParam, ToolRef,
+    Undescribed, Unnamed,
+};
+pub(crate) use input::{Progress, Receiver};
 pub use output::{IntoToolResult, Json, ListItem};
-pub(crate) use param::States;
-pub use param::{ParamKind, ParamSpec, StateNeed};
-pub(crate) use schema::{output_generator, schema_generator, tidy, without_null};
+pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed};
+pub(crate) use schema::{output_generator, schema_generator, tidy, tidy_input, without_null};
+pub(crate) use states::States;
+pub(crate) use table::{Argument, ArgumentTable, Leniency, Slot, is_impossible, misfits};

@@ -5,8 +5,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::content::IntoContent;
 use super::error::{IntoToolError, ToolError};
-use crate::protocol::{CallToolResult, ContentBlock};
+use crate::protocol::{
+    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, ResourceLink, TextContent,
+};
 
 /// What a tool's function can return.
 ///
@@ -17,17 +20,44 @@ use crate::protocol::{CallToolResult, ContentBlock};
 /// | numbers, `bool` | the value | `{"result": value}` |
 /// | `Vec` of numbers, `bool` or text | one text for each | `{"result": [..]}` |
 /// | [`Json<T>`] | the value as JSON | the value |
-/// | [`ContentBlock`], `Vec<ContentBlock>` | the blocks | none |
+/// | [`ContentBlock`] and what it is made of, `Vec`s of them | the blocks | none |
+/// | `(A, B, ..)` of [`IntoContent`] | of all, in order | none |
+/// | `(Json<T>, C)` with `C` [`IntoContent`] | of `C` | the value |
 /// | [`CallToolResult`] | as it says | as it says |
 /// | `Option<T>` | of `T`, or none | of `T`, or `{"result": null}` where `T` has some |
 /// | `Result<T, E>` | of `T`, or the error with `isError` | of `T` |
+///
+/// Implement it for a type of your own that is to be returned as it is:
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+/// use mcp_runtime::IntoToolResult;
+/// use mcp_runtime::protocol::CallToolResult;
+///
+/// struct Money {
+///     cents: u64,
+/// }
+///
+/// impl IntoToolResult for Money {
+///     fn into_tool_result(self) -> Result<CallToolResult> {
+///         Ok(CallToolResult::text(format!("{}.{:02} €", self.cents / 100, self.cents % 100)))
+///     }
+/// }
+///
+/// /// The price of a product.
+/// #[tool]
+/// fn price() -> Money {
+///     Money { cents: 1250 }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a tool",
     label = "not a tool result",
     note = "return `Json({Self})` for structured content; it needs \
             `#[derive(serde::Serialize, schemars::JsonSchema)]` on the type",
-    note = "or return text, a number, a bool, a `Vec` of these, `()`, `CallToolResult`, \
-            or an `Option` or `Result` of any of them"
+    note = "or return text, a number, a bool, content, a `Vec` or tuple of these, `()`, `CallToolResult`, \
+            or an `Option` or `Result` of any of them",
+    note = "or implement `IntoToolResult` for it"
 )]
 pub trait IntoToolResult {
     /// Converts.
@@ -75,9 +105,59 @@ impl IntoToolResult for CallToolResult {
     }
 }
 
-impl IntoToolResult for ContentBlock {
+macro_rules! block_results {
+    ($($block:ty),+) => {$(
+        impl IntoToolResult for $block {
+            fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+                Ok(CallToolResult { content: vec![self.into()], ..CallToolResult::default() })
+            }
+        }
+        impl ListItem for $block {
+            fn into_block(self) -> ContentBlock {
+                self.into()
+            }
+            fn list(items: Vec<Self>) -> Result<CallToolResult, ToolError> {
+                let content = items.into_iter().map(ContentBlock::from).collect();
+                Ok(CallToolResult { content, ..CallToolResult::default() })
+            }
+        }
+    )+};
+}
+block_results!(ContentBlock, TextContent, ImageContent, AudioContent, ResourceLink, EmbeddedResource);
+
+fn parts(parts: impl IntoContent) -> Vec<ContentBlock> {
+    let mut content = Vec::new();
+    parts.add_to(&mut content);
+    content
+}
+
+macro_rules! tuple_results {
+    ($($part:ident),+) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($part: IntoContent),+> IntoToolResult for ($($part,)+) {
+            fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+                Ok(CallToolResult { content: parts(self), ..CallToolResult::default() })
+            }
+        }
+    };
+}
+tuple_results!(A, B);
+tuple_results!(A, B, C);
+tuple_results!(A, B, C, D);
+tuple_results!(A, B, C, D, E);
+tuple_results!(A, B, C, D, E, F);
+tuple_results!(A, B, C, D, E, F, G);
+tuple_results!(A, B, C, D, E, F, G, H);
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + JsonSchema, C: IntoContent> IntoToolResult for (Json<T>, C) {
     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
-        Ok(CallToolResult { content: vec![self], ..CallToolResult::default() })
+        let structured_content = Some(to_raw(&self.0.0)?);
+        Ok(CallToolResult { content: parts(self.1), structured_content, ..CallToolResult::default() })
+    }
+
+    fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Json::<T>::output_schema(generator)
     }
 }
 
@@ -101,7 +181,7 @@ macro_rules! text_results {
         }
     )+};
 }
-text_results!(String, &str, Cow<'_, str>);
+text_results!(String, &str, Cow<'_, str>, Box<str>);
 
 macro_rules! number_results {
     ($check:expr; $($number:ty),+) => {$(
@@ -165,16 +245,6 @@ pub trait ListItem: Sized {
     /// The schema of the structured content, if there is any.
     fn list_schema(_: &mut SchemaGenerator) -> Option<Schema> {
         None
-    }
-}
-
-impl ListItem for ContentBlock {
-    fn into_block(self) -> ContentBlock {
-        self
-    }
-
-    fn list(items: Vec<Self>) -> Result<CallToolResult, ToolError> {
-        Ok(CallToolResult { content: items, ..CallToolResult::default() })
     }
 }
 

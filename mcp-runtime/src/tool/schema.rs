@@ -75,45 +75,22 @@ pub(crate) fn tidy(schema: &mut Schema) {
     .transform(schema);
 }
 
-/// A schema in a few words, for an error that says what was expected.
-pub(crate) fn describe_type(schema: &Schema) -> String {
-    let mut schema = schema.clone();
-    without_null(&mut schema);
-    tidy(&mut schema);
-    describe(schema.as_value())
-}
-
-fn describe(schema: &Value) -> String {
-    if let Some(Value::Array(values)) = schema.get("enum") {
-        let values: Vec<_> = values.iter().map(Value::to_string).collect();
-        return format!("one of {}", values.join(", "));
-    }
-    // The bounds of 64-bit integers say nothing that helps.
-    let least = schema.get("minimum").filter(|least| least.as_i64() != Some(i64::MIN));
-    let most = schema.get("maximum").filter(|most| most.as_i64() != Some(i64::MAX) && most.as_u64() != Some(u64::MAX));
-    if let Some(Value::Array(choices)) = schema.get("oneOf").or_else(|| schema.get("anyOf")) {
-        let values: Vec<_> = choices.iter().filter_map(|choice| choice.get("const")).map(Value::to_string).collect();
-        if values.len() == choices.len() {
-            return format!("one of {}", values.join(", "));
+/// The same for what callers send: what may be left out is its plain type, not also null, which
+/// some clients do not understand.
+pub(crate) fn tidy_input(schema: &mut Schema) {
+    RecursiveTransform(|schema: &mut Schema| {
+        let Some(object) = schema.as_object_mut() else { return };
+        let required = object.get("required").cloned().unwrap_or_default();
+        let is_required = |name: &String| required.as_array().is_some_and(|names| names.iter().any(|it| it == name));
+        let Some(Value::Object(properties)) = object.get_mut("properties") else { return };
+        for (name, property) in properties {
+            if !is_required(name)
+                && let Ok(property) = <&mut Schema>::try_from(property)
+            {
+                without_null(property);
+            }
         }
-    }
-    let bounds = match (least, most) {
-        (Some(least), Some(most)) => format!(" from {least} to {most}"),
-        (Some(least), None) => format!(" of at least {least}"),
-        (None, Some(most)) => format!(" of at most {most}"),
-        (None, None) => String::new(),
-    };
-    match schema.get("type").and_then(Value::as_str) {
-        Some("integer") => format!("an integer{bounds}"),
-        Some("number") => format!("a number{bounds}"),
-        Some("string") => "a string".to_owned(),
-        Some("boolean") => "true or false".to_owned(),
-        Some("object") => "an object".to_owned(),
-        Some("null") => "null".to_owned(),
-        Some("array") => match schema.get("items") {
-            Some(items @ Value::Object(_)) => format!("an array, each item {}", describe(items)),
-            _ => "an array".to_owned(),
-        },
-        _ => "a value of the tool's schema".to_owned(),
-    }
+    })
+    .transform(schema);
+    tidy(schema);
 }

@@ -1,0 +1,103 @@
+//! `key`, `key = value` and `key(..)`, separated by commas: how all attributes are written.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::{LitStr, Token};
+
+use crate::diag::{Diagnostics, nearest};
+
+/// Reads all keys of an attribute such as `#[tool]`. `read` is given each key that is known.
+pub(crate) fn read(
+    attribute: &str,
+    known: &[&str],
+    tokens: TokenStream,
+    diag: &mut Diagnostics,
+    mut read: impl FnMut(&Ident, ParseStream<'_>, &mut Diagnostics),
+) {
+    let parsed = (|input: ParseStream<'_>| {
+        while !input.is_empty() {
+            let before = diag.len();
+            match input.call(<Ident as syn::ext::IdentExt>::parse_any) {
+                Ok(key) if known.iter().any(|known| key == known) => read(&key, input, diag),
+                Ok(key) => diag.error(&key, unknown(attribute, &key.to_string(), known)),
+                Err(_) => diag.error(rest(input), format!("expected a key of `{attribute}`: {}", list(known))),
+            }
+            let left = rest(input);
+            if !left.is_empty() && diag.len() == before {
+                diag.error(left, format!("expected `,` between the keys of `{attribute}`"));
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    })
+    .parse2(tokens);
+    diag.accept(parsed);
+}
+
+fn unknown(attribute: &str, key: &str, known: &[&str]) -> String {
+    let meant = match (nearest(key, known), known) {
+        (Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, known) => format!("the keys are {}", list(known)),
+    };
+    format!("`{attribute}` has no key `{key}`; {meant}")
+}
+
+/// Keeps the value of a key, unless there is one already.
+pub(crate) fn set<T>(place: &mut Option<T>, key: &Ident, value: Option<T>, diag: &mut Diagnostics) {
+    if place.is_some() {
+        diag.error(key, format!("`{key}` is given twice; remove one of them"));
+    } else {
+        *place = value;
+    }
+}
+
+/// A key that stands alone.
+pub(crate) fn flag(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Ident> {
+    if input.peek(Token![=]) || input.peek(syn::token::Paren) {
+        diag.error(key, format!("`{key}` takes no value: write it alone"));
+        rest(input);
+    }
+    Some(key.clone())
+}
+
+/// A key whose value is text in quotes.
+pub(crate) fn text(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<LitStr> {
+    value(key, input, diag, &format!("text in quotes: `{key} = \"..\"`"))
+}
+
+/// A key with a value; `what` says which.
+pub(crate) fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics, what: &str) -> Option<T> {
+    if input.parse::<Token![=]>().is_err() {
+        rest(input);
+        diag.error(key, format!("`{key}` needs {what}"));
+        return None;
+    }
+    let ahead = input.fork();
+    if let Ok(value) = ahead.parse() {
+        syn::parse::discouraged::Speculative::advance_to(input, &ahead);
+        return Some(value);
+    }
+    let wrong = rest(input);
+    if wrong.is_empty() {
+        diag.error(key, format!("`{key}` needs {what}"));
+    } else {
+        diag.error(wrong, format!("`{key}` needs {what}"));
+    }
+    None
+}
+
+/// What remains up to the next comma.
+pub(crate) fn rest(input: ParseStream<'_>) -> TokenStream {
+    let mut rest = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        match input.parse::<TokenTree>() {
+            Ok(token) => rest.extend([token]),
+            Err(_) => break,
+        }
+    }
+    rest
+}
+
+pub(crate) fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

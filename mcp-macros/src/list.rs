@@ -1,0 +1,69 @@
+//! `tools![..]`: a list of paths, each once.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::parse::{ParseStream, Parser as _};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Path, Token};
+
+use crate::diag::Diagnostics;
+use crate::keys::rest;
+
+/// The expansion of `tools![..]`. The input begins with the path of the runtime.
+pub(crate) fn tools(input: TokenStream) -> TokenStream {
+    let mut diag = Diagnostics::default();
+    let parsed = (|input: ParseStream<'_>| {
+        let runtime: Path = input.parse()?;
+        input.parse::<Token![;]>()?;
+        let mut tools: Vec<(Vec<Attribute>, Path)> = Vec::new();
+        while !input.is_empty() {
+            tool(input, &mut tools, &mut diag)?;
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok((runtime, tools))
+    })
+    .parse2(input);
+    let Some((runtime, tools)) = diag.accept(parsed) else { return diag.into_compile_errors() };
+    let specs = tools.iter().map(|(conditions, path)| {
+        // As if written where the path stands: then an error about it points there alone.
+        let runtime = respanned(&runtime, path);
+        quote_spanned! { path.span()=> #(#conditions)* <#path as #runtime::__private::Tool>::SPEC }
+    });
+    let list = quote! { #runtime::Tools::new(&[#(#specs),*]) };
+    if diag.is_empty() {
+        return list;
+    }
+    let errors = diag.into_compile_errors();
+    quote! { { #errors #list } }
+}
+
+fn tool(input: ParseStream<'_>, tools: &mut Vec<(Vec<Attribute>, Path)>, diag: &mut Diagnostics) -> syn::Result<()> {
+    let conditions = input.call(Attribute::parse_outer)?;
+    let ahead = input.fork();
+    let path = ahead.call(Path::parse_mod_style);
+    match path {
+        Ok(path) if ahead.is_empty() || ahead.peek(Token![,]) => {
+            syn::parse::discouraged::Speculative::advance_to(input, &ahead);
+            let written = path.to_token_stream().to_string();
+            let is_same = |(conditions, earlier): &(Vec<Attribute>, Path)| {
+                conditions.is_empty() && earlier.to_token_stream().to_string() == written
+            };
+            if conditions.is_empty() && tools.iter().any(is_same) {
+                diag.error(&path, format!("`{}` is listed twice; remove one of them", written.replace(' ', "")));
+            } else {
+                tools.push((conditions, path));
+            }
+        }
+        _ => diag.error(rest(input), "expected the path of a tool, such as `add` or `catalog::add`"),
+    }
+    Ok(())
+}
+
+fn respanned(runtime: &Path, at: &Path) -> TokenStream {
+    let mut runtime = runtime.clone();
+    for segment in &mut runtime.segments {
+        // `$crate` knows its crate by its span, which must keep its hygiene.
+        segment.ident.set_span(segment.ident.span().located_at(at.span()));
+    }
+    runtime.into_token_stream()
+}

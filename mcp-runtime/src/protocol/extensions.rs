@@ -1,0 +1,51 @@
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// What came along with a request or a connection, by type: who is logged in, which tenant it is.
+///
+/// Whoever accepts a connection puts it there ([`Server::serve_with`](crate::Server::serve_with));
+/// tools take it as [`Extension<T>`](crate::Extension). Clones share their values.
+///
+/// ```
+/// use mcp_runtime::Extensions;
+///
+/// #[derive(Clone, Debug, PartialEq)]
+/// struct User(String);
+///
+/// let extensions = Extensions::new().with(User("ada".to_owned()));
+/// assert_eq!(extensions.get::<User>(), Some(&User("ada".to_owned())));
+/// assert_eq!(extensions.get::<u8>(), None);
+/// ```
+#[derive(Clone, Default)]
+pub struct Extensions {
+    by_type: Option<Arc<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+}
+
+impl Extensions {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a value; one of the same type goes.
+    #[must_use]
+    pub fn with<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        Arc::make_mut(self.by_type.get_or_insert_default()).insert(TypeId::of::<T>(), Arc::new(value));
+        self
+    }
+
+    /// The value of this type.
+    #[must_use]
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.by_type.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extensions({})", self.by_type.as_ref().map_or(0, |it| it.len()))
+    }
+}

@@ -1,0 +1,332 @@
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use smallvec::{SmallVec, smallvec};
+
+use super::describe::{came, listed, nearest, shortened, wanted};
+use super::rule::Facts;
+use super::table::{Argument, ArgumentTable, Kinds, Leniency, Slot};
+use crate::protocol::{CallToolResult, Params, end_of_text, has_reserved_key, without_position};
+
+/// The arguments of one call: one undecoded value for each parameter, and what is wrong with
+/// them so far.
+#[derive(Debug)]
+pub(crate) struct Arguments<'a> {
+    table: &'a ArgumentTable,
+    values: SmallVec<[Option<&'a RawValue>; 8]>,
+    /// Fields of a flattened parameter, with its place.
+    fields: Vec<(usize, Cow<'a, str>, &'a RawValue)>,
+    /// Where the next one is taken from.
+    next: usize,
+    problems: Vec<String>,
+    /// Said after the problems of known arguments.
+    unknown: Vec<String>,
+    /// How many more there were.
+    more_unknown: usize,
+}
+
+/// How many unknown arguments are named; a hostile call can have very many.
+const MOST_UNKNOWN: usize = 10;
+
+impl<'a> Arguments<'a> {
+    /// Sorts the members of the `arguments` object to the parameters of a tool.
+    pub(crate) fn new(table: &'a ArgumentTable, object: Option<&'a RawValue>) -> Self {
+        let mut arguments = Self {
+            table,
+            values: smallvec![None; table.slots.len()],
+            fields: Vec::new(),
+            next: 0,
+            problems: Vec::new(),
+            unknown: Vec::new(),
+            more_unknown: 0,
+        };
+        if let Some(object) = object {
+            for (name, value) in Params::nested(object).into_members() {
+                match table.place(&name) {
+                    Some((index, Slot::One(_))) => arguments.values[index] = Some(value),
+                    Some((index, _)) => arguments.field(index, name, value),
+                    None => arguments.unknown(&name),
+                }
+            }
+        }
+        arguments
+    }
+
+    #[cold]
+    fn field(&mut self, index: usize, name: Cow<'a, str>, value: &'a RawValue) {
+        // Of a repeated name the last one counts.
+        self.fields.retain(|(at, earlier, _)| *at != index || *earlier != name);
+        self.fields.push((index, name, value));
+    }
+
+    /// Goes past a parameter that the caller does not give.
+    pub(crate) fn skip(&mut self) {
+        self.next += 1;
+    }
+
+    /// Decodes the next argument. What is wrong with it is kept for [`Arguments::refusal`].
+    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let index = self.next;
+        self.next += 1;
+        let json = self.json(index)?;
+        let error = match decode(&json) {
+            Ok(value) => return self.keeps_rules(index, &json).then_some(value),
+            Err(error) => error,
+        };
+        for reading in self.other_readings(index, &json) {
+            if let Ok(value) = decode(&reading) {
+                return self.keeps_rules(index, &reading).then_some(value);
+            }
+        }
+        self.wrong(index, &json, &error);
+        None
+    }
+
+    /// What is decoded for a parameter; `None` if that is wrong already.
+    fn json(&mut self, index: usize) -> Option<Cow<'a, str>> {
+        let table = self.table;
+        match &table.slots[index] {
+            Slot::One(argument) => {
+                let given = self.values[index].map(RawValue::get);
+                if table.leniency == Leniency::Strict
+                    && let Some(json) = given
+                    && self.breaks_schema(argument, json)
+                {
+                    return None;
+                }
+                let given = given.filter(|json| *json != "null" || argument.default.is_none());
+                // A missing argument reads as null: it is `None` for an option, and an error for
+                // others.
+                let default = || argument.default.as_deref().map_or("null", RawValue::get);
+                Some(Cow::Borrowed(given.unwrap_or_else(default)))
+            }
+            Slot::Many(argument) => {
+                let fields: Vec<_> = self.fields.iter().filter(|(at, ..)| *at == index).collect();
+                if fields.is_empty() && argument.optional {
+                    return Some(Cow::Borrowed("null"));
+                }
+                let mut json = String::from("{");
+                for (_, name, value) in fields {
+                    if json.len() > 1 {
+                        json.push(',');
+                    }
+                    _ = write!(json, "{}:{}", Value::from(&**name), value.get());
+                }
+                json.push('}');
+                if table.leniency == Leniency::Strict && self.breaks_schema(argument, &json) {
+                    return None;
+                }
+                Some(Cow::Owned(json))
+            }
+            Slot::Injected => None,
+        }
+    }
+
+    /// Checks a value as strictly as its schema says.
+    #[cold]
+    fn breaks_schema(&mut self, argument: &Argument, json: &str) -> bool {
+        let Ok(value) = serde_json::from_str(json) else { return false };
+        let problems = argument.checker().problems(&value, &argument.name);
+        let breaks = !problems.is_empty();
+        self.problems.extend(problems);
+        breaks
+    }
+
+    fn keeps_rules(&mut self, index: usize, json: &str) -> bool {
+        let Some(argument) = self.table.slots[index].argument() else { return true };
+        if argument.rules.is_empty() {
+            return true;
+        }
+        let Ok(raw) = serde_json::from_str::<&RawValue>(json) else { return true };
+        let facts = Facts::of(raw);
+        let keeps = argument.rules.iter().all(|rule| rule.holds(&facts));
+        if !keeps {
+            self.outside(argument, json);
+        }
+        keeps
+    }
+
+    #[cold]
+    fn outside(&mut self, argument: &Argument, json: &str) {
+        let value: Value = serde_json::from_str(json).unwrap_or_default();
+        let mut problems = argument.checker().problems(&value, &argument.name);
+        if problems.is_empty() {
+            let (wanted, came) = (wanted(&argument.schema), came(&value, &argument.schema));
+            problems.push(format!("`{}`: expected {wanted}, got {came}", argument.name));
+        }
+        self.problems.extend(problems);
+    }
+
+    /// What a value that does not decode may have meant.
+    #[cold]
+    fn other_readings(&self, index: usize, json: &str) -> Vec<String> {
+        let mut readings = Vec::new();
+        // `5.0` is an integer too, as JSON Schema has it.
+        readings.extend(integral_floats(json));
+        let Some(argument) = self.table.slots[index].argument() else { return readings };
+        if let Some(inner) = json_in_text(json, &argument.kinds, self.table.leniency) {
+            let plain = integral_floats(&inner);
+            readings.push(inner);
+            readings.extend(plain);
+        }
+        readings
+    }
+
+    #[cold]
+    fn wrong(&mut self, index: usize, json: &str, error: &serde_json::Error) {
+        let Some(argument) = self.table.slots[index].argument() else { return };
+        let (name, schema) = (&argument.name, &argument.schema);
+        if self.values[index].is_none() && !name.is_empty() {
+            self.problems.push(format!("`{name}` is missing: expected {}", wanted(schema)));
+            return;
+        }
+        let value = serde_json::from_str(json).unwrap_or_default();
+        let problems = argument.checker().problems(&value, name);
+        if problems.is_empty() {
+            // Of the right kind, but not right: there the decoder knows best.
+            let (wanted, came, reason) = (wanted(schema), came(&value, schema), without_position(error));
+            let place = if name.is_empty() { String::new() } else { format!("`{name}`: ") };
+            self.problems.push(format!("{place}expected {wanted}, got {came} that is not right: {reason}"));
+        } else {
+            self.problems.extend(problems);
+        }
+    }
+
+    #[cold]
+    fn unknown(&mut self, name: &str) {
+        self.more_unknown += usize::from(self.unknown.len() >= MOST_UNKNOWN);
+        if self.more_unknown > 0 {
+            return;
+        }
+        let known: Vec<&str> = self.table.names().collect();
+        let cure = match (nearest(name, known.iter().copied()), &known[..]) {
+            (Some(meant), _) => format!("; did you mean `{meant}`?"),
+            (None, []) => ", which takes none".to_owned(),
+            (None, known) => format!("; it takes {}", listed(known)),
+        };
+        self.unknown.push(format!("`{}` is not an argument of this tool{cure}", shortened(name)));
+    }
+
+    /// Whether nothing was found wrong so far.
+    pub(crate) fn is_fine(&self) -> bool {
+        self.problems.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Everything that is wrong, in one result that the model can read.
+    #[cold]
+    pub(crate) fn refusal(&self) -> CallToolResult {
+        let more = (self.more_unknown > 0)
+            .then(|| format!("and {} more that are not arguments of this tool", self.more_unknown));
+        refusal(&self.table.tool, self.problems.iter().chain(&self.unknown).chain(&more))
+    }
+}
+
+/// The result of a call whose arguments are wrong.
+pub(super) fn refusal<'p>(tool: &str, problems: impl Iterator<Item = &'p String>) -> CallToolResult {
+    let mut text = format!("the arguments of tool `{tool}` are not right:");
+    for problem in problems {
+        text.push_str("\n- ");
+        text.push_str(problem);
+    }
+    CallToolResult::error(text)
+}
+
+fn decode<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
+    serde_json::from_str(json)
+}
+
+/// JSON that arrived as a string, where that cannot have been meant as text.
+#[cold]
+pub(super) fn json_in_text(json: &str, wanted: &Kinds, leniency: Leniency) -> Option<String> {
+    if leniency == Leniency::Strict || !json.starts_with('"') || wanted.text {
+        return None;
+    }
+    let inner: String = serde_json::from_str(json).ok()?;
+    let inner = inner.trim();
+    let is_meant = match inner.as_bytes().first()? {
+        b'{' => wanted.object,
+        b'[' => wanted.array,
+        b'-' | b'0'..=b'9' => wanted.number && leniency == Leniency::Lenient,
+        b't' | b'f' => wanted.boolean && leniency == Leniency::Lenient,
+        _ => false,
+    };
+    // What was inside a text has not been looked at yet.
+    let is_json = || serde_json::from_str::<&RawValue>(inner).is_ok() && !has_reserved_key(inner);
+    (is_meant && is_json()).then(|| inner.to_owned())
+}
+
+/// JSON with every number that is integral but written as a float, `5.0` or `5e0`, as `5`; `None`
+/// if there is none.
+#[cold]
+fn integral_floats(raw: &str) -> Option<String> {
+    let (mut rewritten, mut rest, mut any) = (String::with_capacity(raw.len()), raw, false);
+    while let Some(at) = rest.find(|it: char| it == '"' || it == '-' || it.is_ascii_digit()) {
+        rewritten.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = if rest.starts_with('"') {
+            end_of_text(rest)
+        } else {
+            rest.find(|it: char| !it.is_ascii_digit() && !"+-.eE".contains(it)).unwrap_or(rest.len())
+        };
+        let token = &rest[..end];
+        match token.parse::<f64>() {
+            Ok(float) if token.contains(['.', 'e', 'E']) && float.fract() == 0.0 && float.abs() <= LARGEST_EXACT => {
+                rewritten.push_str(&format!("{float:.0}"));
+                any = true;
+            }
+            _ => rewritten.push_str(token),
+        }
+        rest = &rest[end..];
+    }
+    rewritten.push_str(rest);
+    any.then_some(rewritten)
+}
+
+/// Up to here every integer is a float.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integral_floats_become_integers_wherever_they_stand() {
+        for (raw, expected) in [
+            ("5.0", Some("5")),
+            ("-1e2", Some("-100")),
+            (r#"{"a":[1.0,2.5,3],"b":"4.0"}"#, Some(r#"{"a":[1,2.5,3],"b":"4.0"}"#)),
+            (r#"["\"5.0",6.0]"#, Some(r#"["\"5.0",6]"#)),
+            ("5", None),
+            ("5.5", None),
+            ("1e300", None),
+            (r#""7.0""#, None),
+        ] {
+            assert_eq!(integral_floats(raw).as_deref(), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn text_is_read_as_json_only_where_it_cannot_be_meant_as_text() {
+        let none = Kinds::default();
+        let object = Kinds { object: true, ..none };
+        let number = Kinds { number: true, boolean: true, ..none };
+        for (json, wanted, leniency, expected) in [
+            (r#""{\"x\":1}""#, object, Leniency::Usual, Some(r#"{"x":1}"#)),
+            (r#"" {\"x\":1} ""#, object, Leniency::Usual, Some(r#"{"x":1}"#)),
+            (r#""{\"x\":1}""#, object, Leniency::Strict, None),
+            (r#""{\"x\":1}""#, Kinds { text: true, ..object }, Leniency::Lenient, None),
+            (r#""{\"x\":""#, object, Leniency::Usual, None),
+            (r#""[1]""#, object, Leniency::Usual, None),
+            (r#""1""#, number, Leniency::Usual, None),
+            (r#""1""#, number, Leniency::Lenient, Some("1")),
+            (r#""true""#, number, Leniency::Lenient, Some("true")),
+            (r#""truthy""#, number, Leniency::Lenient, None),
+            (r#""{\"$serde_json::private::RawValue\":\"1\"}""#, object, Leniency::Lenient, None),
+        ] {
+            assert_eq!(json_in_text(json, &wanted, leniency).as_deref(), expected, "{json} {leniency:?}");
+        }
+    }
+}

@@ -1,6 +1,0 @@
-use mcp_runtime::prelude::*;
-
-#[tool]
-fn ping(#[cfg(unix)] text: String) {}
-
-fn main() {}

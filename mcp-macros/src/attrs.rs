@@ -4,7 +4,6 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, LitBool, LitStr, Path, Token, Type};
 
 use crate::diag::Diagnostics;
@@ -202,15 +201,7 @@ fn runtime(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Optio
         return None;
     }
     match Path::parse_mod_style(input) {
-        Ok(mut path) => {
-            // A dependency is found from everywhere with the colons only.
-            let is_relative =
-                path.segments.first().is_some_and(|it| ["crate", "self", "super"].iter().any(|word| it.ident == word));
-            if path.leading_colon.is_none() && !is_relative {
-                path.leading_colon = Some(Token![::](path.span()));
-            }
-            Some(path)
-        }
+        Ok(path) => Some(path),
         Err(_) => {
             let wrong = crate::keys::rest(input);
             diag.error(wrong, format!("`crate` needs {what}"));

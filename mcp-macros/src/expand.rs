@@ -1,6 +1,6 @@
 //! Model to tokens. Every name is absolute, so that nothing in the user's scope can change it.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
@@ -19,10 +19,37 @@ pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
         Ok(Item::Function(function)) => free_function(attribute, &function),
         Ok(Item::Impl(methods)) => of_impl(attribute, &methods),
         Err(error) => {
-            let error = error.into_compile_error();
+            let (item, error) = (plain(item), error.into_compile_error());
             quote! { #item #error }
         }
     }
+}
+
+/// What could not be parsed, without attributes that only the macro understands: they would be
+/// mistakes of their own.
+fn plain(tokens: TokenStream) -> TokenStream {
+    let mut left: Vec<TokenTree> = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket && is_ours(&left, &group) => {
+                _ = left.pop()
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), plain(group.stream()));
+                inner.set_span(group.span());
+                left.push(inner.into());
+            }
+            other => left.push(other),
+        }
+    }
+    left.into_iter().collect()
+}
+
+/// Whether `#` and a group are `#[tool(..)]` or `#[arg(..)]`.
+fn is_ours(before: &[TokenTree], group: &Group) -> bool {
+    let is_attribute = matches!(before.last(), Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
+    let name = group.stream().into_iter().next();
+    is_attribute && matches!(name, Some(TokenTree::Ident(name)) if name == "tool" || name == "arg")
 }
 
 fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
@@ -168,7 +195,7 @@ fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
     quote! {
         #private::ToolSpec::new(
             [#name, #title, #description, ::core::module_path!()],
-            &[#(#params),*],
+            const { &[#(#params),*] },
             #output_schema,
             #call,
         ) #details

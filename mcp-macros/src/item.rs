@@ -68,7 +68,13 @@ fn starts_function(input: ParseStream<'_>) -> bool {
     ahead.parse::<Signature>().is_ok() || {
         // A signature with a mistake in it: its own error is the better one.
         let ahead = input.fork();
-        while !ahead.is_empty() && !ahead.peek(syn::token::Paren) && !ahead.peek(syn::token::Brace) {
+        let ends = |ahead: ParseStream<'_>| {
+            ahead.peek(syn::token::Paren)
+                || ahead.peek(syn::token::Brace)
+                || ahead.peek(Token![=])
+                || ahead.peek(Token![;])
+        };
+        while !ahead.is_empty() && !ends(&ahead) {
             if ahead.peek(Token![fn]) {
                 return true;
             }

@@ -1,6 +1,8 @@
 //! The tools that tests call, and servers of them.
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "tools fail and panic on purpose here")]
 
+pub mod constrained;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;

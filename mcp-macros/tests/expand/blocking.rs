@@ -7,7 +7,7 @@ struct flush {}
 impl ::mcp_runtime::__private::Tool for flush {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
         ["flush", "Flush", "", ::core::module_path!()],
-        &[],
+        const { &[] },
         <() as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         |mut call| {
             if !call.is_fine() {

@@ -9,49 +9,51 @@ pub struct search {}
 impl ::mcp_runtime::__private::Tool for search {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
             ["search", "Search", "", ::core::module_path!()],
-            &[
-                ::mcp_runtime::__private::ParamSpec::new(
-                        "limit",
+            const {
+                &[
+                    ::mcp_runtime::__private::ParamSpec::new(
+                            "limit",
+                            "",
+                            <u32 as ::mcp_runtime::__private::ToolArgument>::KIND,
+                        )
+                        .with(|details| {
+                            <u32 as ::mcp_runtime::__private::NumberArgument>::least(
+                                details,
+                                1i128,
+                            );
+                            <u32 as ::mcp_runtime::__private::NumberArgument>::most(
+                                details,
+                                100i128,
+                            );
+                            let value: u32 = 10;
+                            <u32 as ::mcp_runtime::__private::DefaultArgument>::default_value(
+                                details,
+                                value,
+                            );
+                        }),
+                    ::mcp_runtime::__private::ParamSpec::new(
+                            "query",
+                            "What.",
+                            <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::KIND,
+                        )
+                        .with(|details| {
+                            <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::TextArgument>::length(
+                                details,
+                                ::core::ops::Bound::Included(1),
+                                ::core::ops::Bound::Unbounded,
+                            );
+                            <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::TextArgument>::pattern(
+                                details,
+                                "^[a-z]+$",
+                            );
+                        }),
+                    ::mcp_runtime::__private::ParamSpec::new(
                         "",
-                        <u32 as ::mcp_runtime::__private::ToolArgument>::KIND,
-                    )
-                    .with(|details| {
-                        <u32 as ::mcp_runtime::__private::NumberArgument>::least(
-                            details,
-                            1i128,
-                        );
-                        <u32 as ::mcp_runtime::__private::NumberArgument>::most(
-                            details,
-                            100i128,
-                        );
-                        let value: u32 = 10;
-                        <u32 as ::mcp_runtime::__private::DefaultArgument>::default_value(
-                            details,
-                            value,
-                        );
-                    }),
-                ::mcp_runtime::__private::ParamSpec::new(
-                        "query",
-                        "What.",
-                        <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::KIND,
-                    )
-                    .with(|details| {
-                        <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::TextArgument>::length(
-                            details,
-                            ::core::ops::Bound::Included(1),
-                            ::core::ops::Bound::Unbounded,
-                        );
-                        <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::TextArgument>::pattern(
-                            details,
-                            "^[a-z]+$",
-                        );
-                    }),
-                ::mcp_runtime::__private::ParamSpec::new(
-                    "",
-                    "",
-                    <State<Db> as ::mcp_runtime::__private::Unnamed<_>>::KIND,
-                ),
-            ],
+                        "",
+                        <State<Db> as ::mcp_runtime::__private::Unnamed<_>>::KIND,
+                    ),
+                ]
+            },
             <Vec<String> as ::mcp_runtime::__private::IntoToolResult>::output_schema,
             |mut call| {
                 let arg0 = <u32 as ::mcp_runtime::__private::ToolArgument>::take(

@@ -16,39 +16,41 @@ pub(crate) struct Create {}
 impl ::mcp_runtime::__private::Tool for Create {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
         ["catalog.create", "Create", "Described.", ::core::module_path!()],
-        &[
-            ::mcp_runtime::__private::ParamSpec::new(
-                "ctx",
-                "",
-                <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
-                    _,
-                >>::KIND,
-            ),
-            ::mcp_runtime::__private::ParamSpec::new(
-                "name",
-                "",
-                <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
-                    _,
-                >>::KIND,
-            ),
-            ::mcp_runtime::__private::ParamSpec::new(
-                "note",
-                "",
-                <Option<
-                    <str as ::mcp_runtime::__private::ToolRef>::Held,
-                > as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            ),
-            ::mcp_runtime::__private::ParamSpec::new(
-                "type",
-                "",
-                <Kind as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            ),
-            ::mcp_runtime::__private::ParamSpec::new(
-                "db",
-                "",
-                <State<Db> as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            ),
-        ],
+        const {
+            &[
+                ::mcp_runtime::__private::ParamSpec::new(
+                    "ctx",
+                    "",
+                    <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
+                        _,
+                    >>::KIND,
+                ),
+                ::mcp_runtime::__private::ParamSpec::new(
+                    "name",
+                    "",
+                    <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
+                        _,
+                    >>::KIND,
+                ),
+                ::mcp_runtime::__private::ParamSpec::new(
+                    "note",
+                    "",
+                    <Option<
+                        <str as ::mcp_runtime::__private::ToolRef>::Held,
+                    > as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+                ),
+                ::mcp_runtime::__private::ParamSpec::new(
+                    "type",
+                    "",
+                    <Kind as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+                ),
+                ::mcp_runtime::__private::ParamSpec::new(
+                    "db",
+                    "",
+                    <State<Db> as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+                ),
+            ]
+        },
         <Result<
             Json<Product>,
         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,

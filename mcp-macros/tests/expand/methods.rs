@@ -35,18 +35,20 @@ impl<S: Store> Catalog<S> {
                             "Rename a product.",
                             ::core::module_path!(),
                         ],
-                        &[
-                            ::mcp_runtime::__private::ParamSpec::new(
-                                "id",
-                                "",
-                                <u64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-                            ),
-                            ::mcp_runtime::__private::ParamSpec::new(
-                                "name",
-                                "",
-                                <String as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-                            ),
-                        ],
+                        const {
+                            &[
+                                ::mcp_runtime::__private::ParamSpec::new(
+                                    "id",
+                                    "",
+                                    <u64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+                                ),
+                                ::mcp_runtime::__private::ParamSpec::new(
+                                    "name",
+                                    "",
+                                    <String as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+                                ),
+                            ]
+                        },
                         <Result<
                             (),
                         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,

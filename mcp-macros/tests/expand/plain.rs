@@ -11,18 +11,20 @@ struct add {}
 impl ::mcp_runtime::__private::Tool for add {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
         ["add", "Add", "Add two integers.", ::core::module_path!()],
-        &[
-            ::mcp_runtime::__private::ParamSpec::new(
-                "a",
-                "The first one.",
-                <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            ),
-            ::mcp_runtime::__private::ParamSpec::new(
-                "b",
-                "",
-                <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
-            ),
-        ],
+        const {
+            &[
+                ::mcp_runtime::__private::ParamSpec::new(
+                    "a",
+                    "The first one.",
+                    <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+                ),
+                ::mcp_runtime::__private::ParamSpec::new(
+                    "b",
+                    "",
+                    <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
+                ),
+            ]
+        },
         <i64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         |mut call| {
             let arg0 = <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);

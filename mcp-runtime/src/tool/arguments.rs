@@ -273,7 +273,7 @@ fn integral_floats(raw: &str) -> Option<String> {
         };
         let token = &rest[..end];
         match token.parse::<f64>() {
-            Ok(float) if token.contains(['.', 'e', 'E']) && float.fract() == 0.0 && float.abs() <= LARGEST_EXACT => {
+            Ok(float) if token.contains(['.', 'e', 'E']) && float.fract() == 0.0 && float.abs() < LARGEST => {
                 rewritten.push_str(&format!("{float:.0}"));
                 any = true;
             }
@@ -285,8 +285,8 @@ fn integral_floats(raw: &str) -> Option<String> {
     any.then_some(rewritten)
 }
 
-/// Up to here every integer is a float.
-const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+/// No integer type of ours is larger.
+const LARGEST: f64 = 1e40;
 
 #[cfg(test)]
 mod tests {

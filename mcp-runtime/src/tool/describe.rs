@@ -75,21 +75,22 @@ fn of_kind(kind: &str, schema: &Value) -> String {
 }
 
 fn number(kind: &str, schema: &Value) -> String {
-    // The bounds of 64-bit integers say nothing that helps.
-    let least = schema.get("minimum").filter(|least| least.as_i64() != Some(i64::MIN));
-    let most = schema.get("maximum").filter(|most| most.as_i64() != Some(i64::MAX) && most.as_u64() != Some(u64::MAX));
-    let mut words = kind.to_owned();
+    // Bounds that are those of a large type say nothing that helps.
+    let says_much = |bound: &&Value| bound.as_f64().is_some_and(|bound| bound.abs() < i64::MAX as f64);
+    let least = schema.get("minimum").filter(says_much);
+    let most = schema.get("maximum").filter(says_much);
+    let mut bounds = Vec::new();
     match (least, most) {
-        (Some(least), Some(most)) => _ = write!(words, " from {least} to {most}"),
-        (Some(least), None) => _ = write!(words, " of at least {least}"),
-        (None, Some(most)) => _ = write!(words, " of at most {most}"),
+        (Some(least), Some(most)) => bounds.push(format!("from {least} to {most}")),
+        (Some(least), None) => bounds.push(format!("of at least {least}")),
+        (None, Some(most)) => bounds.push(format!("of at most {most}")),
         (None, None) => {}
     }
-    if let Some(above) = schema.get("exclusiveMinimum") {
-        _ = write!(words, " above {above}");
-    }
-    if let Some(below) = schema.get("exclusiveMaximum") {
-        _ = write!(words, " below {below}");
+    bounds.extend(schema.get("exclusiveMinimum").map(|above| format!("above {above}")));
+    bounds.extend(schema.get("exclusiveMaximum").map(|below| format!("below {below}")));
+    let mut words = kind.to_owned();
+    if !bounds.is_empty() {
+        _ = write!(words, " {}", bounds.join(" and "));
     }
     if let Some(unit) = schema.get("multipleOf") {
         _ = write!(words, " that is a multiple of {unit}");

@@ -62,7 +62,8 @@ pub(crate) fn tidy(schema: &mut Schema) {
             "uint16" => (json!(0), json!(u16::MAX)),
             "uint32" => (json!(0), json!(u32::MAX)),
             "uint64" | "uint" => (json!(0), json!(u64::MAX)),
-            "int128" | "uint128" | "float" | "double" => {
+            "float" => (json!(f32::MIN), json!(f32::MAX)),
+            "int128" | "uint128" | "double" => {
                 object.remove("format");
                 return;
             }

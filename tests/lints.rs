@@ -1,0 +1,62 @@
+//! What the macro writes is clean under every lint: `cargo clippy` looks at this file.
+#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications)]
+#![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::shadow_unrelated)]
+#![forbid(unsafe_code)]
+#![expect(clippy::multiple_crate_versions, clippy::cargo_common_metadata, reason = "of the workspace")]
+
+use std::sync::Arc;
+
+use mcp_runtime::prelude::*;
+
+/// Everything that a parameter can be.
+#[tool(annotations(read_only), timeout = "5s", concurrency = 2, icons = ["https://example.com/a.png"])]
+pub async fn parameters(
+    /// Described.
+    #[arg(default = 1, range = 1..=5)]
+    call: u8,
+    #[arg(length = 1..=5, pattern = "^x", default = "x")] details: &str,
+    #[arg(one_of = [1.5])] value: Option<f64>,
+    State(limit): State<u8>,
+    ctx: &Context,
+) -> Result<Json<f64>> {
+    tokio::task::yield_now().await;
+    let _ = (details, ctx);
+    Ok(Json(f64::from(call.max(*limit)) + value.unwrap_or_default()))
+}
+
+/// Blocks.
+#[tool(blocking, strict)]
+pub fn blocks(text: String) -> String {
+    text
+}
+
+/// A value with methods.
+#[derive(Debug)]
+pub struct Catalog {
+    name: String,
+}
+
+#[tool]
+impl Catalog {
+    /// A method.
+    #[tool]
+    pub fn name(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.name)
+    }
+
+    /// A method that waits.
+    #[tool(lenient)]
+    pub async fn later(self: Arc<Self>, times: usize) -> String {
+        tokio::task::yield_now().await;
+        self.name.repeat(times)
+    }
+}
+
+#[test]
+fn a_server_of_them_can_be_made() {
+    let catalog = Arc::new(Catalog { name: "c".to_owned() });
+    let server = Server::new("x").state(1_u8).tools(tools![parameters, blocks]).tools(catalog.tools());
+    drop(server);
+    assert_eq!(blocks("a".to_owned()), "a");
+}

@@ -91,7 +91,14 @@ impl ToolAttributes {
             }
             "annotations" => set(&mut self.annotations, key, annotations(key, input, diag), diag),
             "icons" => {
-                let value = value(key, input, diag, "a list of icons: `icons = [\"https://example.com/icon.png\"]`");
+                let what = "a list of icons: `icons = [\"https://example.com/icon.png\"]`";
+                let value = value(key, input, diag, what).filter(|value| {
+                    let is_list = literal(value).is_none();
+                    if !is_list {
+                        diag.error(value, format!("`icons` needs {what}"));
+                    }
+                    is_list
+                });
                 set(&mut self.icons, key, value, diag);
             }
             "meta" => {

@@ -81,7 +81,7 @@ fn glue(model: &ToolModel, spec: impl FnOnce(&Runtime) -> TokenStream) -> TokenS
     quote! {
         #(#conditions)*
         #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code)]
+        #[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
         #visibility struct #glue {}
 
         #(#conditions)*
@@ -192,10 +192,17 @@ fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
     let output_schema = quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::output_schema };
     let call = call(model, runtime);
     let details = tool_details(model, runtime);
+    let params = if model.params.len() > 1 {
+        // What a tool takes once is known by trait alone.
+        let here = runtime.private_at(model.function.span());
+        quote_spanned! { model.function.span()=> #here::check_params(const { &[#(#params),*] }) }
+    } else {
+        quote! { const { &[#(#params),*] } }
+    };
     quote! {
         #private::ToolSpec::new(
             [#name, #title, #description, ::core::module_path!()],
-            const { &[#(#params),*] },
+            #params,
             #output_schema,
             #call,
         ) #details
@@ -273,7 +280,12 @@ fn param_details(param: &ParamModel, runtime: &Runtime) -> TokenStream {
     }
     let (held, span) = (held(param, runtime), param.ty.span());
     let here = runtime.private_at(span);
-    constraints(arg, |of: &str, method: &str, values: TokenStream| {
+    let into_bound = |at: Span, number: TokenStream| {
+        let (here, held) = (runtime.private_at(at), &held);
+        let kind = quote_spanned! { span=> <#held as #here::NumberArgument>::Kind };
+        quote_spanned! { at=> #here::IntoBound::<#kind>::into_bound(#number) }
+    };
+    constraints(arg, into_bound, |of: &str, method: &str, values: TokenStream| {
         let (of, method) = (Ident::new(of, span), Ident::new(method, span));
         said.extend(quote_spanned! { span=> <#held as #here::#of>::#method(#details, #values); });
     });
@@ -290,10 +302,14 @@ fn param_details(param: &ParamModel, runtime: &Runtime) -> TokenStream {
 }
 
 /// Each constraint as a trait of the argument's type, a method of it, and what that is given.
-fn constraints(arg: &ArgAttributes, mut say: impl FnMut(&str, &str, TokenStream)) {
+fn constraints(
+    arg: &ArgAttributes,
+    into_bound: impl Fn(Span, TokenStream) -> TokenStream,
+    mut say: impl FnMut(&str, &str, TokenStream),
+) {
     let mut bound = |method: &str, value: Option<&Expr>| {
         if let Some(value) = value {
-            say("NumberArgument", method, number(value));
+            say("NumberArgument", method, into_bound(value.span(), number(value)));
         }
     };
     if let Some(range) = &arg.range {
@@ -317,7 +333,10 @@ fn constraints(arg: &ArgAttributes, mut say: impl FnMut(&str, &str, TokenStream)
     }
     match &arg.one_of {
         Some(OneOf::Texts(texts)) => say("TextArgument", "one_of", quote! { [#(#texts),*] }),
-        Some(OneOf::Numbers(numbers)) => say("NumberArgument", "one_of", quote! { [#(#numbers),*] }),
+        Some(OneOf::Numbers(numbers)) => {
+            let numbers = numbers.iter().map(|number| into_bound(number.span(), number.clone()));
+            say("NumberArgument", "one_of", quote! { [#(#numbers),*] });
+        }
         None => {}
     }
     if let Some(header) = &arg.header {
@@ -325,7 +344,7 @@ fn constraints(arg: &ArgAttributes, mut say: impl FnMut(&str, &str, TokenStream)
     }
     match &arg.default {
         Some(DefaultValue::OfType) => {
-            say("DefaultArgument", "default_value", quote! { ::core::default::Default::default() });
+            say("TypeDefault", "default_of_type", TokenStream::new());
         }
         Some(DefaultValue::Text(text)) => say("TextDefault", "default_text", text.to_token_stream()),
         Some(DefaultValue::Value(_)) | None => {}
@@ -364,7 +383,11 @@ fn tool_details(model: &ToolModel, runtime: &Runtime) -> TokenStream {
         say("lenient", TokenStream::new());
     }
     if let Some(visible) = &attributes.visible {
-        say("visible", visible.to_token_stream());
+        let (private, local) = (runtime.private(), Ident::new("visible", Span::mixed_site()));
+        said.extend(quote! {
+            let #local: fn(&#private::Requester) -> bool = #visible;
+            #details.visible(#local);
+        });
     }
     if let Some(schema) = &attributes.output_schema {
         let here = runtime.private_at(schema.span());

@@ -35,12 +35,44 @@ pub(crate) fn read(
 }
 
 fn unknown(attribute: &str, key: &str, known: &[&str]) -> String {
-    let meant = match (nearest(key, known), known) {
-        (Some(meant), _) => format!("did you mean `{meant}`?"),
-        (None, known) => format!("the keys are {}", list(known)),
+    let elsewhere = ELSEWHERE.iter().find(|(word, _)| *word == key).map(|(_, meant)| *meant);
+    let is_known = |meant: &&str| known.contains(&meant.split([' ', '(']).next().unwrap_or(meant));
+    let meant = match (elsewhere.filter(is_known), nearest(key, known), known) {
+        (Some(meant), ..) => format!("write `{meant}`"),
+        (None, Some(meant), _) => format!("did you mean `{meant}`?"),
+        (None, None, known) => format!("the keys are {}", list(known)),
     };
     format!("`{attribute}` has no key `{key}`; {meant}")
 }
+
+/// What JSON Schema and other libraries call our keys.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("min", "range = 1.."),
+    ("max", "range = ..=100"),
+    ("minimum", "range = 1.."),
+    ("maximum", "range = ..=100"),
+    ("ge", "range = 1.."),
+    ("le", "range = ..=100"),
+    ("gt", "exclusive_minimum = 0"),
+    ("lt", "exclusive_maximum = 100"),
+    ("min_length", "length = 1.."),
+    ("max_length", "length = ..=100"),
+    ("min_items", "items = 1.."),
+    ("max_items", "items = ..=100"),
+    ("regex", "pattern = \"..\""),
+    ("values", "one_of = [..]"),
+    ("choices", "one_of = [..]"),
+    ("enum", "one_of = [..]"),
+    ("rename", "name = \"..\""),
+    ("doc", "description = \"..\""),
+    ("example", "examples = [..]"),
+    ("icon", "icons = [\"https://example.com/icon.png\"]"),
+    ("read_only", "annotations(read_only)"),
+    ("destructive", "annotations(destructive)"),
+    ("idempotent", "annotations(idempotent)"),
+    ("open_world", "annotations(open_world)"),
+    ("_meta", "meta = json!({ .. })"),
+];
 
 /// Keeps the value of a key, unless there is one already.
 pub(crate) fn set<T>(place: &mut Option<T>, key: &Ident, value: Option<T>, diag: &mut Diagnostics) {

@@ -39,7 +39,9 @@ pub use tool::{
 };
 // Not part of the API; here so that messages of the compiler name them shortly.
 #[doc(hidden)]
-pub use tool::{All, DefaultArgument, Given, Injected, Lend, TextDefault, ToolArgument, Undescribed, Unnamed};
+pub use tool::{
+    All, DefaultArgument, Given, Injected, Lend, TextDefault, ToolArgument, TypeDefault, Undescribed, Unnamed,
+};
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 
 /// Collects functions that carry [`#[tool]`](macro@tool) for [`Server::tools`].

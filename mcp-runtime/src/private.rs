@@ -4,8 +4,10 @@ pub use std::sync::Arc;
 
 pub use mcp_macros::tools_list;
 
+pub use crate::context::Requester;
 pub use crate::registry::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
 pub use crate::tool::{
-    DefaultArgument, HeaderArgument, IntoToolResult, Lend, ListArgument, NumberArgument, ParamDetails, ParamSpec,
-    Started, TextArgument, TextDefault, ToolArgument, ToolCall, ToolParam, ToolRef, Undescribed, Unnamed,
+    DefaultArgument, HeaderArgument, IntoBound, IntoToolResult, Lend, ListArgument, NumberArgument, ParamDetails,
+    ParamSpec, Started, TextArgument, TextDefault, ToolArgument, ToolCall, ToolParam, ToolRef, TypeDefault,
+    Undescribed, Unnamed, check_params,
 };

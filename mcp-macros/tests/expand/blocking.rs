@@ -1,6 +1,6 @@
 fn flush() {}
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code)]
+#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
 struct flush {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]

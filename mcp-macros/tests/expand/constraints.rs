@@ -2,14 +2,14 @@ pub async fn search(limit: u32, query: &str, State(db): State<Db>) -> Vec<String
     db.search(query, limit).await
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code)]
+#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
 pub struct search {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for search {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
             ["search", "Search", "", ::core::module_path!()],
-            const {
+            ::mcp_runtime::__private::check_params(const {
                 &[
                     ::mcp_runtime::__private::ParamSpec::new(
                             "limit",
@@ -19,11 +19,15 @@ impl ::mcp_runtime::__private::Tool for search {
                         .with(|details| {
                             <u32 as ::mcp_runtime::__private::NumberArgument>::least(
                                 details,
-                                1i128,
+                                ::mcp_runtime::__private::IntoBound::<
+                                    <u32 as ::mcp_runtime::__private::NumberArgument>::Kind,
+                                >::into_bound(1i128),
                             );
                             <u32 as ::mcp_runtime::__private::NumberArgument>::most(
                                 details,
-                                100i128,
+                                ::mcp_runtime::__private::IntoBound::<
+                                    <u32 as ::mcp_runtime::__private::NumberArgument>::Kind,
+                                >::into_bound(100i128),
                             );
                             let value: u32 = 10;
                             <u32 as ::mcp_runtime::__private::DefaultArgument>::default_value(
@@ -53,7 +57,7 @@ impl ::mcp_runtime::__private::Tool for search {
                         <State<Db> as ::mcp_runtime::__private::Unnamed<_>>::KIND,
                     ),
                 ]
-            },
+            }),
             <Vec<String> as ::mcp_runtime::__private::IntoToolResult>::output_schema,
             |mut call| {
                 let arg0 = <u32 as ::mcp_runtime::__private::ToolArgument>::take(

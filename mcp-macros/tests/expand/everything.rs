@@ -9,14 +9,14 @@ pub(crate) async fn create<'a>(
     db.create(ctx, name, note, r#type).await
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code)]
+#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
 pub(crate) struct Create {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for Create {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
         ["catalog.create", "Create", "Described.", ::core::module_path!()],
-        const {
+        ::mcp_runtime::__private::check_params(const {
             &[
                 ::mcp_runtime::__private::ParamSpec::new(
                     "ctx",
@@ -50,7 +50,7 @@ impl ::mcp_runtime::__private::Tool for Create {
                     <State<Db> as ::mcp_runtime::__private::ToolParam<_>>::KIND,
                 ),
             ]
-        },
+        }),
         <Result<
             Json<Product>,
         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,

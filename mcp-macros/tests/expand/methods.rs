@@ -35,7 +35,7 @@ impl<S: Store> Catalog<S> {
                             "Rename a product.",
                             ::core::module_path!(),
                         ],
-                        const {
+                        ::mcp_runtime::__private::check_params(const {
                             &[
                                 ::mcp_runtime::__private::ParamSpec::new(
                                     "id",
@@ -48,7 +48,7 @@ impl<S: Store> Catalog<S> {
                                     <String as ::mcp_runtime::__private::ToolParam<_>>::KIND,
                                 ),
                             ]
-                        },
+                        }),
                         <Result<
                             (),
                         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,

@@ -1,6 +1,6 @@
 pub fn ping() {}
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code)]
+#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
 pub struct ping {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]

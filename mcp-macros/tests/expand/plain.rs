@@ -4,14 +4,14 @@ fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code)]
+#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
 struct add {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for add {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
         ["add", "Add", "Add two integers.", ::core::module_path!()],
-        const {
+        ::mcp_runtime::__private::check_params(const {
             &[
                 ::mcp_runtime::__private::ParamSpec::new(
                     "a",
@@ -24,7 +24,7 @@ impl ::mcp_runtime::__private::Tool for add {
                     <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
                 ),
             ]
-        },
+        }),
         <i64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         |mut call| {
             let arg0 = <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);

@@ -120,7 +120,7 @@ impl Built {
                 }
                 undescribed.extend(input.undescribed.into_iter().map(|argument| (name.clone(), argument)));
                 for param in spec.params {
-                    if let ParamKind::Injected { needs } = param.kind {
+                    if let ParamKind::Injected { needs, .. } = param.kind {
                         self.needs.extend(needs.iter().map(|need| (name.clone(), *need)));
                     }
                 }

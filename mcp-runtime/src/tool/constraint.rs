@@ -69,38 +69,39 @@ pub trait NumberArgument {
     type Kind;
 
     #[doc(hidden)]
-    fn least(details: &mut ParamDetails, bound: impl IntoBound<Self::Kind>) {
-        details.rule(Rule::Least(bound.into_bound()));
+    fn least(details: &mut ParamDetails, bound: Number) {
+        details.rule(Rule::Least(bound));
     }
 
     #[doc(hidden)]
-    fn most(details: &mut ParamDetails, bound: impl IntoBound<Self::Kind>) {
-        details.rule(Rule::Most(bound.into_bound()));
+    fn most(details: &mut ParamDetails, bound: Number) {
+        details.rule(Rule::Most(bound));
     }
 
     #[doc(hidden)]
-    fn above(details: &mut ParamDetails, bound: impl IntoBound<Self::Kind>) {
-        details.rule(Rule::Above(bound.into_bound()));
+    fn above(details: &mut ParamDetails, bound: Number) {
+        details.rule(Rule::Above(bound));
     }
 
     #[doc(hidden)]
-    fn below(details: &mut ParamDetails, bound: impl IntoBound<Self::Kind>) {
-        details.rule(Rule::Below(bound.into_bound()));
+    fn below(details: &mut ParamDetails, bound: Number) {
+        details.rule(Rule::Below(bound));
     }
 
     #[doc(hidden)]
-    fn multiple_of(details: &mut ParamDetails, unit: impl IntoBound<Self::Kind>) {
-        details.rule(Rule::MultipleOf(unit.into_bound()));
+    fn multiple_of(details: &mut ParamDetails, unit: Number) {
+        details.rule(Rule::MultipleOf(unit));
     }
 
     #[doc(hidden)]
-    fn one_of<const N: usize, B: IntoBound<Self::Kind>>(details: &mut ParamDetails, numbers: [B; N]) {
-        details.rule(Rule::OneOfNumbers(numbers.map(IntoBound::into_bound).to_vec()));
+    fn one_of<const N: usize>(details: &mut ParamDetails, numbers: [Number; N]) {
+        details.rule(Rule::OneOfNumbers(numbers.to_vec()));
     }
 }
 
 macro_rules! numbers {
     ($($number:ty),+ => $kind:ty) => {$(
+        #[diagnostic::do_not_recommend]
         impl NumberArgument for $number {
             type Kind = $kind;
         }
@@ -118,11 +119,13 @@ impl<T: NumberArgument> NumberArgument for Option<T> {
 
 macro_rules! bounds {
     ($($number:ty),+) => {$(
+        #[diagnostic::do_not_recommend]
         impl IntoBound<Whole> for $number {
             fn into_bound(self) -> Number {
                 Number::Whole(self as i128)
             }
         }
+        #[diagnostic::do_not_recommend]
         impl IntoBound<Real> for $number {
             fn into_bound(self) -> Number {
                 Number::Whole(self as i128)
@@ -132,12 +135,14 @@ macro_rules! bounds {
 }
 bounds!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, usize);
 
+#[diagnostic::do_not_recommend]
 impl IntoBound<Real> for f64 {
     fn into_bound(self) -> Number {
         Number::Real(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoBound<Real> for f32 {
     fn into_bound(self) -> Number {
         Number::Real(self.into())
@@ -179,6 +184,7 @@ pub trait TextArgument {
 
 macro_rules! texts {
     ($($text:ty),+) => {$(
+        #[diagnostic::do_not_recommend]
         impl TextArgument for $text {}
     )+};
 }
@@ -204,10 +210,15 @@ pub trait ListArgument {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> ListArgument for Vec<T> {}
+#[diagnostic::do_not_recommend]
 impl<T> ListArgument for VecDeque<T> {}
+#[diagnostic::do_not_recommend]
 impl<T> ListArgument for Box<[T]> {}
+#[diagnostic::do_not_recommend]
 impl<T, S: BuildHasher> ListArgument for HashSet<T, S> {}
+#[diagnostic::do_not_recommend]
 impl<T> ListArgument for BTreeSet<T> {}
 #[diagnostic::do_not_recommend]
 impl<T: ListArgument> ListArgument for Option<T> {}
@@ -244,8 +255,12 @@ pub trait HeaderArgument {
 
 macro_rules! headers {
     ($($plain:ty),+; $($integer:ty),+) => {
-        $(impl HeaderArgument for $plain {})+
         $(
+            #[diagnostic::do_not_recommend]
+            impl HeaderArgument for $plain {}
+        )+
+        $(
+            #[diagnostic::do_not_recommend]
             impl HeaderArgument for $integer {
                 fn header(details: &mut ParamDetails, header: &'static str) {
                     details.header = Some(header);
@@ -287,6 +302,25 @@ pub trait DefaultArgument: Sized {
 impl<T: Serialize> DefaultArgument for T {
     fn default_value(details: &mut ParamDetails, value: Self) {
         details.default_value(&value);
+    }
+}
+
+/// An argument whose default is that of its type.
+#[diagnostic::on_unimplemented(
+    message = "a parameter of type `{Self}` has no default of its own",
+    label = "no default that could stand in the schema",
+    note = "for a type of your own add `#[derive(Default, serde::Serialize)]`, or write the value: `default = ..`; \
+            what the server gives, such as `Context`, has no default"
+)]
+pub trait TypeDefault {
+    #[doc(hidden)]
+    fn default_of_type(details: &mut ParamDetails);
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default + Serialize> TypeDefault for T {
+    fn default_of_type(details: &mut ParamDetails) {
+        details.default_value(&T::default());
     }
 }
 

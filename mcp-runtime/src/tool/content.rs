@@ -39,6 +39,7 @@ pub trait IntoContent {
 
 macro_rules! displayed {
     ($($text:ty),+) => {$(
+        #[diagnostic::do_not_recommend]
         impl IntoContent for $text {
             fn add_to(self, content: &mut Vec<ContentBlock>) {
                 content.push(ContentBlock::text(self.to_string()));
@@ -50,6 +51,7 @@ displayed!(&str, Cow<'_, str>, bool, i8, i16, i32, i64, i128, isize, u8, u16, u3
 
 macro_rules! blocks {
     ($($block:ty),+) => {$(
+        #[diagnostic::do_not_recommend]
         impl IntoContent for $block {
             fn add_to(self, content: &mut Vec<ContentBlock>) {
                 content.push(self.into());
@@ -68,6 +70,7 @@ blocks!(
     ResourceContents
 );
 
+#[diagnostic::do_not_recommend]
 impl IntoContent for () {
     fn add_to(self, _: &mut Vec<ContentBlock>) {}
 }

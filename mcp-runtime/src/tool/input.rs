@@ -25,9 +25,10 @@ use crate::protocol::{BoxFuture, CallToolResult, ErrorCode, ErrorObject, Extensi
     label = "not a tool parameter",
     note = "an argument must implement `serde::Deserialize` and `schemars::JsonSchema`; \
             for a type of your own add `#[derive(serde::Deserialize, schemars::JsonSchema)]`",
-    note = "what the server gives is `Context`, `State<T>`, `Extension<T>`, or a type of your own that implements `Inject`"
+    note = "what the server gives is `Context`, `State<T>`, `Extension<T>`, or a type of your own that implements `Inject`; \
+            what a `State` or an `Extension` holds must be `Send + Sync + 'static`, and an extension `Clone`"
 )]
-pub trait ToolParam<M>: Sized + Send + 'static {
+pub trait ToolParam<M>: Sized {
     /// How the parameter is described.
     const KIND: ParamKind;
 
@@ -60,7 +61,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Given> for T {
 }
 
 impl<T: Inject> ToolParam<Injected> for T {
-    const KIND: ParamKind = ParamKind::Injected { needs: T::NEEDS };
+    const KIND: ParamKind = ParamKind::Injected { needs: T::NEEDS, once: T::ONCE };
 
     fn take(call: &mut ToolCall<'_>) -> Option<Self> {
         call.arguments.skip();
@@ -126,18 +127,22 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<All> for Args<
             for a type of your own add `#[derive(serde::Deserialize, schemars::JsonSchema)]`",
     note = "what the server gives, such as `Context` or `State<T>`, takes no `#[arg(..)]`"
 )]
-pub trait ToolArgument: ToolParam<Given> {
+pub trait ToolArgument: Sized {
     /// As in [`ToolParam`].
-    const KIND: ParamKind = <Self as ToolParam<Given>>::KIND;
+    const KIND: ParamKind;
 
     /// As in [`ToolParam`].
+    fn take(call: &mut ToolCall<'_>) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolArgument for T {
+    const KIND: ParamKind = <Self as ToolParam<Given>>::KIND;
+
     fn take(call: &mut ToolCall<'_>) -> Option<Self> {
         <Self as ToolParam<Given>>::take(call)
     }
 }
-
-#[diagnostic::do_not_recommend]
-impl<T: ToolParam<Given>> ToolArgument for T {}
 
 /// A parameter that has no name, because it is a pattern: only the server's can be, and the whole
 /// object of arguments.
@@ -147,21 +152,31 @@ impl<T: ToolParam<Given>> ToolArgument for T {}
     note = "name it, `#[arg(name = \"..\")]`, or take it apart in the body of the function; \
             `Args(..): Args<T>` takes the whole object of arguments"
 )]
-pub trait Unnamed<M>: ToolParam<M> {
+pub trait Unnamed<M>: Sized {
     /// As in [`ToolParam`].
-    const KIND: ParamKind = <Self as ToolParam<M>>::KIND;
+    const KIND: ParamKind;
 
     /// As in [`ToolParam`].
+    fn take(call: &mut ToolCall<'_>) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Inject> Unnamed<Injected> for T {
+    const KIND: ParamKind = <Self as ToolParam<Injected>>::KIND;
+
     fn take(call: &mut ToolCall<'_>) -> Option<Self> {
-        <Self as ToolParam<M>>::take(call)
+        <Self as ToolParam<Injected>>::take(call)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Inject> Unnamed<Injected> for T {}
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Unnamed<All> for Args<T> {
+    const KIND: ParamKind = <Self as ToolParam<All>>::KIND;
 
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> Unnamed<All> for Args<T> {}
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        <Self as ToolParam<All>>::take(call)
+    }
+}
 
 /// A parameter without a description where each argument must have one.
 #[diagnostic::on_unimplemented(
@@ -170,21 +185,31 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Unnamed<All> for Args<T>
     note = "write a doc comment above it, or `#[arg(description = \"..\")]`: \
             models choose arguments by their descriptions"
 )]
-pub trait Undescribed<M>: ToolParam<M> {
+pub trait Undescribed<M>: Sized {
     /// As in [`ToolParam`].
-    const KIND: ParamKind = <Self as ToolParam<M>>::KIND;
+    const KIND: ParamKind;
 
     /// As in [`ToolParam`].
+    fn take(call: &mut ToolCall<'_>) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Inject> Undescribed<Injected> for T {
+    const KIND: ParamKind = <Self as ToolParam<Injected>>::KIND;
+
     fn take(call: &mut ToolCall<'_>) -> Option<Self> {
-        <Self as ToolParam<M>>::take(call)
+        <Self as ToolParam<Injected>>::take(call)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Inject> Undescribed<Injected> for T {}
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Undescribed<All> for Args<T> {
+    const KIND: ParamKind = <Self as ToolParam<All>>::KIND;
 
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> Undescribed<All> for Args<T> {}
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        <Self as ToolParam<All>>::take(call)
+    }
+}
 
 /// What the server gives to a tool: [`Context`], [`State`], [`Extension`], or a type of your own.
 /// It appears in no schema.
@@ -223,6 +248,9 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Undescribed<All> for Arg
 pub trait Inject: Sized + Send + 'static {
     /// The states that must be there; checked when the server starts.
     const NEEDS: &'static [StateNeed] = &[];
+
+    #[doc(hidden)]
+    const ONCE: bool = false;
 
     /// Makes it for a call. Not called for a call whose arguments are wrong.
     ///
@@ -423,6 +451,8 @@ impl fmt::Debug for ToolCall<'_> {
 }
 
 impl Inject for Context {
+    const ONCE: bool = true;
+
     fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError> {
         Ok(call.context())
     }

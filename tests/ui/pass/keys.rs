@@ -1,5 +1,5 @@
 //! Everything that `#[tool(..)]` can say, and where it can stand.
-#![deny(warnings, missing_docs)]
+#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub)]
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -121,6 +121,15 @@ mod deep {
     }
 }
 
+/// Seen from outside.
+pub mod public {
+    use mcp_runtime::prelude::*;
+
+    /// Public.
+    #[tool]
+    pub fn seen() {}
+}
+
 fn main() {
     /// Inside of a function.
     #[tool]
@@ -142,6 +151,7 @@ fn main() {
         price,
         deep::deeper::restricted,
         inside,
+        public::seen,
     ];
     let dynamic = DynTool::new("dynamic", json!({ "type": "object" }), |arguments, _| async move { arguments.len() });
     let _ = Server::new("x").state(1_u8).strict().tools(tools).tools(dynamic).tools(tools![]);

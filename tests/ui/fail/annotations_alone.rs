@@ -1,0 +1,6 @@
+use mcp_runtime::prelude::*;
+
+#[tool(annotations)]
+fn set() {}
+
+fn main() {}

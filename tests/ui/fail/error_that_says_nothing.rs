@@ -1,0 +1,10 @@
+use mcp_runtime::prelude::*;
+
+struct Failure;
+
+#[tool]
+fn set() -> Result<(), Failure> {
+    Err(Failure)
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use mcp_runtime::prelude::*;
+
+#[tool]
+fn set() {}
+
+fn main() {
+    let _ = Server::new("x").tools(tools![sett]);
+}

@@ -1,0 +1,11 @@
+use mcp_runtime::prelude::*;
+use mcp_runtime::protocol::CallToolResult;
+
+struct Product;
+
+#[tool(output_schema = Product)]
+fn set() -> CallToolResult {
+    CallToolResult::default()
+}
+
+fn main() {}

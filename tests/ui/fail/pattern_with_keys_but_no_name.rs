@@ -1,0 +1,8 @@
+use mcp_runtime::prelude::*;
+
+#[tool]
+fn set(#[arg(default)] (x, y): (i32, i32)) -> i32 {
+    x + y
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use mcp_runtime::prelude::*;
+
+#[tool(undescribed = "forbid")]
+fn set() {}
+
+fn main() {}

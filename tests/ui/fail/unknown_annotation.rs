@@ -1,0 +1,6 @@
+use mcp_runtime::prelude::*;
+
+#[tool(annotations(readonly))]
+fn set() {}
+
+fn main() {}

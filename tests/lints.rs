@@ -3,7 +3,7 @@
 #![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::shadow_unrelated)]
 #![forbid(unsafe_code)]
-#![expect(clippy::multiple_crate_versions, clippy::cargo_common_metadata, reason = "of the workspace")]
+#![expect(clippy::cargo_common_metadata, reason = "of the workspace")]
 
 use std::sync::Arc;
 
@@ -11,29 +11,33 @@ use mcp_runtime::prelude::*;
 
 /// Everything that a parameter can be.
 #[tool(annotations(read_only), timeout = "5s", concurrency = 2, icons = ["https://example.com/a.png"])]
-pub async fn parameters(
+async fn parameters(
     /// Described.
     #[arg(default = 1, range = 1..=5)]
     call: u8,
     #[arg(length = 1..=5, pattern = "^x", default = "x")] details: &str,
     #[arg(one_of = [1.5])] value: Option<f64>,
     State(limit): State<u8>,
+    by_value: String,
+    e: u8,
+    f: u8,
+    g: u8,
     ctx: &Context,
 ) -> Result<Json<f64>> {
     tokio::task::yield_now().await;
-    let _ = (details, ctx);
+    let _ = (details, ctx, by_value.len(), e, f, g);
     Ok(Json(f64::from(call.max(*limit)) + value.unwrap_or_default()))
 }
 
 /// Blocks.
 #[tool(blocking, strict)]
-pub fn blocks(text: String) -> String {
+fn blocks(text: String) -> String {
     text
 }
 
 /// A value with methods.
 #[derive(Debug)]
-pub struct Catalog {
+struct Catalog {
     name: String,
 }
 
@@ -41,13 +45,13 @@ pub struct Catalog {
 impl Catalog {
     /// A method.
     #[tool]
-    pub fn name(&self, suffix: &str) -> String {
+    fn name(&self, suffix: &str) -> String {
         format!("{}{suffix}", self.name)
     }
 
     /// A method that waits.
     #[tool(lenient)]
-    pub async fn later(self: Arc<Self>, times: usize) -> String {
+    async fn later(self: Arc<Self>, times: usize) -> String {
         tokio::task::yield_now().await;
         self.name.repeat(times)
     }

@@ -477,9 +477,11 @@ fn parts() -> (String, ImageContent, Option<AudioContent>, Vec<ResourceLink>) {
     ("text".to_owned(), ImageContent::png(b"png"), None, vec![link.clone(), link])
 }
 
+type Words = (&'static str, TextContent);
+
 /// Structured, with words of its own.
 #[tool]
-fn structured() -> Result<(Json<Vec<u8>>, (&'static str, TextContent))> {
+fn structured() -> Result<(Json<Vec<u8>>, Words)> {
     Ok((Json(vec![1, 2]), ("one", TextContent::new("two"))))
 }
 

@@ -576,7 +576,7 @@ mod tests {
     #[test]
     fn a_body_that_is_half_typed_is_left_alone() {
         let expansion = super::tool(quote! {}, quote! { fn half(a: u8) -> u8 { a. } }).to_string();
-        assert!(expansion.starts_with("fn half (a : u8) -> u8 { a . }"), "{expansion}");
+        assert!(expansion.contains("fn half (a : u8) -> u8 { a . }"), "{expansion}");
     }
 
     #[test]

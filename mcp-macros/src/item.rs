@@ -95,6 +95,10 @@ impl ToTokens for ToolItem {
                 param.attrs.retain(|attribute| !is_doc(attribute) && !is_arg(attribute));
             }
         }
+        // A tool owns its arguments, has as many as it has, and cannot be `const`.
+        tokens.append_all(quote::quote! {
+            #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments, clippy::missing_const_for_fn)]
+        });
         // Spans of attributes survive, so that editors find their way.
         tokens.append_all(&self.attributes);
         self.visibility.to_tokens(tokens);

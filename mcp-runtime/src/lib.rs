@@ -63,3 +63,37 @@ macro_rules! tools {
         $crate::__private::tools_list!($crate; $($tool)*)
     };
 }
+
+/// Compares what models see of tools with a file: their names, descriptions and schemas.
+///
+/// A change of these changes what models do, as much as a change of code. This makes it one that
+/// is reviewed. The first argument is the file, from the directory of the crate's `Cargo.toml`;
+/// the second is [`Tools`] or a [`Server`]. With `UPDATE_TOOL_SURFACE=1` in the environment the
+/// file is written.
+///
+/// # Panics
+///
+/// When the file does not say what models see: the message has the differences, tool by tool.
+///
+/// ```no_run
+/// use mcp_runtime::{assert_tool_surface, prelude::*};
+///
+/// /// Add two integers.
+/// #[tool]
+/// fn add(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// # #[cfg(any())]
+/// #[test]
+/// fn what_models_see_is_reviewed() {
+///     assert_tool_surface!("tests/tools.json", tools![add]);
+/// }
+/// # assert_tool_surface!("tests/tools.json", tools![add]);
+/// ```
+#[macro_export]
+macro_rules! assert_tool_surface {
+    ($path:literal, $tools:expr $(,)?) => {
+        $crate::__private::assert_tool_surface(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", $path), $tools)
+    };
+}

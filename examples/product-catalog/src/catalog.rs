@@ -48,15 +48,16 @@ impl Catalog {
         Ok(product)
     }
 
-    /// All products whose name or description contains `text`, in the order they came.
-    pub fn find(&self, text: &str) -> rusqlite::Result<Vec<Product>> {
+    /// The first `limit` products whose name or description contains `text`, in the order they came.
+    pub fn find(&self, text: &str, limit: u32) -> rusqlite::Result<Vec<Product>> {
         let connection = self.connection();
         let mut statement = connection.prepare(
             "SELECT id, name, description FROM products \
-             WHERE instr(name, ?1) OR instr(description, ?1) OR ?1 = '' ORDER BY rowid",
+             WHERE instr(name, ?1) OR instr(description, ?1) OR ?1 = '' ORDER BY rowid LIMIT ?2",
         )?;
-        let rows = statement
-            .query_map([text], |row| Ok(Product { id: row.get(0)?, name: row.get(1)?, description: row.get(2)? }))?;
+        let rows = statement.query_map((text, limit), |row| {
+            Ok(Product { id: row.get(0)?, name: row.get(1)?, description: row.get(2)? })
+        })?;
         rows.collect()
     }
 

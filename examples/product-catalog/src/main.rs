@@ -53,3 +53,16 @@ fn server(catalog: Catalog) -> Server {
         .state(catalog)
         .tools(tools![tools::add, tools::create_product, tools::list_products])
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_runtime::assert_tool_surface;
+
+    use super::{Catalog, server};
+
+    #[test]
+    fn what_models_see_is_reviewed() {
+        let catalog = Catalog::open(None).expect("a database in memory");
+        assert_tool_surface!("tests/tools.json", server(catalog));
+    }
+}

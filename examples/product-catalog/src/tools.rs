@@ -14,7 +14,7 @@ pub struct Products {
 }
 
 /// Add two integers.
-#[tool]
+#[tool(annotations(read_only))]
 pub fn add(
     /// The first summand.
     a: i64,
@@ -28,6 +28,7 @@ pub fn add(
 #[tool]
 pub async fn create_product(
     /// Name of the product.
+    #[arg(length = 1..=200, examples = ["Pencil"])]
     product_name: String,
     /// What the description is about, comma separated.
     keywords: String,
@@ -40,11 +41,14 @@ pub async fn create_product(
 }
 
 /// List the products of the catalog.
-#[tool]
+#[tool(annotations(read_only))]
 pub fn list_products(
     /// Only products whose name or description contains this text.
     containing: Option<&str>,
+    /// At most so many.
+    #[arg(default = 20, range = 1..=100)]
+    limit: u32,
     catalog: State<Catalog>,
 ) -> Result<Json<Products>> {
-    Ok(Json(Products { products: catalog.find(containing.unwrap_or_default())? }))
+    Ok(Json(Products { products: catalog.find(containing.unwrap_or_default(), limit)? }))
 }

@@ -1,3 +1,8 @@
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
+    clippy::missing_const_for_fn
+)]
 pub async fn search(limit: u32, query: &str, State(db): State<Db>) -> Vec<String> {
     db.search(query, limit).await
 }

@@ -1,3 +1,8 @@
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_arguments,
+    clippy::missing_const_for_fn
+)]
 /// Described.
 pub(crate) async fn create<'a>(
     ctx: &Context,

@@ -1,5 +1,10 @@
 impl<S: Store> Catalog<S> {
     fn helper(&self) {}
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::too_many_arguments,
+        clippy::missing_const_for_fn
+    )]
     /// Rename a product.
     async fn rename(&self, id: u64, name: String) -> Result<()> {
         self.store.rename(id, name).await

@@ -262,6 +262,13 @@ impl Server {
     }
 }
 
+/// The tools that a server was given.
+impl From<Server> for Tools {
+    fn from(server: Server) -> Self {
+        server.tools
+    }
+}
+
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("info", &self.info).field("tools", &self.tools).finish_non_exhaustive()

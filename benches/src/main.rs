@@ -4,11 +4,13 @@
 //! ```text
 //! cargo run --release -p mcp-benches            both tables
 //! cargo run --release -p mcp-benches -- check   instructions only; fails above 2 times the bare loop
+//! cargo run --release -p mcp-benches -- compile what tools cost while they are compiled, beside rmcp
 //! ```
 //!
 //! Instructions are counted by callgrind, as the difference of two runs of different length, so
 //! that start-up does not count.
 
+mod compile;
 mod subject;
 
 use std::fmt::Write as _;
@@ -39,12 +41,16 @@ fn main() -> Result<ExitCode> {
             say(&format!("A call needs {worst:.2} times the instructions of the bare loop; the limit is 2."))?;
             Ok(ExitCode::FAILURE)
         }
+        ["compile"] => {
+            compile::compare()?;
+            Ok(ExitCode::SUCCESS)
+        }
         [subject, era, calls] => {
             let era = Era::from_name(era).ok_or("the era is `legacy` or `modern`")?;
             subject::run(subject, era, calls.parse()?)?;
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err("usage: mcp-benches [check]".into()),
+        _ => Err("usage: mcp-benches [check | compile]".into()),
     }
 }
 

@@ -46,6 +46,8 @@ pub use {schemars, serde, tokio_util::sync::CancellationToken};
 
 /// Collects functions that carry [`#[tool]`](macro@tool) for [`Server::tools`].
 ///
+/// Each is named by its path, once; `#[cfg(..)]` may stand before it.
+///
 /// ```
 /// use mcp_runtime::prelude::*;
 ///

@@ -57,9 +57,14 @@ fn input_schemas_have_the_form_that_clients_understand() {
             assert!(tool.name == "maybes" || !text.contains(noise), "{noise} in {text} of {}", tool.name);
         }
         assert_eq!(text.contains("$ref"), text.contains("$defs"), "{text}");
-        assert!(!text.contains("$ref") || tool.name == "product", "only a recursive type needs definitions: {text}");
+        let recursive = ["product", "tree"].contains(&tool.name.as_str());
+        assert!(!text.contains("$ref") || recursive, "only a recursive type needs definitions: {text}");
     }
 }
+
+/// The `url` crate reads the URLs of browsers, `"format": "uri"` means those of RFC 3986: no schema
+/// says which of them it takes.
+const OTHER_SYNTAX: &str = "link";
 
 fn number() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -124,7 +129,11 @@ fn fitting(schema: &Value, root: &Value, depth: u32) -> BoxedStrategy<Value> {
     }
     for keyword in ["oneOf", "anyOf"] {
         if let Some(Value::Array(choices)) = schema.get(keyword) {
-            let choices: Vec<_> = choices.iter().map(|choice| fitting(choice, root, depth)).collect();
+            let typed = |choice: &Value| match schema.get("type") {
+                Some(kind) => json!({ "type": kind, "format": choice.get("format") }),
+                None => choice.clone(),
+            };
+            let choices: Vec<_> = choices.iter().map(|choice| fitting(&typed(choice), root, depth)).collect();
             return proptest::strategy::Union::new(choices).boxed();
         }
     }
@@ -172,6 +181,9 @@ fn strictly_what_the_schema_accepts_is_what_is_accepted() {
     let client = runtime.block_on(connect(Server::new("x").strict().tools(mcp_tests::constrained::tools())));
     let mut accepted = 0;
     for tool in runtime.block_on(client.list_tools()).expect("a list") {
+        if tool.name == OTHER_SYNTAX {
+            continue;
+        }
         let validator = validator(&tool.input_schema);
         let root = Value::Object(tool.input_schema.clone());
         let arguments = prop_oneof![
@@ -198,6 +210,9 @@ fn usually_all_is_accepted_that_the_schema_accepts() {
     let runtime = Runtime::new().expect("a runtime");
     let client = runtime.block_on(connect(Server::new("x").tools(mcp_tests::constrained::tools())));
     for tool in runtime.block_on(client.list_tools()).expect("a list") {
+        if tool.name == OTHER_SYNTAX {
+            continue;
+        }
         let validator = validator(&tool.input_schema);
         let root = Value::Object(tool.input_schema.clone());
         TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() })

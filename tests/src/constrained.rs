@@ -2,9 +2,16 @@
 #![expect(missing_docs, reason = "some fields are not described, on purpose")]
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroI16, NonZeroU8};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
 
+use ::url::Url;
+use ::uuid::Uuid;
+use chrono::{DateTime, NaiveDate, Utc};
 use mcp_runtime::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +69,21 @@ pub enum OneOrMany {
 #[serde(deny_unknown_fields)]
 pub struct Closed {
     pub x: i8,
+}
+
+/// A page of some things.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Where the next page starts.
+    pub next: Option<u32>,
+}
+
+/// A tree.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+pub enum Tree<T> {
+    Leaf(T),
+    Branch(Vec<Tree<T>>),
 }
 
 macro_rules! constrained {
@@ -133,4 +155,18 @@ constrained! {
     shape(title = "Shape"): Shape;
     one_or_many(title = "Some"): OneOrMany;
     closed(title = "Closed"): Closed;
+    sizes(title = "Page"): Page<Size>;
+    pages(title = "Pages"): Page<Page<u8>>;
+    tree(title = "Tree"): Tree<u8>;
+    moment(title = "Moment"): DateTime<Utc>;
+    day(title = "Day"): NaiveDate;
+    id(title = "Id"): Uuid;
+    link(title = "Link"): Url;
+    address(title = "Address"): IpAddr;
+    address4(title = "Address"): Ipv4Addr;
+    path(title = "Path"): PathBuf;
+    wait(title = "Wait"): Duration;
+    boxed(title = "Boxed"): Box<str>;
+    queue(title = "Queue"): VecDeque<u8>;
+    span(title = "Span"): Range<u8>;
 }

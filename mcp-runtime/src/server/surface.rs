@@ -98,7 +98,7 @@ mod tests {
             "tool `add` has changed:\n-   \"description\": \"Add.\",\n+   \"description\": \"Sum up.\",\n\
              tool `new` is new\ntool `gone` is gone\n"
         );
-        assert_eq!(changes(&[add.clone()], &[add.clone()]), "");
+        assert_eq!(changes(std::slice::from_ref(&add), std::slice::from_ref(&add)), "");
         assert_eq!(changes(&[add.clone(), gone.clone()], &[gone, add]), "the tools are in another order\n");
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn without_null(schema: &mut Schema) {
     }
 }
 
-/// Says integers by their bounds instead of by names that only one language knows.
+/// Says what a format means that only one language knows: integers by their bounds, an address by
+/// the two forms it has.
 pub(crate) fn tidy(schema: &mut Schema) {
     RecursiveTransform(|schema: &mut Schema| {
         let Some(object) = schema.as_object_mut() else { return };
@@ -63,6 +64,11 @@ pub(crate) fn tidy(schema: &mut Schema) {
             "uint32" => (json!(0), json!(u32::MAX)),
             "uint64" | "uint" => (json!(0), json!(u64::MAX)),
             "float" => (json!(f32::MIN), json!(f32::MAX)),
+            "ip" => {
+                object.remove("format");
+                object.entry("anyOf").or_insert(json!([{ "format": "ipv4" }, { "format": "ipv6" }]));
+                return;
+            }
             "int128" | "uint128" | "double" => {
                 object.remove("format");
                 return;

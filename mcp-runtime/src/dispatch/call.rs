@@ -1,6 +1,6 @@
 //! `tools/call`: from the request to the tool's function, and on to whatever drives it.
 
-use std::cell::OnceCell;
+use std::cell::{LazyCell, OnceCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::{Dispatched, Dispatcher, Request};
-use crate::context::Context;
+use crate::context::{Context, Requester};
 use crate::engine::{
     Belongs, Call, Carrier, First, Outcome, Resumed, Retry, Running, digest_of_arguments, noticed_if_slow, panicked,
     push,
@@ -23,9 +23,11 @@ impl Dispatcher {
         let params = request.params.ok_or_else(missing)?;
         let name = params.text("name")?;
         let arguments = params.optional_object("arguments")?;
-        let unknown = || ErrorObject::invalid_params(self.registry.unknown(&name, || request.requester()));
+        let requester: &dyn Fn() -> Requester = &|| request.requester();
+        let requester = LazyCell::new(requester);
+        let unknown = || ErrorObject::invalid_params(self.registry.unknown(&name, &requester));
         let entry = self.registry.find(&name).ok_or_else(unknown)?;
-        if !entry.is_visible(|| request.requester()) {
+        if !entry.is_visible(&requester) {
             return Err(unknown());
         }
         // Before the function runs: a call that is refused must not have done anything.
@@ -55,8 +57,8 @@ impl Dispatcher {
         let started = catch_unwind(AssertUnwindSafe(|| self.start(entry, request, arguments, &context)));
         noticed_if_slow(&entry.name, before);
         let call = call.into_inner();
-        let future = match started {
-            Ok(Started(Progress::Running(future))) => future,
+        let work = match started {
+            Ok(Started(Progress::Running(work))) => work,
             Ok(Started(Progress::Finished(finished))) => {
                 end(call.as_ref());
                 return Ok(Dispatched::Done(finished));
@@ -66,7 +68,7 @@ impl Dispatcher {
                 return Ok(Dispatched::Done(Ok(panicked(&entry.name, &*panic))));
             }
         };
-        let running = match Running::new(entry.name.clone(), &entry.limits, future, call).first_poll() {
+        let running = match Running::new(entry.name.clone(), &entry.limits, work, call).first_poll() {
             First::Finished(finished) => return Ok(Dispatched::Done(finished)),
             First::Pending(running) => running,
         };

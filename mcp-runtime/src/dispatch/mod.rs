@@ -4,6 +4,7 @@ mod call;
 
 pub(crate) use call::finished;
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use crate::context::Requester;
@@ -81,9 +82,11 @@ impl Dispatcher {
         {
             return Err(ErrorObject::invalid_params("`params.cursor` was not given by this server"));
         }
+        let requester: &dyn Fn() -> Requester = &|| request.requester();
+        let requester = LazyCell::new(requester);
         Ok(ServerResult::ListTools(self.registry.has_hidden.then(|| {
             let entries = self.registry.iter().enumerate();
-            entries.filter(|(_, entry)| entry.is_visible(|| request.requester())).map(|(place, _)| place).collect()
+            entries.filter(|(_, entry)| entry.is_visible(&requester)).map(|(place, _)| place).collect()
         })))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ impl CallLimits {
             return None;
         }
         let Self { timeout, permits } = self.clone();
-        Some(Box::new(Limited { timeout, left: timeout, timer: None, permits, entry: Entry::Outside }))
+        let place = Place::default();
+        Some(Box::new(Limited { timeout, left: timeout, timer: None, permits, place, entry: Entry::Outside }))
     }
 }
 
@@ -43,14 +44,18 @@ pub(super) struct Limited {
     left: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
     permits: Option<Arc<Semaphore>>,
+    place: Place,
     entry: Entry,
 }
+
+/// What one call holds while it runs. Its thread holds it too, if it has one, and that may go on
+/// when nobody waits for the call any more.
+pub(super) type Place = Arc<Mutex<Option<OwnedSemaphorePermit>>>;
 
 enum Entry {
     Outside,
     Queued(BoxFuture<'static, Option<OwnedSemaphorePermit>>),
-    /// The permit is given back when this is dropped.
-    Inside(#[expect(dead_code, reason = "held, not read")] Option<OwnedSemaphorePermit>),
+    Inside,
 }
 
 /// A call that ran too long.
@@ -65,7 +70,9 @@ impl Limited {
                 self.entry = Entry::Queued(Box::pin(async move { permits.acquire_owned().await.ok() }));
             }
             if let Entry::Queued(queued) = &mut self.entry {
-                self.entry = Entry::Inside(ready!(queued.as_mut().poll(cx)));
+                let permit = ready!(queued.as_mut().poll(cx));
+                *self.held() = permit;
+                self.entry = Entry::Inside;
             }
         }
         if let (Some(left), Some(timeout)) = (self.left, self.timeout) {
@@ -80,8 +87,18 @@ impl Limited {
     /// The call waits for its client: others may run, and the clock stands still.
     pub(super) fn leave(&mut self) {
         self.entry = Entry::Outside;
+        *self.held() = None;
         if let Some(timer) = self.timer.take() {
             self.left = Some(timer.deadline().saturating_duration_since(Instant::now()));
         }
+    }
+
+    /// What a thread of the call must hold, too.
+    pub(super) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

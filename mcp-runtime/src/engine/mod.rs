@@ -242,14 +242,14 @@ impl Call {
 
     /// Brings in an answer and wakes whoever waits for it.
     fn answer(&self, id: QuestionId, answer: Answered) {
-        let waker = {
+        let wakers = {
             let mut state = self.lock();
             state.journal.answer(id, answer);
-            state.wakers.get_mut(id.index()).and_then(Option::take)
+            let asker = state.wakers.get_mut(id.index()).and_then(Option::take);
+            // The driver may be another one than the asker, and its limits count again.
+            [asker, state.driver.take()]
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Ends the call: whoever still asks gets an error, spawned work is told to stop.
@@ -274,6 +274,28 @@ fn call_ended() -> ErrorObject {
     ErrorObject::new(ErrorCode::InternalError, "the call has ended, so the client can no longer be asked")
 }
 
+/// What a call has to do.
+pub(crate) enum Work {
+    Future(BoxFuture<'static, Finished>),
+    /// On a thread of its own.
+    Blocking(Box<dyn FnOnce() -> Finished + Send>),
+}
+
+/// Runs what blocks. It goes on when nobody waits for it, and keeps its place until it ends.
+async fn on_thread(function: Box<dyn FnOnce() -> Finished + Send>, place: Option<limits::Place>) -> Finished {
+    let held = move || {
+        let finished = function();
+        drop(place);
+        finished
+    };
+    match tokio::task::spawn_blocking(held).await {
+        Ok(finished) => finished,
+        // Panics are answered wherever they come from.
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ErrorObject::new(ErrorCode::InternalError, "the server is shutting down")),
+    }
+}
+
 /// The future of a call, with panics caught and slow polls noticed.
 pub(crate) struct Running {
     name: Arc<str>,
@@ -292,13 +314,13 @@ pub(crate) enum First {
 const SLOW_POLL: Duration = Duration::from_millis(50);
 
 impl Running {
-    pub(crate) fn new(
-        name: Arc<str>,
-        limits: &CallLimits,
-        future: BoxFuture<'static, Finished>,
-        call: Option<Arc<Call>>,
-    ) -> Self {
-        Self { name, future, limited: limits.begin(), call }
+    pub(crate) fn new(name: Arc<str>, limits: &CallLimits, work: Work, call: Option<Arc<Call>>) -> Self {
+        let limited = limits.begin();
+        let future = match work {
+            Work::Future(future) => future,
+            Work::Blocking(function) => Box::pin(on_thread(function, limited.as_ref().map(|limited| limited.place()))),
+        };
+        Self { name, future, limited, call }
     }
 
     /// Polls in place; the waker does not matter, since a driver that takes over polls again.

@@ -15,8 +15,10 @@ use crate::tool::{Handler, IntoToolResult, handler};
 ///
 /// It goes the same way as a function that carries `#[tool]`. Its arguments are checked against
 /// its schema before the handler runs, and defaults that the schema has at its top are filled in.
-/// What is checked are the assertions of JSON Schema 2020-12 but for `unevaluatedItems`,
-/// `unevaluatedProperties`, `dependentSchemas` and references to other documents.
+/// A schema that says what cannot be checked here is an error when the server starts:
+/// `unevaluatedItems`, `unevaluatedProperties`, `dependentSchemas`, references to other documents,
+/// and patterns with look-around, back references or Unicode classes. Of a tool that checks its
+/// arguments itself, [`unchecked`](Self::unchecked) says so.
 ///
 /// ```
 /// use mcp_runtime::prelude::*;
@@ -38,6 +40,7 @@ pub struct DynTool {
     pub(super) tool: Tool,
     pub(super) details: ToolDetails,
     pub(super) handler: Arc<Handler>,
+    pub(super) checked: bool,
 }
 
 impl DynTool {
@@ -70,7 +73,7 @@ impl DynTool {
                 details.problems.push(format!("its schema must be an object with `\"type\": \"object\"`: {other}"))
             }
         }
-        Self { tool, details, handler: handler(function) }
+        Self { tool, details, handler: handler(function), checked: true }
     }
 
     /// The name for people.
@@ -134,6 +137,14 @@ impl DynTool {
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.details.strict();
+        self
+    }
+
+    /// Hands all arguments to the handler as they came: nothing is checked, read leniently or
+    /// filled in. For tools of another server, which does that itself.
+    #[must_use]
+    pub fn unchecked(mut self) -> Self {
+        self.checked = false;
         self
     }
 

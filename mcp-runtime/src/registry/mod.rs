@@ -4,9 +4,14 @@ mod dynamic;
 mod schema;
 mod spec;
 
+use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use serde_json::Value;
 
 pub use dynamic::DynTool;
 pub use spec::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
@@ -30,6 +35,9 @@ pub(crate) struct Entry {
     visible: Option<fn(&Requester) -> bool>,
 }
 
+/// Who asks, made when a tool wants to know, and once for all tools.
+pub(crate) type LazyRequester<'r> = LazyCell<Requester, &'r dyn Fn() -> Requester>;
+
 /// How a tool is entered.
 pub(crate) enum EntryCall {
     Function { function: fn(ToolCall<'_>) -> Started, table: ArgumentTable, receiver: Option<Receiver> },
@@ -38,8 +46,13 @@ pub(crate) enum EntryCall {
 
 impl Entry {
     /// Whether whoever asks may see it.
-    pub(crate) fn is_visible(&self, requester: impl FnOnce() -> Requester) -> bool {
-        self.visible.is_none_or(|visible| visible(&requester()))
+    pub(crate) fn is_visible(&self, requester: &LazyRequester<'_>) -> bool {
+        let Some(visible) = self.visible else { return true };
+        // In doubt, hidden.
+        catch_unwind(AssertUnwindSafe(|| visible(requester))).unwrap_or_else(|_| {
+            tracing::error!(tool = %self.name, "the `visible` function of this tool panicked; the tool is hidden");
+            false
+        })
     }
 }
 
@@ -87,7 +100,7 @@ impl Built {
             if policy.describe {
                 built.problems.push(format!("argument `{argument}` of tool `{tool}` has no description; {cure}"));
             } else {
-                tracing::warn!(%tool, argument, "an argument has no description; {cure}");
+                tracing::warn!(%tool, %argument, "an argument has no description; {cure}");
             }
         }
         built
@@ -107,7 +120,7 @@ impl Built {
         tools.push(entry);
     }
 
-    fn entry(&mut self, offer: Offer, policy: Policy, undescribed: &mut Vec<(Arc<str>, &'static str)>) -> Entry {
+    fn entry(&mut self, offer: Offer, policy: Policy, undescribed: &mut Vec<(Arc<str>, Cow<'static, str>)>) -> Entry {
         let (name, module, mut described, details);
         let call = match offer {
             Offer::Function { spec, receiver } => {
@@ -141,7 +154,18 @@ impl Built {
                 described = tool.tool;
                 details = tool.details;
                 let leniency = details.leniency.unwrap_or(policy.leniency);
-                let schema = ArgumentSchema::new(name.clone(), described.input_schema.clone(), leniency);
+                let schema = ArgumentSchema::new(name.clone(), described.input_schema.clone(), leniency, tool.checked);
+                for gap in schema.gaps() {
+                    self.problems.push(format!(
+                        "tool `{name}` is not right: its schema has {gap}, which cannot be checked; \
+                         leave that out, or let the handler check its arguments with `.unchecked()`"
+                    ));
+                }
+                if let Some(Value::Object(properties)) = described.input_schema.get("properties") {
+                    let said = |schema: &Value| schema.get("description").is_some();
+                    let silent = properties.iter().filter(|(_, schema)| !said(schema));
+                    undescribed.extend(silent.map(|(argument, _)| (name.clone(), argument.clone().into())));
+                }
                 EntryCall::Dynamic { handler: tool.handler, schema }
             }
         };
@@ -166,8 +190,8 @@ impl Registry {
     }
 
     /// Says that there is no such tool, and which there are, of those that whoever asks may see.
-    pub(crate) fn unknown(&self, name: &str, requester: impl Fn() -> Requester) -> String {
-        let visible = self.tools.iter().filter(|entry| entry.is_visible(&requester));
+    pub(crate) fn unknown(&self, name: &str, requester: &LazyRequester<'_>) -> String {
+        let visible = self.tools.iter().filter(|entry| entry.is_visible(requester));
         let known: Vec<&str> = visible.map(|entry| &*entry.name).collect();
         match (nearest(name, known.iter().copied()), &known[..]) {
             (Some(meant), _) => format!("unknown tool `{name}`; did you mean `{meant}`?"),

@@ -1,5 +1,6 @@
 //! From the parameters of a tool to the schema of its arguments.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemars::{Schema, SchemaGenerator};
@@ -16,7 +17,7 @@ pub(super) struct Input {
     pub(super) schema: Map<String, Value>,
     pub(super) slots: Vec<Slot>,
     /// Arguments of which nothing is said.
-    pub(super) undescribed: Vec<&'static str>,
+    pub(super) undescribed: Vec<Cow<'static, str>>,
     pub(super) problems: Vec<String>,
 }
 
@@ -55,13 +56,17 @@ pub(super) fn input(params: &[ParamSpec]) -> Input {
 struct Collector {
     properties: Map<String, Value>,
     required: Vec<Value>,
-    /// Choices of flattened enums.
+    /// Choices of flattened enums, and whatever else stands at the top.
     choices: Map<String, Value>,
+    /// The names of arguments in them.
+    of_choices: BTreeSet<String>,
+    /// The parameter that takes arguments of any name.
+    open: Option<&'static str>,
     additional: Option<Value>,
     definitions: Map<String, Value>,
     headers: BTreeSet<String>,
     slots: Vec<Slot>,
-    undescribed: Vec<&'static str>,
+    undescribed: Vec<Cow<'static, str>>,
     problems: Vec<String>,
 }
 
@@ -80,7 +85,7 @@ impl Collector {
         if !param.description.is_empty() {
             schema.insert("description".to_owned(), json!(param.description));
         } else if !details.undescribed && !schema.contains_key("description") {
-            self.undescribed.push(param.name);
+            self.undescribed.push(param.name.into());
         }
         let json = |value: &Result<Box<_>, String>| to_value(value);
         if let Some(default) = details.default.as_ref().and_then(json) {
@@ -109,9 +114,11 @@ impl Collector {
         let Value::Object(object) = plain(target.unwrap_or_else(|| schema.to_value())) else {
             return Slot::Injected;
         };
-        let has_choices = object.contains_key("oneOf") || object.contains_key("anyOf");
+        let mut object = object;
+        let combined: Vec<&str> =
+            ["oneOf", "anyOf", "allOf"].into_iter().filter(|keyword| object.contains_key(*keyword)).collect();
         let is_object = object.get("type").is_some_and(|kind| kind == "object");
-        if !object.is_empty() && !has_choices && !is_object {
+        if !object.is_empty() && combined.is_empty() && !is_object {
             self.problems.push(format!(
                 "the fields of `{}` cannot be arguments: it is not a struct but {}",
                 param.name,
@@ -119,12 +126,44 @@ impl Collector {
             ));
         }
         let mut fields = Vec::new();
-        let mut open = has_choices;
+        let mut open = false;
         if let Some(Value::Object(properties)) = object.get("properties") {
             for (name, property) in properties {
                 fields.push(name.clone());
+                if !param.details().undescribed && property.get("description").is_none() {
+                    self.undescribed.push(name.clone().into());
+                }
                 self.property(name.clone(), property.clone());
             }
+        }
+        for keyword in combined {
+            let mut choices = Choices { definitions: &self.definitions, names: BTreeSet::new(), open: false, depth: 0 };
+            object.get_mut(keyword).into_iter().for_each(|several| choices.each(several, keyword));
+            let Choices { names, open: any, .. } = choices;
+            open |= any;
+            for name in names.into_iter().filter(|name| !fields.contains(name)).collect::<Vec<_>>() {
+                self.of_choice(&name);
+                fields.push(name);
+            }
+            let Some(Value::Array(choices)) = object.get(keyword).cloned() else { continue };
+            match self.choices.get_mut(keyword) {
+                None => _ = self.choices.insert(keyword.to_owned(), Value::Array(choices)),
+                Some(Value::Array(all)) if keyword == "allOf" => all.extend(choices),
+                // Each of the two must hold.
+                Some(_) => {
+                    let all = self.choices.entry("allOf").or_insert_with(|| json!([]));
+                    if let Value::Array(all) = all {
+                        all.push(json!({ keyword: choices }));
+                    }
+                }
+            }
+            // What is known of the choices is not known at the top.
+            self.additional.get_or_insert(json!(true));
+        }
+        let by_pattern = object.get("patternProperties");
+        if let Some(by_pattern) = by_pattern {
+            open = true;
+            self.choices.insert("patternProperties".to_owned(), by_pattern.clone());
         }
         match object.get("additionalProperties") {
             Some(Value::Bool(false)) => {}
@@ -132,21 +171,17 @@ impl Collector {
                 open = true;
                 self.additional = Some(additional.clone());
             }
-            None if fields.is_empty() && !has_choices => {
+            None if fields.is_empty() && by_pattern.is_none() => {
                 open = true;
                 self.additional = Some(json!(true));
             }
             None => {}
         }
-        if has_choices {
-            self.additional.get_or_insert(json!(true));
-            for keyword in ["oneOf", "anyOf"] {
-                if let Some(choices) = object.get(keyword)
-                    && self.choices.insert(keyword.to_owned(), choices.clone()).is_some()
-                {
-                    self.problems.push("only one flattened parameter can be an enum".to_owned());
-                }
-            }
+        if open && let Some(earlier) = self.open.replace(param.name) {
+            self.problems.push(format!(
+                "`{earlier}` and `{}` both take arguments of any name, so nobody knows whose one is; flatten only one",
+                param.name
+            ));
         }
         if let (Some(Value::Array(required)), false) = (object.get("required"), optional) {
             self.required.extend(required.iter().cloned());
@@ -157,8 +192,15 @@ impl Collector {
         Slot::Many(Argument::many(fields, open, optional, decoded))
     }
 
+    /// An argument that only some of the choices have.
+    fn of_choice(&mut self, name: &str) {
+        if self.properties.contains_key(name) || !self.of_choices.insert(name.to_owned()) {
+            self.problems.push(format!("two of its arguments are named `{name}`"));
+        }
+    }
+
     fn property(&mut self, name: String, schema: Value) {
-        if self.properties.contains_key(&name) {
+        if self.properties.contains_key(&name) || self.of_choices.contains(&name) {
             self.problems.push(format!("two of its arguments are named `{name}`"));
         }
         self.properties.insert(name, schema);
@@ -184,9 +226,12 @@ impl Collector {
         if !self.required.is_empty() {
             schema.insert("required".to_owned(), Value::Array(self.required));
         }
+        let closed = self.open.is_none() && !self.of_choices.is_empty();
         schema.extend(self.choices);
         match self.additional {
             None => _ = schema.insert("additionalProperties".to_owned(), json!(false)),
+            // Counts the names that the choices have, too.
+            Some(Value::Bool(true)) if closed => _ = schema.insert("unevaluatedProperties".to_owned(), json!(false)),
             Some(Value::Bool(true)) => {}
             Some(additional) => _ = schema.insert("additionalProperties".to_owned(), additional),
         }
@@ -195,6 +240,79 @@ impl Collector {
         }
         Input { schema, slots: self.slots, undescribed: self.undescribed, problems: self.problems }
     }
+}
+
+/// Makes the choices of an enum fit beside other arguments, and finds out how theirs are named.
+struct Choices<'d> {
+    definitions: &'d Map<String, Value>,
+    names: BTreeSet<String>,
+    /// Whether one of them takes any name.
+    open: bool,
+    depth: usize,
+}
+
+impl Choices<'_> {
+    fn each(&mut self, choices: &mut Value, keyword: &str) {
+        // A variant without fields is a text, and as one of several fields a member without value.
+        if let Value::Array(choices) = choices
+            && keyword != "allOf"
+        {
+            *choices = std::mem::take(choices).into_iter().flat_map(as_members).collect();
+        }
+        choices.as_array_mut().into_iter().flatten().for_each(|choice| self.choice(choice));
+    }
+
+    fn choice(&mut self, choice: &mut Value) {
+        const DEEPEST: usize = 8;
+        if let Some(name) = choice.get("$ref").and_then(Value::as_str).and_then(|it| it.strip_prefix("#/$defs/"))
+            && let Some(target) = self.definitions.get(name)
+            && self.depth < DEEPEST
+        {
+            // It is changed for this place only.
+            *choice = target.clone();
+        }
+        let Some(members) = choice.as_object_mut() else {
+            self.open = true;
+            return;
+        };
+        let mut known = false;
+        if let Some(Value::Object(properties)) = members.get("properties") {
+            known = true;
+            self.names.extend(properties.keys().cloned());
+        }
+        match members.get("additionalProperties") {
+            Some(Value::Bool(false)) => _ = members.shift_remove("additionalProperties"),
+            Some(_) => self.open = true,
+            None => {}
+        }
+        for keyword in ["oneOf", "anyOf", "allOf"] {
+            if let Some(choices) = members.get_mut(keyword) {
+                known = true;
+                self.depth += 1;
+                self.each(choices, keyword);
+                self.depth -= 1;
+            }
+        }
+        self.open |= !known;
+    }
+}
+
+/// A choice among texts as choices among objects with one member.
+fn as_members(choice: Value) -> Vec<Value> {
+    let texts: Vec<String> = match (choice.get("const"), choice.get("enum")) {
+        (Some(Value::String(one)), _) => vec![one.clone()],
+        (None, Some(Value::Array(several))) => several.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => return vec![choice],
+    };
+    let description = choice.get("description");
+    let member = |name: String| {
+        let mut schema = json!({ "type": "object", "properties": { &name: {} }, "required": [&name] });
+        if let (Some(description), Value::Object(members)) = (description, &mut schema) {
+            members.insert("description".to_owned(), description.clone());
+        }
+        schema
+    };
+    texts.into_iter().map(member).collect()
 }
 
 /// A schema as an object: some clients do not know the others.

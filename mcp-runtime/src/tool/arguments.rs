@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde::de::DeserializeOwned;
@@ -57,8 +58,6 @@ impl<'a> Arguments<'a> {
 
     #[cold]
     fn field(&mut self, index: usize, name: Cow<'a, str>, value: &'a RawValue) {
-        // Of a repeated name the last one counts.
-        self.fields.retain(|(at, earlier, _)| *at != index || *earlier != name);
         self.fields.push((index, name, value));
     }
 
@@ -104,18 +103,10 @@ impl<'a> Arguments<'a> {
                 Some(Cow::Borrowed(given.unwrap_or_else(default)))
             }
             Slot::Many(argument) => {
-                let fields: Vec<_> = self.fields.iter().filter(|(at, ..)| *at == index).collect();
-                if fields.is_empty() && argument.optional {
+                if argument.optional && !self.fields.iter().any(|(at, ..)| *at == index) {
                     return Some(Cow::Borrowed("null"));
                 }
-                let mut json = String::from("{");
-                for (_, name, value) in fields {
-                    if json.len() > 1 {
-                        json.push(',');
-                    }
-                    _ = write!(json, "{}:{}", Value::from(&**name), value.get());
-                }
-                json.push('}');
+                let json = self.object(index, |_, value| Some(Cow::Borrowed(value)));
                 if table.leniency == Leniency::Strict && self.breaks_schema(argument, &json) {
                     return None;
                 }
@@ -123,6 +114,24 @@ impl<'a> Arguments<'a> {
             }
             Slot::Injected => None,
         }
+    }
+
+    /// The fields of a flattened parameter as one object, each as `read` has it.
+    fn object<'j>(&'j self, index: usize, read: impl Fn(&str, &'j str) -> Option<Cow<'j, str>>) -> String {
+        let fields = || self.fields.iter().filter(|(at, ..)| *at == index).enumerate();
+        // Of a repeated name the last one counts.
+        let last: HashMap<&str, usize> = fields().map(|(place, (_, name, _))| (&**name, place)).collect();
+        let mut json = String::from("{");
+        for (place, (_, name, value)) in fields() {
+            if last[&**name] == place
+                && let Some(value) = read(name, value.get())
+            {
+                let comma = if json.len() > 1 { "," } else { "" };
+                _ = write!(json, "{comma}{}:{value}", Value::from(&**name));
+            }
+        }
+        json.push('}');
+        json
     }
 
     /// Checks a value as strictly as its schema says.
@@ -166,8 +175,18 @@ impl<'a> Arguments<'a> {
         let mut readings = Vec::new();
         // `5.0` is an integer too, as JSON Schema has it.
         readings.extend(integral_floats(json));
-        let Some(argument) = self.table.slots[index].argument() else { return readings };
-        if let Some(inner) = json_in_text(json, &argument.kinds, self.table.leniency) {
+        let leniency = self.table.leniency;
+        let inner = match &self.table.slots[index] {
+            Slot::Injected => None,
+            Slot::One(argument) => json_in_text(json, &argument.kinds, leniency),
+            Slot::Many(_) if leniency == Leniency::Strict => None,
+            Slot::Many(argument) => Some(self.object(index, |name, value| match argument.field(name) {
+                Some(field) if value == "null" && field.may_be_absent && !field.kinds.null => None,
+                Some(field) => Some(json_in_text(value, &field.kinds, leniency).map_or(value.into(), Cow::Owned)),
+                None => Some(value.into()),
+            })),
+        };
+        if let Some(inner) = inner {
             let plain = integral_floats(&inner);
             readings.push(inner);
             readings.extend(plain);
@@ -183,11 +202,12 @@ impl<'a> Arguments<'a> {
             self.problems.push(format!("`{name}` is missing: expected {}", wanted(schema)));
             return;
         }
-        let value = serde_json::from_str(json).unwrap_or_default();
-        let problems = argument.checker().problems(&value, name);
+        let value = serde_json::from_str::<Value>(json).ok();
+        let problems = value.as_ref().map(|value| argument.checker().problems(value, name)).unwrap_or_default();
         if problems.is_empty() {
             // Of the right kind, but not right: there the decoder knows best.
-            let (wanted, came, reason) = (wanted(schema), came(&value, schema), without_position(error));
+            let came = value.map_or_else(|| shortened(json), |value| came(&value, schema));
+            let (wanted, reason) = (wanted(schema), without_position(error));
             let place = if name.is_empty() { String::new() } else { format!("`{name}`: ") };
             self.problems.push(format!("{place}expected {wanted}, got {came} that is not right: {reason}"));
         } else {
@@ -261,7 +281,7 @@ pub(super) fn json_in_text(json: &str, wanted: &Kinds, leniency: Leniency) -> Op
 /// JSON with every number that is integral but written as a float, `5.0` or `5e0`, as `5`; `None`
 /// if there is none.
 #[cold]
-fn integral_floats(raw: &str) -> Option<String> {
+pub(super) fn integral_floats(raw: &str) -> Option<String> {
     let (mut rewritten, mut rest, mut any) = (String::with_capacity(raw.len()), raw, false);
     while let Some(at) = rest.find(|it: char| it == '"' || it == '-' || it.is_ascii_digit()) {
         rewritten.push_str(&rest[..at]);
@@ -272,12 +292,12 @@ fn integral_floats(raw: &str) -> Option<String> {
             rest.find(|it: char| !it.is_ascii_digit() && !"+-.eE".contains(it)).unwrap_or(rest.len())
         };
         let token = &rest[..end];
-        match token.parse::<f64>() {
-            Ok(float) if token.contains(['.', 'e', 'E']) && float.fract() == 0.0 && float.abs() < LARGEST => {
-                rewritten.push_str(&format!("{float:.0}"));
+        match integer(token) {
+            Some(integer) => {
+                rewritten.push_str(&integer);
                 any = true;
             }
-            _ => rewritten.push_str(token),
+            None => rewritten.push_str(token),
         }
         rest = &rest[end..];
     }
@@ -285,8 +305,31 @@ fn integral_floats(raw: &str) -> Option<String> {
     any.then_some(rewritten)
 }
 
-/// No integer type of ours is larger.
-const LARGEST: f64 = 1e40;
+/// A number with a point or an exponent as the integer that it is, if it is one, exactly.
+fn integer(token: &str) -> Option<String> {
+    // No integer type of ours has more digits.
+    const MOST_DIGITS: usize = 40;
+    if !token.contains(['.', 'e', 'E']) && token != "-0" {
+        return None;
+    }
+    let (sign, number) = token.strip_prefix('-').map_or(("", token), |number| ("-", number));
+    let (decimal, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
+    let exponent: i64 = exponent.parse().ok()?;
+    let digits = [whole, fraction].concat();
+    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    let point = usize::try_from(point.max(0)).ok()?.min(digits.len() + MOST_DIGITS);
+    let (before, after) = digits.split_at_checked(point).unwrap_or((&digits, ""));
+    let zeros = point.saturating_sub(digits.len());
+    let significant = before.trim_start_matches('0');
+    if after.bytes().any(|digit| digit != b'0') {
+        return None;
+    }
+    if significant.is_empty() {
+        return Some("0".to_owned());
+    }
+    (significant.len() + zeros < MOST_DIGITS).then(|| format!("{sign}{significant}{}", "0".repeat(zeros)))
+}
 
 #[cfg(test)]
 mod tests {
@@ -299,6 +342,17 @@ mod tests {
             ("-1e2", Some("-100")),
             (r#"{"a":[1.0,2.5,3],"b":"4.0"}"#, Some(r#"{"a":[1,2.5,3],"b":"4.0"}"#)),
             (r#"["\"5.0",6.0]"#, Some(r#"["\"5.0",6]"#)),
+            ("-0", Some("0")),
+            ("-0.0", Some("0")),
+            ("-0e1", Some("0")),
+            ("9007199254740993.0", Some("9007199254740993")),
+            ("1e17", Some("100000000000000000")),
+            ("93.5E+17", Some("9350000000000000000")),
+            ("120e-1", Some("12")),
+            ("12e-3", None),
+            ("0.0001e4", Some("1")),
+            ("0e999999", Some("0")),
+            ("1e99999999999999999999", None),
             ("5", None),
             ("5.5", None),
             ("1e300", None),

@@ -118,34 +118,39 @@ impl<T: NumberArgument> NumberArgument for Option<T> {
 }
 
 macro_rules! bounds {
-    ($($number:ty),+) => {$(
+    (|$it:ident| $value:expr => $($number:ty),+) => {$(
         #[diagnostic::do_not_recommend]
         impl IntoBound<Whole> for $number {
+            #[allow(clippy::unnecessary_fallible_conversions, reason = "not for each type")]
             fn into_bound(self) -> Number {
-                Number::Whole(self as i128)
+                let $it = self;
+                // What is larger is larger than what JSON carries.
+                Number::Whole(i128::try_from($value).unwrap_or(i128::MAX))
             }
         }
         #[diagnostic::do_not_recommend]
         impl IntoBound<Real> for $number {
             fn into_bound(self) -> Number {
-                Number::Whole(self as i128)
+                IntoBound::<Whole>::into_bound(self)
             }
         }
     )+};
 }
-bounds!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, usize);
+bounds!(|it| it => i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+bounds!(|it| it.get() => NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroIsize);
+bounds!(|it| it.get() => NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize);
 
 #[diagnostic::do_not_recommend]
 impl IntoBound<Real> for f64 {
     fn into_bound(self) -> Number {
-        Number::Real(self)
+        Number::real(self)
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl IntoBound<Real> for f32 {
     fn into_bound(self) -> Number {
-        Number::Real(self.into())
+        Number::real(self.into())
     }
 }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::arguments::{json_in_text, refusal};
+use super::arguments::{integral_floats, json_in_text, refusal};
 use super::check::Checker;
 use super::output::IntoToolResult;
-use super::table::{Kinds, Leniency};
+use super::table::{Field, Leniency};
 use crate::context::Context;
 use crate::protocol::{BoxFuture, CallToolResult};
 use crate::tool::ToolError;
@@ -35,42 +35,67 @@ where
 pub(crate) struct ArgumentSchema {
     tool: Arc<str>,
     schema: Value,
-    checker: Checker,
+    fields: Vec<(String, Field)>,
+    /// None for a tool that checks its arguments itself.
+    checker: Option<Checker>,
     leniency: Leniency,
 }
 
 impl ArgumentSchema {
-    pub(crate) fn new(tool: Arc<str>, schema: Map<String, Value>, leniency: Leniency) -> Self {
+    pub(crate) fn new(tool: Arc<str>, schema: Map<String, Value>, leniency: Leniency, checked: bool) -> Self {
         let schema = Value::Object(schema);
-        Self { tool, checker: Checker::new(schema.clone()), schema, leniency }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let names = properties.into_iter().flat_map(Map::keys);
+        let fields = names.filter_map(|name| Some((name.clone(), Field::of(&schema, name)?))).collect();
+        Self { tool, fields, checker: checked.then(|| Checker::new(schema.clone())), schema, leniency }
+    }
+
+    /// What the schema says and cannot be checked.
+    pub(crate) fn gaps(&self) -> &[String] {
+        self.checker.as_ref().map_or(&[], Checker::gaps)
     }
 
     /// The arguments of a call, with defaults for those that are absent, or all that is wrong with
     /// them.
     pub(crate) fn read(&self, object: Option<&RawValue>) -> Result<Map<String, Value>, Box<CallToolResult>> {
         let wrong = |problem: String| Box::new(refusal(&self.tool, std::iter::once(&problem)));
-        let mut arguments: Map<String, Value> = match object {
-            None => Map::new(),
-            Some(object) => serde_json::from_str(object.get()).map_err(|error| wrong(error.to_string()))?,
-        };
-        let properties = self.schema.get("properties").and_then(Value::as_object);
-        for (name, schema) in properties.into_iter().flatten() {
-            let kinds = || Kinds::of(schema, &self.schema);
-            if let Some(text @ Value::String(_)) = arguments.get(name)
-                && let Some(inner) = json_in_text(&text.to_string(), &kinds(), self.leniency)
-                && let Ok(inner) = serde_json::from_str(&inner)
-            {
-                arguments.insert(name.clone(), inner);
-            }
-            if let (None, Some(default)) = (arguments.get(name), schema.get("default")) {
-                arguments.insert(name.clone(), default.clone());
-            }
-        }
+        let parse = |json: &str| serde_json::from_str(json).map_err(|error| wrong(error.to_string()));
+        let json = object.map_or("{}", RawValue::get);
+        let Some(checker) = &self.checker else { return parse(json) };
+        // A whole number reads as one, also if it was written as a float.
+        let plain = integral_floats(json);
+        let mut arguments = parse(plain.as_deref().unwrap_or(json))?;
+        self.complete(&mut arguments);
         let arguments = Value::Object(arguments);
-        let problems = self.checker.problems(&arguments, "");
+        let problems = checker.problems(&arguments, "");
         match arguments {
             Value::Object(arguments) if problems.is_empty() => Ok(arguments),
             _ => Err(Box::new(refusal(&self.tool, problems.iter()))),
+        }
+    }
+
+    /// Reads what may be read in another way, and fills in what is absent.
+    fn complete(&self, arguments: &mut Map<String, Value>) {
+        for (name, field) in &self.fields {
+            match arguments.get(name) {
+                Some(text @ Value::String(_)) => {
+                    if let Some(inner) = json_in_text(&text.to_string(), &field.kinds, self.leniency)
+                        && let Ok(inner) = serde_json::from_str(&inner)
+                    {
+                        arguments.insert(name.clone(), inner);
+                    }
+                }
+                Some(Value::Null) if self.leniency != Leniency::Strict && field.may_be_absent && !field.kinds.null => {
+                    arguments.shift_remove(name);
+                }
+                _ => {}
+            }
+            let default = || self.schema.get("properties")?.get(name)?.get("default");
+            if !arguments.contains_key(name)
+                && let Some(default) = default()
+            {
+                arguments.insert(name.clone(), default.clone());
+            }
         }
     }
 }

@@ -163,8 +163,8 @@ fn is_hostname(text: &str) -> bool {
             && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
-            // These places are for encoded labels, which have rules of their own.
-            && label.as_bytes().get(2..4) != Some(b"--")
+            // These places are for encoded labels, of which only those of international names are in use.
+            && (label.as_bytes().get(2..4) != Some(b"--") || label[..2].eq_ignore_ascii_case("xn"))
     };
     text.len() <= 253 && text.split('.').all(is_label)
 }
@@ -205,8 +205,16 @@ mod tests {
             ),
             ("date", &["2024-02-29", "2000-02-29"], &["2026-02-29", "1900-02-29", "2026-13-01", "2026-1-1", ""]),
             ("time", &["12:00:00Z", "23:59:60Z"], &["12:00", "12:00:00", "12:00:60Z", "12:00:00.Z", "12:00:00+24:00"]),
-            ("email", &["ada@example.com", "a.b+c@x"], &["ada", "@x", "a@", "a..b@x", ".a@x", "a@-x", "a@b c"]),
-            ("hostname", &["example.com", "a-b"], &["", "-a", "a-.b", "a..b", "exa mple"]),
+            (
+                "email",
+                &["ada@example.com", "a.b+c@x", "info@xn--mnchen-3ya.de"],
+                &["ada", "@x", "a@", "a..b@x", ".a@x", "a@-x", "a@b c"],
+            ),
+            (
+                "hostname",
+                &["example.com", "a-b", "xn--mnchen-3ya.de"],
+                &["", "-a", "ab--c", "a-.b", "a..b", "exa mple"],
+            ),
             ("ipv4", &["127.0.0.1"], &["256.0.0.1", "1.2.3", "::1"]),
             ("ipv6", &["::1", "2001:db8::1"], &["127.0.0.1", ":::", "[::1]"]),
             (

@@ -12,8 +12,8 @@ use super::error::ToolError;
 use super::param::{ParamKind, StateNeed};
 use super::states::States;
 use crate::context::{Context, Requester};
-use crate::engine::Finished;
-use crate::protocol::{BoxFuture, CallToolResult, ErrorCode, ErrorObject, Extensions, Meta, ServerResult};
+use crate::engine::{Finished, Work};
+use crate::protocol::{CallToolResult, Extensions, Meta, ServerResult};
 
 /// What a tool's function can take: an argument that the caller gives, or something that the
 /// server gives ([`Inject`]).
@@ -398,15 +398,7 @@ impl<'a> ToolCall<'a> {
     #[must_use]
     pub fn blocking(self, function: impl FnOnce() -> Result<CallToolResult, ToolError> + Send + 'static) -> Started {
         let mask = self.mask_errors;
-        Started(Progress::Running(Box::pin(async move {
-            let function = move || finished(function(), mask);
-            match tokio::task::spawn_blocking(function).await {
-                Ok(finished) => finished,
-                // The engine answers a panic wherever it comes from.
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Err(_) => Err(ErrorObject::new(ErrorCode::InternalError, "the server is shutting down")),
-            }
-        })))
+        Started(Progress::Running(Work::Blocking(Box::new(move || finished(function(), mask)))))
     }
 }
 
@@ -423,7 +415,7 @@ pub struct Started(pub(crate) Progress);
 /// What is left to do.
 pub(crate) enum Progress {
     Finished(Finished),
-    Running(BoxFuture<'static, Finished>),
+    Running(Work),
 }
 
 impl Started {
@@ -431,7 +423,7 @@ impl Started {
         future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'static,
         mask_errors: bool,
     ) -> Self {
-        Self(Progress::Running(Box::pin(async move { finished(future.await, mask_errors) })))
+        Self(Progress::Running(Work::Future(Box::pin(async move { finished(future.await, mask_errors) }))))
     }
 }
 

@@ -90,7 +90,7 @@ fn wrapped<T: Serialize>(content: Vec<ContentBlock>, result: T) -> Result<CallTo
 
 fn to_raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, ToolError> {
     serde_json::value::to_raw_value(value)
-        .map_err(|error| ToolError::new(format!("the tool's result cannot be written as JSON: {error}")))
+        .map_err(|error| ToolError::from(format!("the tool's result cannot be written as JSON: {error}")))
 }
 
 impl IntoToolResult for () {

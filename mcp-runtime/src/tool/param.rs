@@ -142,7 +142,9 @@ impl ParamDetails {
     }
 
     pub(super) fn rule(&mut self, rule: Rule) {
-        self.rules.push(rule);
+        if !rule.says_nothing() {
+            self.rules.push(rule);
+        }
     }
 
     pub(super) fn default_value<T: Serialize + ?Sized>(&mut self, value: &T) {

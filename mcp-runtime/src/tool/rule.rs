@@ -28,7 +28,13 @@ impl Number {
         }
     }
 
-    fn real(real: f64) -> Self {
+    /// A number that was parsed.
+    pub(super) fn of(number: &serde_json::Number) -> Self {
+        let small = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+        small.map_or_else(|| Self::real(number.as_f64().unwrap_or(f64::NAN)), Self::Whole)
+    }
+
+    pub(super) fn real(real: f64) -> Self {
         // `5.0` is 5.
         if real.fract() == 0.0 && real.abs() < 1e30 { Self::Whole(real as i128) } else { Self::Real(real) }
     }
@@ -47,13 +53,20 @@ impl Number {
         }
     }
 
+    pub(super) fn is(self, other: Self) -> bool {
+        self.compare(other) == Some(Ordering::Equal)
+    }
+
     fn is_multiple_of(self, unit: Self) -> bool {
         match (self, unit) {
             (Self::Whole(number), Self::Whole(unit)) => unit != 0 && number % unit == 0,
             _ => {
                 let times = self.to_real() / unit.to_real();
-                // Decimal fractions have no exact form in binary.
-                times.is_finite() && (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
+                // Decimal fractions have no exact form in binary, which the quotient shows.
+                self.to_real() == 0.0
+                    || times.is_finite()
+                        && times.round() != 0.0
+                        && (times - times.round()).abs() <= 4.0 * f64::EPSILON * times.abs()
             }
         }
     }
@@ -95,7 +108,7 @@ impl<'a> Facts<'a> {
         match value {
             Value::String(text) => Self::Text(Cow::Borrowed(text)),
             Value::Array(items) => Self::Items(items.len()),
-            Value::Number(number) => Number::parse(&number.to_string()).map_or(Self::Other, Self::Number),
+            Value::Number(number) => Self::Number(Number::of(number)),
             _ => Self::Other,
         }
     }
@@ -122,7 +135,7 @@ pub(super) enum Rule {
 impl Rule {
     /// The rule that a keyword of a schema says, if it says one.
     pub(super) fn from_keyword(keyword: &str, value: &Value) -> Option<Self> {
-        let number = || value.as_number().and_then(|number| Number::parse(&number.to_string()));
+        let number = || value.as_number().map(Number::of);
         let count = || value.as_u64().map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         Some(match keyword {
             "minimum" => Self::Least(number()?),
@@ -140,11 +153,20 @@ impl Rule {
         })
     }
 
+    /// Whether it is a bound at infinity, which JSON has no word for.
+    pub(super) fn says_nothing(&self) -> bool {
+        match self {
+            Self::Least(bound) | Self::Above(bound) => bound.to_real() == f64::NEG_INFINITY,
+            Self::Most(bound) | Self::Below(bound) => bound.to_real() == f64::INFINITY,
+            _ => false,
+        }
+    }
+
     /// Writes the rule into a schema. Of two bounds the tighter one stays.
     pub(super) fn write(&self, schema: &mut Map<String, Value>) {
         let mut tighten = |keyword: &str, bound: Number, tighter: Ordering| {
-            let there = schema.get(keyword).and_then(Value::as_number).and_then(|it| Number::parse(&it.to_string()));
-            if there.is_none_or(|there| bound.compare(there) == Some(tighter)) {
+            let there = schema.get(keyword).and_then(Value::as_number).map(Number::of);
+            if there.is_none_or(|there| bound.compare(there).is_none_or(|is| is == tighter)) {
                 schema.insert(keyword.to_owned(), bound.to_json());
             }
         };
@@ -186,9 +208,7 @@ impl Rule {
             (Self::Pattern(pattern), Facts::Text(text)) => pattern.is_match(text),
             (Self::Format(format), Facts::Text(text)) => format.matches(text),
             (Self::OneOfTexts(texts), Facts::Text(text)) => texts.iter().any(|it| it == text),
-            (Self::OneOfNumbers(numbers), Facts::Number(number)) => {
-                numbers.iter().any(|it| it.compare(*number) == Some(Ordering::Equal))
-            }
+            (Self::OneOfNumbers(numbers), Facts::Number(number)) => numbers.iter().any(|it| it.is(*number)),
             _ => true,
         }
     }
@@ -215,6 +235,9 @@ mod tests {
             ("exclusiveMaximum", json!(1.5), ["1.4", "1", "{}"], "1.5"),
             ("multipleOf", json!(0.1), ["0.3", "7", "\"x\""], "0.35"),
             ("multipleOf", json!(5), ["10", "-5", "0"], "7"),
+            ("multipleOf", json!(0.01), ["5000000.01", "19.99", "0"], "5000000.005"),
+            ("multipleOf", json!(0.01), ["0.07", "1e3", "-0.3"], "1e-12"),
+            ("multipleOf", json!(2.5), ["1250000002.5", "-5", "0.0"], "1250000001"),
             ("minLength", json!(2), ["\"äö\"", "1", "\"abc\""], "\"ä\""),
             ("maxLength", json!(2), ["\"\\u00e4b\"", "123", "[1,2,3]"], "\"abc\""),
             ("minItems", json!(1), ["[1]", "\"\"", "{}"], "[]"),

@@ -83,7 +83,7 @@ pub(crate) fn tidy(schema: &mut Schema) {
 }
 
 /// The same for what callers send: what may be left out is its plain type, not also null, which
-/// some clients do not understand.
+/// some clients do not understand. Where null says something else than leaving it out, it stays.
 pub(crate) fn tidy_input(schema: &mut Schema) {
     RecursiveTransform(|schema: &mut Schema| {
         let Some(object) = schema.as_object_mut() else { return };
@@ -91,7 +91,9 @@ pub(crate) fn tidy_input(schema: &mut Schema) {
         let is_required = |name: &String| required.as_array().is_some_and(|names| names.iter().any(|it| it == name));
         let Some(Value::Object(properties)) = object.get_mut("properties") else { return };
         for (name, property) in properties {
+            let null_is_absent = property.get("default").is_none_or(Value::is_null);
             if !is_required(name)
+                && null_is_absent
                 && let Ok(property) = <&mut Schema>::try_from(property)
             {
                 without_null(property);

@@ -131,8 +131,28 @@ impl Argument {
         }
     }
 
+    /// One of the fields of several.
+    pub(super) fn field(&self, name: &str) -> Option<Field> {
+        Field::of(&self.schema, name)
+    }
+
     pub(super) fn checker(&self) -> &Checker {
         self.checker.get_or_init(|| Checker::new(self.schema.clone()))
+    }
+}
+
+/// A property of an object, as far as reading it leniently goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field {
+    pub(super) kinds: Kinds,
+    pub(super) may_be_absent: bool,
+}
+
+impl Field {
+    pub(super) fn of(object: &Value, name: &str) -> Option<Self> {
+        let schema = object.get("properties")?.get(name)?;
+        let mut required = object.get("required").and_then(Value::as_array).into_iter().flatten();
+        Some(Self { kinds: Kinds::of(schema, object), may_be_absent: !required.any(|it| it == name) })
     }
 }
 
@@ -144,10 +164,11 @@ pub(crate) struct Kinds {
     pub(super) array: bool,
     pub(super) number: bool,
     pub(super) boolean: bool,
+    pub(super) null: bool,
 }
 
 impl Kinds {
-    const ANY: Self = Self { text: true, object: true, array: true, number: true, boolean: true };
+    const ANY: Self = Self { text: true, object: true, array: true, number: true, boolean: true, null: true };
 
     pub(super) fn of(schema: &Value, root: &Value) -> Self {
         let mut kinds = Self::default();
@@ -176,7 +197,7 @@ impl Kinds {
         let constants = members.get("enum").and_then(Value::as_array).into_iter().flatten().chain(members.get("const"));
         for constant in constants {
             said = true;
-            ["string", "object", "array", "number", "boolean"]
+            ["string", "object", "array", "number", "boolean", "null"]
                 .into_iter()
                 .filter(|kind| is_of_kind(kind, constant))
                 .for_each(|kind| self.add(kind));
@@ -201,6 +222,7 @@ impl Kinds {
             "array" => self.array = true,
             "number" | "integer" => self.number = true,
             "boolean" => self.boolean = true,
+            "null" => self.null = true,
             _ => {}
         }
     }
@@ -234,7 +256,20 @@ pub(crate) fn is_impossible(schema: &Map<String, Value>) -> bool {
         let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
         matches!((bound(least), bound(most)), (Some(least), Some(most)) if least > most)
     };
+    // Not a number, or infinite at the wrong end.
+    let is_none = |keyword: &&str| schema.get(*keyword).is_some_and(Value::is_null);
+    if ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"].iter().any(is_none) {
+        return true;
+    }
+    let touching = |least: &str, most: &str| {
+        let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
+        bound(least).is_some() && bound(least) == bound(most) && bound(least).is_some_and(|it| it.abs() < 1e15)
+    };
     least_above_most("minimum", "maximum")
+        || least_above_most("exclusiveMinimum", "exclusiveMaximum")
+        || touching("exclusiveMinimum", "exclusiveMaximum")
+        || touching("minimum", "exclusiveMaximum")
+        || touching("exclusiveMinimum", "maximum")
         || least_above_most("exclusiveMinimum", "maximum")
         || least_above_most("minimum", "exclusiveMaximum")
         || least_above_most("minLength", "maxLength")

@@ -303,6 +303,135 @@ async fn fields_of_a_type_become_arguments() {
     );
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+enum Figure {
+    Circle {
+        radius: f64,
+    },
+    Line(f64),
+    /// Has no size.
+    Point,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Amount {
+    Pieces { pieces: u8 },
+    Grams { grams: u8 },
+}
+
+#[tool]
+fn place(#[arg(flatten)] figure: Figure, #[arg(flatten)] amount: Option<Amount>, color: String) -> String {
+    format!("{figure:?} {amount:?} {color}")
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Both {
+    id: u8,
+    #[serde(flatten)]
+    figure: Figure,
+    #[serde(flatten)]
+    amount: Amount,
+}
+
+#[tool]
+fn both(Args(both): Args<Both>) -> String {
+    format!("{both:?}")
+}
+
+#[tool]
+fn by_number(Args(all): Args<std::collections::BTreeMap<u32, u8>>) -> String {
+    format!("{all:?}")
+}
+
+#[tokio::test]
+async fn variants_of_enums_become_arguments_beside_others() {
+    let client = connect(Server::new("x").tools(tools![place, both, by_number])).await;
+    let tools = client.list_tools().await.expect("a list");
+    for (tool, arguments, expected) in [
+        ("place", json!({ "Circle": { "radius": 1 }, "color": "red" }), "Circle { radius: 1.0 } None red"),
+        ("place", json!({ "Line": 2, "grams": 3, "color": "red" }), "Line(2.0) Some(Grams { grams: 3 }) red"),
+        ("place", json!({ "Point": null, "color": "red" }), "Point None red"),
+        (
+            "both",
+            json!({ "id": 1, "Line": 2, "pieces": 3 }),
+            "Both { id: 1, figure: Line(2.0), amount: Pieces { pieces: 3 } }",
+        ),
+        ("by_number", json!({ "7": 1 }), "{7: 1}"),
+    ] {
+        let schema = tools.iter().find(|it| it.name == tool).expect("the tool").input_schema.clone();
+        let schema = Value::Object(schema);
+        assert!(jsonschema::is_valid(&schema, &arguments), "{schema} {arguments}");
+        assert_eq!(call(&client, tool, arguments).await.joined_text(), expected);
+    }
+    assert_eq!(
+        problems(&client, "place", json!({ "Point": null, "color": "red", "gram": 1 })).await,
+        ["`gram` is not an argument of this tool; did you mean `grams`?"]
+    );
+}
+
+#[tool]
+fn clashing(#[arg(flatten)] amount: Amount, grams: u8) -> String {
+    format!("{amount:?} {grams}")
+}
+
+#[tool]
+fn greedy(
+    #[arg(flatten)] all: std::collections::BTreeMap<String, u8>,
+    #[arg(flatten)] more: std::collections::BTreeMap<String, u8>,
+) -> String {
+    format!("{all:?} {more:?}")
+}
+
+#[tokio::test]
+async fn flattened_parameters_that_want_the_same_names_are_refused_at_the_start() {
+    let (_, end) = tokio::io::duplex(64);
+    let server = Server::new("x").tools(tools![clashing, greedy]);
+    let (reader, writer) = tokio::io::split(end);
+    let error = server.serve(reader, writer).await.expect_err("a refusal").to_string();
+    for expected in [
+        "tool `clashing` is not right: two of its arguments are named `grams`",
+        "tool `greedy` is not right: `all` and `more` both take arguments of any name",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Order {
+    list: Vec<u8>,
+    quantity: u8,
+    #[serde(default)]
+    page: u32,
+}
+
+#[tool(lenient)]
+fn order_leniently(Args(order): Args<Order>) -> String {
+    format!("{order:?}")
+}
+
+#[tool(strict)]
+fn order_strictly(#[arg(flatten)] order: Order) -> String {
+    format!("{order:?}")
+}
+
+#[tokio::test]
+async fn fields_of_a_type_are_read_as_leniently_as_other_arguments() {
+    let client = connect(Server::new("x").tools(tools![order_leniently, order_strictly])).await;
+    let arguments = json!({ "list": "[1]", "quantity": "3", "page": null });
+    let read = call(&client, "order_leniently", arguments.clone()).await.joined_text();
+    assert_eq!(read, "Order { list: [1], quantity: 3, page: 0 }");
+    assert_eq!(problems(&client, "order_strictly", arguments).await.len(), 3);
+}
+
+#[tokio::test]
+async fn very_many_fields_cost_no_more_than_they_weigh() {
+    let client = connect(Server::new("x").tools(tools![anything])).await;
+    let arguments: serde_json::Map<String, Value> = (0..200_000).map(|it| (it.to_string(), json!(1))).collect();
+    let read = call(&client, "anything", Value::Object(arguments)).await;
+    assert!(!read.is_error && read.joined_text().len() > 200_000);
+}
+
 macro_rules! read {
     ($($name:ident $keys:tt)+) => {$(
         #[tool $keys]

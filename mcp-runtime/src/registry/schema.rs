@@ -145,7 +145,17 @@ impl Collector {
                 self.of_choice(&name);
                 fields.push(name);
             }
-            let Some(Value::Array(choices)) = object.get(keyword).cloned() else { continue };
+            let Some(Value::Array(mut choices)) = object.get(keyword).cloned() else { continue };
+            let mut keyword = keyword;
+            if optional {
+                // Or none of them.
+                choices = match keyword {
+                    "anyOf" => choices,
+                    other => vec![json!({ other: choices })],
+                };
+                choices.push(json!({}));
+                keyword = "anyOf";
+            }
             match self.choices.get_mut(keyword) {
                 None => _ = self.choices.insert(keyword.to_owned(), Value::Array(choices)),
                 Some(Value::Array(all)) if keyword == "allOf" => all.extend(choices),

@@ -207,6 +207,98 @@ async fn a_tool_that_one_must_not_see_is_not_there() {
     assert!(misspelt.contains("unknown tool `publik`; did you mean `public`?"), "{misspelt}");
 }
 
+fn picky(requester: &Requester) -> bool {
+    requester.meta()["tenant"] == "none"
+}
+
+/// For nobody.
+#[tool(visible = picky)]
+fn private() -> u8 {
+    3
+}
+
+#[tokio::test]
+async fn a_panic_while_asking_who_may_see_a_tool_hides_it_and_nothing_else() {
+    let client = connect(Server::new("x").tools(tools![private, public])).await;
+    let tools = client.list_tools().await.expect("a list");
+    assert_eq!(tools.iter().map(|tool| &*tool.name).collect::<Vec<_>>(), ["public"]);
+    assert!(refused_call(&client, "private").await.contains("unknown tool `private`"));
+    assert_eq!(text(&client, "public", json!({})).await, "2");
+}
+
+/// Keeps threads.
+struct Lock {
+    inside: AtomicUsize,
+    most: AtomicUsize,
+    entered: Notify,
+    open: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Lock {
+    fn new() -> (Arc<Self>, std::sync::mpsc::Sender<()>) {
+        let (key, open) = std::sync::mpsc::channel();
+        let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        (Arc::new(Self { inside, most, entered: Notify::new(), open: open.into() }), key)
+    }
+
+    fn pass(&self) {
+        let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(inside, Ordering::SeqCst);
+        self.entered.notify_one();
+        self.open.lock().expect("no panic").recv().expect("the test lives");
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Has only one place.
+#[tool(blocking, concurrency = 1, timeout = "20ms")]
+fn locked(lock: State<Lock>) {
+    lock.pass();
+}
+
+/// Asks from its thread.
+#[tool(blocking, concurrency = 1, timeout = "20ms")]
+fn asks_and_blocks(ctx: Context, lock: State<Lock>) -> Result<()> {
+    tokio::runtime::Handle::current().block_on(async { ctx.sample("?").await })?;
+    lock.pass();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_thread_keeps_its_place_when_nobody_waits_for_it_any_more() {
+    let (lock, key) = Lock::new();
+    let client = Arc::new(connect(Server::new("x").state(lock.clone()).tools(tools![locked, public])).await);
+    assert!(text(&client, "locked", json!({})).await.contains("took longer than 20ms"));
+    lock.entered.notified().await;
+    let second = {
+        let client = client.clone();
+        tokio::spawn(async move { client.call_tool("locked", json!({})).await.expect("an answer") })
+    };
+    for _ in 0..20 {
+        assert_eq!(text(&client, "public", json!({})).await, "2");
+    }
+    key.send(()).expect("it waits");
+    lock.entered.notified().await;
+    key.send(()).expect("it waits");
+    second.await.expect("it ends");
+    assert_eq!(lock.most.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn the_clock_goes_on_when_the_client_has_answered_a_thread() {
+    for era in [Era::Legacy, Era::Modern] {
+        let (lock, key) = Lock::new();
+        let client = Client::in_memory(Server::new("x").state(lock.clone()).tools(tools![asks_and_blocks]))
+            .era(era)
+            .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "yes")) })
+            .connect()
+            .await
+            .expect("a connection");
+        assert!(text(&client, "asks_and_blocks", json!({})).await.contains("took longer than 20ms"), "{era:?}");
+        key.send(()).expect("it waits");
+    }
+}
+
 #[derive(Default)]
 struct Gate {
     inside: AtomicUsize,
@@ -409,6 +501,40 @@ async fn a_tool_known_only_at_run_time_goes_the_same_way() {
         );
         assert_eq!(text(&client, "two", json!({})).await, "two");
     }
+    let echo = |name: &str, schema| {
+        DynTool::new(name, schema, |arguments, _| async move { Value::Object(arguments).to_string() })
+    };
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "note": { "type": "string" },
+            "count": { "type": "integer", "default": 1 },
+            "any": { "type": ["string", "null"] },
+        },
+    });
+    let strange = json!({ "type": "object", "properties": { "name": { "type": "string", "pattern": "^(?!admin)" } } });
+    let server = Server::new("x")
+        .tools(echo("echo", schema.clone()))
+        .tools(echo("strictly", schema).strict())
+        .tools(echo("theirs", strange.clone()).unchecked());
+    let client = connect(server).await;
+    for (tool, arguments, expected) in [
+        ("echo", json!({ "note": null, "count": null, "any": null }), r#"{"any":null,"count":1}"#),
+        ("echo", json!({ "count": 5.0 }), r#"{"count":5}"#),
+        ("theirs", json!({ "name": null, "x": 5.0 }), r#"{"name":null,"x":5.0}"#),
+    ] {
+        assert_eq!(text(&client, tool, arguments).await, expected);
+    }
+    assert!(client.call_tool("strictly", json!({ "note": null })).await.expect("an answer").is_error);
+
+    let refused = refusal(Server::new("x").tools(echo("mine", strange))).await;
+    for problem in ["tool `mine` is not right: its schema has the pattern `^(?!admin)`", "`.unchecked()`"] {
+        assert!(refused.contains(problem), "{refused}");
+    }
+    let undescribed = json!({ "type": "object", "properties": { "x": {} } });
+    let refused = refusal(Server::new("x").require_descriptions().tools(echo("mine", undescribed))).await;
+    assert!(refused.contains("argument `x` of tool `mine` has no description"), "{refused}");
+
     let nowhere = |name: &str, schema| DynTool::new(name, schema, |_, _| async {});
     let refused = refusal(
         Server::new("x")

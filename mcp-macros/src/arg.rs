@@ -1,13 +1,18 @@
 //! The keys of `#[arg(..)]`.
 
+use std::cmp::Ordering;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::parse::ParseStream;
-use syn::{Attribute, Expr, ExprLit, ExprRange, ExprUnary, Lit, LitStr, Meta, RangeLimits, Token, UnOp};
+use syn::{
+    Attribute, BinOp, Expr, ExprBinary, ExprLit, ExprRange, ExprUnary, Lit, LitStr, Meta, RangeLimits, Token, UnOp,
+    parse_quote,
+};
 
 use crate::attrs::{Bracketed, is_text};
 use crate::diag::{Diagnostics, nearest};
-use crate::keys::{flag, list, read, set, text, value};
+use crate::keys::{expr, flag, list, read, set, text, value};
 
 /// What `#[arg(..)]` says of a parameter, each key once.
 #[derive(Default)]
@@ -104,20 +109,20 @@ impl ArgAttributes {
             "name" => set(&mut self.name, key, text(key, input, diag), diag),
             "title" => set(&mut self.title, key, text(key, input, diag), diag),
             "description" => {
-                let value = value(key, input, diag, "text in quotes: `description = \"..\"`");
+                let value = expr(key, input, diag, "text in quotes: `description = \"..\"`");
                 set(&mut self.description, key, value.filter(|it| is_text(key, it, diag)), diag);
             }
             "range" => set(&mut self.range, key, range(key, input, diag), diag),
             "exclusive_minimum" => {
-                let value = value(key, input, diag, "a number: `exclusive_minimum = 0`");
+                let value = expr(key, input, diag, "a number: `exclusive_minimum = 0`");
                 set(&mut self.exclusive_minimum, key, value, diag);
             }
             "exclusive_maximum" => {
-                let value = value(key, input, diag, "a number: `exclusive_maximum = 1`");
+                let value = expr(key, input, diag, "a number: `exclusive_maximum = 1`");
                 set(&mut self.exclusive_maximum, key, value, diag);
             }
             "multiple_of" => {
-                let value: Option<Expr> = value(key, input, diag, "a number above 0: `multiple_of = 5`");
+                let value: Option<Expr> = expr(key, input, diag, "a number above 0: `multiple_of = 5`");
                 let value = value.filter(|value| {
                     let is_wrong = constant(value).is_some_and(|number| number <= 0.0);
                     if is_wrong {
@@ -170,11 +175,15 @@ impl ArgAttributes {
             }
         }
         if let Some(range) = &self.range
-            && let (Some(start), Some(end)) =
-                (range.start.as_deref().and_then(constant), range.end.as_deref().and_then(constant))
-            && (start > end || (start == end && matches!(range.limits, RangeLimits::HalfOpen(_))))
+            && let (Some(start), Some(end)) = (&range.start, &range.end)
+            && is_empty(compare(start, end), &range.limits)
         {
             diag.error(range, "no number is in this range; write the smaller bound first");
+        }
+        if let (Some(least), Some(most)) = (&self.exclusive_minimum, &self.exclusive_maximum)
+            && compare(least, most).is_some_and(Ordering::is_ge)
+        {
+            diag.error(most, "no number is above `exclusive_minimum` and below this; write a larger one");
         }
         match &self.default {
             Some(DefaultValue::Text(text)) => self.check_default_text(text, diag),
@@ -213,6 +222,15 @@ impl ArgAttributes {
     }
 }
 
+/// Whether nothing is in a range.
+fn is_empty(start_to_end: Option<Ordering>, limits: &RangeLimits) -> bool {
+    match start_to_end {
+        Some(Ordering::Greater) => true,
+        Some(Ordering::Equal) => matches!(limits, RangeLimits::HalfOpen(_)),
+        _ => false,
+    }
+}
+
 /// A number that is written down.
 fn constant(value: &Expr) -> Option<f64> {
     match value {
@@ -229,12 +247,35 @@ fn constant(value: &Expr) -> Option<f64> {
 pub(crate) fn number(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => {
-            let mut wide = proc_macro2::Literal::i128_suffixed(0);
-            if let Ok(number) = number.base10_parse() {
-                wide = proc_macro2::Literal::i128_suffixed(number);
-            }
+            let mut wide = match number.base10_parse() {
+                Ok(number) => proc_macro2::Literal::i128_suffixed(number),
+                // The compiler says it of those that do not fit there, either.
+                Err(_) => match number.base10_parse() {
+                    Ok(number) => proc_macro2::Literal::u128_suffixed(number),
+                    Err(_) => return value.to_token_stream(),
+                },
+            };
             wide.set_span(number.span());
             wide.to_token_stream()
+        }
+        Expr::Paren(paren) => number(&paren.expr),
+        Expr::Binary(ExprBinary { left, op, right, .. }) if is_literal(left) && is_literal(right) => {
+            let left = match &**left {
+                inner @ Expr::Paren(_) => {
+                    let inner = number(inner);
+                    quote! { (#inner) }
+                }
+                left => number(left),
+            };
+            let right = match (op, &**right) {
+                (BinOp::Shl(_) | BinOp::Shr(_), right) => right.to_token_stream(),
+                (_, inner @ Expr::Paren(_)) => {
+                    let inner = number(inner);
+                    quote! { (#inner) }
+                }
+                (_, right) => number(right),
+            };
+            quote! { #left #op #right }
         }
         Expr::Unary(ExprUnary { op: UnOp::Neg(minus), expr, .. }) => {
             let positive = number(expr);
@@ -245,11 +286,42 @@ pub(crate) fn number(value: &Expr) -> TokenStream {
     }
 }
 
+/// Whether an expression is made of integers that are written down, without a type.
+fn is_literal(value: &Expr) -> bool {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.suffix().is_empty(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => is_literal(expr),
+        Expr::Paren(paren) => is_literal(&paren.expr),
+        Expr::Group(group) => is_literal(&group.expr),
+        Expr::Binary(binary) => is_literal(&binary.left) && is_literal(&binary.right),
+        _ => false,
+    }
+}
+
+/// An integer that is written down, exactly.
+fn whole(value: &Expr) -> Option<i128> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => whole(expr).and_then(i128::checked_neg),
+        Expr::Paren(paren) => whole(&paren.expr),
+        Expr::Group(group) => whole(&group.expr),
+        _ => None,
+    }
+}
+
+/// How two numbers that are written down compare.
+fn compare(one: &Expr, other: &Expr) -> Option<Ordering> {
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => constant(one)?.partial_cmp(&constant(other)?),
+    }
+}
+
 fn default(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<DefaultValue> {
     if !input.peek(Token![=]) {
         return flag(key, input, diag).map(|_| DefaultValue::OfType);
     }
-    match value(key, input, diag, "a value: `default = 10`, or to stand alone for that of the type")? {
+    match expr(key, input, diag, "a value: `default = 10`, or to stand alone for that of the type")? {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(DefaultValue::Text(text)),
         other => Some(DefaultValue::Value(Box::new(other))),
     }
@@ -257,7 +329,7 @@ fn default(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Optio
 
 fn range(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<ExprRange> {
     let what = "a range of numbers: `range = 1..=100`, `range = 0.0..1.0`, `range = 1..`";
-    match value(key, input, diag, what)? {
+    match expr(key, input, diag, what)? {
         Expr::Range(range) if range.start.is_some() || range.end.is_some() => Some(range),
         other => {
             diag.error(other, format!("`range` needs {what}"));
@@ -268,7 +340,7 @@ fn range(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<
 
 fn counts(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Counts> {
     let what = format!("a number or a range: `{key} = 1..=10`, `{key} = 1..`, `{key} = 5`");
-    let value: Expr = value(key, input, diag, &what)?;
+    let value: Expr = expr(key, input, diag, &what)?;
     let is_wrong = |value: &Expr| match value {
         Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => false,
         Expr::Lit(_) | Expr::Unary(_) => true,
@@ -280,8 +352,9 @@ fn counts(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option
                 diag.error(&value, format!("`{key}` needs {what}"));
                 return None;
             }
-            if let (Some(start), Some(end)) = (start.as_deref().and_then(constant), end.as_deref().and_then(constant))
-                && (start > end || (start == end && matches!(limits, RangeLimits::HalfOpen(_))))
+            let zero = parse_quote!(0);
+            if let Some(end) = end
+                && is_empty(compare(start.as_deref().unwrap_or(&zero), end), limits)
             {
                 diag.error(&value, "no number is in this range; write the smaller bound first");
             }
@@ -316,10 +389,17 @@ fn one_of(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option
         .iter()
         .map(|item| match item {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
+            Expr::Lit(ExprLit { lit: Lit::Char(letter), .. }) => {
+                Some(LitStr::new(&letter.value().to_string(), letter.span()))
+            }
             _ => None,
         })
         .collect();
     if let Some(texts) = texts {
+        let again = |(at, text): &(usize, &LitStr)| texts[..*at].iter().any(|earlier| earlier.value() == text.value());
+        if let Some((_, again)) = texts.iter().enumerate().find(again) {
+            diag.error(again, "`one_of` has this value already; remove one of them");
+        }
         return Some(OneOf::Texts(texts));
     }
     let Some(numbers) = items.iter().map(constant).collect::<Option<Vec<f64>>>() else {
@@ -341,7 +421,7 @@ fn check_pattern(pattern: &LitStr, diag: &mut Diagnostics) -> bool {
         diag.error(pattern, format!("the pattern is not a regular expression: {error}"));
         return false;
     }
-    let foreign = ["(?P", "(?i", "(?m", "(?s", "(?x", "(?U", "(?R", "(?-", "\\A", "\\z", "\\x{", "\\a"];
+    let foreign = ["(?P", "(?i", "(?m", "(?s", "(?x", "(?U", "(?R", "(?-", "\\A", "\\z", "\\x{", "\\a", "[[:"];
     if let Some(foreign) = foreign.iter().find(|it| text.replace("\\\\", "").contains(**it)) {
         diag.error(
             pattern,

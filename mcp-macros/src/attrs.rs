@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitBool, LitStr, Path, Token, Type};
 
 use crate::diag::Diagnostics;
-use crate::keys::{flag, list, read, set, text, value};
+use crate::keys::{expr, flag, list, read, set, text, value};
 
 /// What stands in the parentheses, each key once.
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl ToolAttributes {
             "name" => set(&mut self.name, key, text(key, input, diag), diag),
             "title" => set(&mut self.title, key, text(key, input, diag), diag),
             "description" => {
-                let value = value(key, input, diag, "text in quotes: `description = \"..\"`");
+                let value = expr(key, input, diag, "text in quotes: `description = \"..\"`");
                 set(&mut self.description, key, value.filter(|it| is_text(key, it, diag)), diag);
             }
             "blocking" => set(&mut self.blocking, key, flag(key, input, diag), diag),
@@ -102,12 +102,12 @@ impl ToolAttributes {
                 set(&mut self.icons, key, value, diag);
             }
             "meta" => {
-                let value = value(key, input, diag, "a JSON object: `meta = json!({ .. })`");
+                let value = expr(key, input, diag, "a JSON object: `meta = json!({ .. })`");
                 set(&mut self.meta, key, value, diag);
             }
             "timeout" => set(&mut self.timeout, key, timeout(key, input, diag), diag),
             "concurrency" => {
-                let value: Option<Expr> = value(key, input, diag, "a number of calls: `concurrency = 4`");
+                let value: Option<Expr> = expr(key, input, diag, "a number of calls: `concurrency = 4`");
                 let value = value.filter(|value| match literal(value) {
                     Some(Lit::Int(number)) if number.base10_digits() != "0" => true,
                     None => true,
@@ -250,7 +250,7 @@ fn annotations(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> O
 
 fn timeout(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Timeout> {
     let what = "a time: `timeout = \"5s\"`, with `ms`, `s`, `m` or `h`";
-    let value: Expr = value(key, input, diag, what)?;
+    let value: Expr = expr(key, input, diag, what)?;
     let duration = match literal(&value) {
         Some(Lit::Str(text)) => match millis(&text.value()) {
             Some(millis) => quote! { ::core::time::Duration::from_millis(#millis) },
@@ -290,7 +290,7 @@ impl syn::parse::Parse for Bracketed {
         let content;
         let bracket = syn::bracketed!(content in input);
         let items = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
-        Ok(Self(items.into_iter().collect(), bracket.span.join()))
+        Ok(Self(items.into_iter().map(crate::keys::bare).collect(), bracket.span.join()))
     }
 }
 

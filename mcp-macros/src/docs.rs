@@ -12,11 +12,27 @@ pub(crate) fn description(attributes: &[Attribute]) -> Option<TokenStream> {
         return (!text.is_empty()).then(|| text.into_token_stream());
     }
     // Only the compiler knows what it says: `include_str!`.
-    let tokens = parts.iter().map(|part| match part {
-        Part::Line(line) => line.trim().to_token_stream(),
-        Part::Computed(value) => value.to_token_stream(),
-    });
-    Some(quote! { ::core::concat!(#(#tokens),*) })
+    let mut tokens = TokenStream::new();
+    let is_line = |part: &Part| matches!(part, Part::Line(_));
+    for run in parts.chunk_by(|one, other| is_line(one) && is_line(other)) {
+        if !tokens.is_empty() {
+            tokens.extend(quote! { "\n", });
+        }
+        match run {
+            [Part::Computed(value)] => tokens.extend(quote! { #value, }),
+            lines => {
+                let text = text(lines);
+                // An empty line before or after the rest parts paragraphs.
+                let [before, after] = [lines.first(), lines.last()].map(|line| match line {
+                    Some(Part::Line(line)) if line.trim().is_empty() && !text.is_empty() => "\n",
+                    _ => "",
+                });
+                let text = [before, &text, after].concat();
+                tokens.extend(quote! { #text, });
+            }
+        }
+    }
+    Some(quote! { ::core::concat!(#tokens) })
 }
 
 enum Part {
@@ -88,6 +104,23 @@ mod tests {
             fn count() {}
         };
         assert_eq!(description(&item.attrs), "Counts.\n\n- one\n  - two");
+    }
+
+    #[test]
+    fn computed_lines_stand_among_the_others() {
+        let item: syn::ItemFn = parse_quote! {
+            /// One.
+            /// Two.
+            ///
+            #[doc = include_str!("x.md")]
+            ///
+            /// - three
+            fn count() {}
+        };
+        let tokens = super::description(&item.attrs).unwrap_or_default().to_string();
+        let expected =
+            quote::quote! { ::core::concat!("One.\nTwo.\n", "\n", include_str!("x.md"), "\n", "\n- three",) };
+        assert_eq!(tokens, expected.to_string());
     }
 
     #[test]

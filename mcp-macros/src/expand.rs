@@ -4,14 +4,14 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, GenericParam, RangeLimits, Type, parse_quote_spanned};
+use syn::{Expr, GenericParam, LitStr, Path, RangeLimits, Type, parse_quote_spanned};
 
 use crate::arg::{ArgAttributes, DefaultValue, OneOf, number};
 use crate::attrs::{ImplAttributes, ToolAttributes};
 use crate::diag::Diagnostics;
 use crate::item::{ImplItem, Item, Member, ToolItem};
 use crate::model::{self, Mode, Owner, Place, ToolModel};
-use crate::param::{ParamModel, Passing, Role};
+use crate::param::{ParamModel, Passing, Role, named_already};
 
 /// The expansion of `#[tool(..)]`.
 pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -65,8 +65,8 @@ fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
     } else {
         // The type is there all the same: one mistake must not make every `tools![..]` another.
         // Only where methods are, no type can be.
-        if function.signature.receiver().is_none() {
-            tokens.extend(glue(&model, |Runtime(runtime)| quote! { #runtime::__private::UNFINISHED }));
+        if function.signature.receiver().is_none() && !model::is_primitive(&model.glue) {
+            tokens.extend(glue(&model, |Runtime { path, .. }| quote! { #path::__private::UNFINISHED }));
         }
         tokens.extend(diag.into_compile_errors());
     }
@@ -81,7 +81,7 @@ fn glue(model: &ToolModel, spec: impl FnOnce(&Runtime) -> TokenStream) -> TokenS
     quote! {
         #(#conditions)*
         #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+        #[allow(non_camel_case_types, dead_code, missing_debug_implementations, clippy::exhaustive_structs)]
         #visibility struct #glue {}
 
         #(#conditions)*
@@ -112,7 +112,7 @@ fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
     if methods.is_empty() {
         diag.error(&item.owner, "no method of this `impl` is a tool: put `#[tool]` on those that are, too");
     }
-    let runtime = Runtime(model::runtime(attributes.runtime.as_ref()));
+    let runtime = Runtime::at(attributes.runtime.as_ref());
     let private = runtime.private();
     // One mistake must not make every call of `tools()` another.
     let list = if diag.is_empty() {
@@ -137,8 +137,12 @@ fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
             GenericParam::Type(param) => Some(&param.ident),
             _ => None,
         });
-        let shared = quote_spanned! { owner.span()=>
-            Self: ::core::marker::Send + ::core::marker::Sync + 'static
+        // With a lifetime in it, a bound would be all that the compiler looks at, and be too weak.
+        let has_lifetime = generics.lifetimes().next().is_some() || names_lifetime(owner);
+        let shared = if has_lifetime && generics.type_params().next().is_none() {
+            quote_spanned! { owner.span()=> Self: 'static }
+        } else {
+            quote_spanned! { owner.span()=> Self: ::core::marker::Send + ::core::marker::Sync + 'static }
         };
         tokens.extend(quote! {
             #[automatically_derived]
@@ -160,12 +164,32 @@ fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
     tokens
 }
 
+fn names_lifetime(ty: &Type) -> bool {
+    struct Find(bool);
+    impl VisitMut for Find {
+        fn visit_lifetime_mut(&mut self, _: &mut syn::Lifetime) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    find.visit_type_mut(&mut ty.clone());
+    find.0
+}
+
 /// How tokens name the runtime.
-struct Runtime(TokenStream);
+struct Runtime {
+    path: TokenStream,
+    /// Whether the user wrote it.
+    is_given: bool,
+}
 
 impl Runtime {
     fn of(attributes: &ToolAttributes) -> Self {
-        Self(model::runtime(attributes.runtime.as_ref()))
+        Self::at(attributes.runtime.as_ref())
+    }
+
+    fn at(given: Option<&Path>) -> Self {
+        Self { path: model::runtime(given), is_given: given.is_some() }
     }
 
     fn private(&self) -> TokenStream {
@@ -175,8 +199,9 @@ impl Runtime {
     /// The runtime's names, as if written where something of the user's stands: then an error
     /// about that points at it alone.
     fn private_at(&self, span: Span) -> TokenStream {
-        let located = self.0.clone().into_iter().map(|mut token: TokenTree| {
-            token.set_span(span);
+        let located = self.path.clone().into_iter().map(|mut token: TokenTree| {
+            // `$crate` knows its crate by its span, which must keep its hygiene.
+            token.set_span(if self.is_given { token.span().located_at(span) } else { span });
             token
         });
         let runtime: TokenStream = located.collect();
@@ -187,7 +212,7 @@ impl Runtime {
 fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
     let ToolModel { name, title, description, params, returns, .. } = model;
     let private = runtime.private();
-    let params = params.iter().map(|param| param_spec(param, runtime));
+    let params = params.iter().enumerate().map(|(index, param)| param_spec(param, &params[..index], runtime));
     let here = runtime.private_at(returns.span());
     let output_schema = quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::output_schema };
     let call = call(model, runtime);
@@ -209,10 +234,17 @@ fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
     }
 }
 
-fn param_spec(param: &ParamModel, runtime: &Runtime) -> TokenStream {
+fn param_spec(param: &ParamModel, earlier: &[ParamModel], runtime: &Runtime) -> TokenStream {
     let ParamModel { name, description, conditions, .. } = param;
     let (private, role) = (runtime.private(), role(param, runtime));
-    let kind = quote_spanned! { param.ty.span()=> #role::KIND };
+    let mut kind = quote_spanned! { param.ty.span()=> #role::KIND };
+    let rival = earlier.iter().find(|earlier| param.has_name_of(earlier));
+    if let Some(rival) = rival.filter(|rival| !(rival.is_argument() && param.is_argument())) {
+        // Only their types know whether both are arguments.
+        let span = param.arg.name.as_ref().map_or_else(|| param.ty.span(), LitStr::span);
+        let (here, earlier, problem) = (runtime.private_at(span), self::role(rival, runtime), named_already(name));
+        kind = quote_spanned! { span=> #here::apart(#earlier::KIND, #kind, #problem) };
+    }
     let details = param_details(param, runtime);
     quote! { #(#conditions)* #private::ParamSpec::new(#name, #description, #kind) #details }
 }
@@ -291,7 +323,15 @@ fn param_details(param: &ParamModel, runtime: &Runtime) -> TokenStream {
     });
     if let Some(DefaultValue::Value(value)) = &arg.default {
         let local = Ident::new("value", Span::mixed_site());
-        said.extend(quote! { let #local: #held = #value; });
+        let is_none = matches!(&**value, Expr::Path(path) if path.path.is_ident("None"));
+        said.extend(match param.passing {
+            // What is borrowed is owned by the call, and may be written as it is borrowed.
+            Passing::Reference | Passing::Inside if !is_none => {
+                let here = runtime.private_at(value.span());
+                quote_spanned! { value.span()=> let #local = #here::IntoDefault::<#held>::into_default(#value); }
+            }
+            _ => quote! { let #local: #held = #value; },
+        });
         said.extend(quote_spanned! { span=> <#held as #here::DefaultArgument>::default_value(#details, #local); });
     }
     if said.is_empty() {

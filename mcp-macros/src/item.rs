@@ -72,6 +72,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
             ahead.peek(syn::token::Paren)
                 || ahead.peek(syn::token::Brace)
                 || ahead.peek(Token![=])
+                || ahead.peek(Token![:])
                 || ahead.peek(Token![;])
         };
         while !ahead.is_empty() && !ends(&ahead) {
@@ -97,7 +98,7 @@ impl ToTokens for ToolItem {
         }
         // A tool owns its arguments, has as many as it has, and cannot be `const`.
         tokens.append_all(quote::quote! {
-            #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments, clippy::missing_const_for_fn)]
+            #[allow(clippy::needless_pass_by_value, clippy::boxed_local, clippy::too_many_arguments, clippy::missing_const_for_fn)]
         });
         // Spans of attributes survive, so that editors find their way.
         tokens.append_all(&self.attributes);
@@ -123,7 +124,6 @@ impl ToolItem {
 
     /// Takes the `#[tool(..)]` off a method: what stands in the parentheses.
     fn take_tool(&mut self) -> Option<TokenStream> {
-        let is_tool = |attribute: &Attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "tool");
         let at = self.attributes.iter().position(is_tool)?;
         Some(match self.attributes.remove(at).meta {
             syn::Meta::List(list) => list.tokens,
@@ -132,9 +132,18 @@ impl ToolItem {
     }
 }
 
+/// `#[tool]` or `#[mcp_runtime::tool]`; an attribute of another library may have the same name.
+fn is_tool(attribute: &Attribute) -> bool {
+    let segments = &attribute.path().segments;
+    let first_is_ours =
+        segments.len() < 2 || segments.iter().any(|it| it.ident == "mcp_runtime" || it.ident == "crate");
+    segments.last().is_some_and(|last| last.ident == "tool") && first_is_ours
+}
+
 /// An `impl` with methods that are tools.
 pub(crate) struct ImplItem {
     attributes: Vec<Attribute>,
+    inner: Vec<Attribute>,
     pub(crate) head: TokenStream,
     pub(crate) generics: Generics,
     pub(crate) of_trait: Option<syn::Path>,
@@ -167,11 +176,12 @@ impl Parse for ImplItem {
         generics.where_clause = input.parse()?;
         let content;
         syn::braced!(content in input);
+        let inner = content.call(Attribute::parse_inner)?;
         let mut members = Vec::new();
         while !content.is_empty() {
             members.push(content.parse()?);
         }
-        Ok(Self { attributes, head, generics, of_trait, owner, members })
+        Ok(Self { attributes, inner, head, generics, of_trait, owner, members })
     }
 }
 
@@ -184,7 +194,11 @@ impl Parse for Member {
             return Ok(Self::Other(input.parse::<syn::ImplItem>()?.into_token_stream()));
         }
         let mut function: ToolItem = input.parse()?;
-        Ok(match function.take_tool() {
+        let taken = function.take_tool();
+        if let (Some(_), Some(again)) = (&taken, function.attributes.iter().find(|it| is_tool(it))) {
+            return Err(syn::Error::new_spanned(again, "`#[tool]` is given twice; remove one of them"));
+        }
+        Ok(match taken {
             Some(attribute) => Self::Tool(attribute, Box::new(function)),
             // Attributes of parameters are not ours here.
             None => Self::Other(function.as_written()),
@@ -202,7 +216,7 @@ impl ToolItem {
 /// The `impl` without what only the macro understands.
 impl ToTokens for ImplItem {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attributes, head, generics, of_trait, owner, members } = self;
+        let Self { attributes, inner, head, generics, of_trait, owner, members } = self;
         let of_trait = of_trait.iter().map(|path| quote::quote! { #path for });
         let params = (!generics.params.is_empty()).then(|| {
             let params = &generics.params;
@@ -214,7 +228,7 @@ impl ToTokens for ImplItem {
             Member::Other(other) => other.clone(),
         });
         tokens.append_all(quote::quote! {
-            #(#attributes)* #head #params #(#of_trait)* #owner #clause { #(#members)* }
+            #(#attributes)* #head #params #(#of_trait)* #owner #clause { #(#inner)* #(#members)* }
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{LitStr, Token};
+use syn::{Expr, LitStr, Token};
 
 use crate::diag::{Diagnostics, nearest};
 
@@ -116,6 +116,21 @@ pub(crate) fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, diag: &mut Di
         diag.error(wrong, format!("`{key}` needs {what}"));
     }
     None
+}
+
+/// A key whose value is an expression.
+pub(crate) fn expr(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics, what: &str) -> Option<Expr> {
+    value(key, input, diag, what).map(bare)
+}
+
+/// An expression without the parentheses around it, visible or not; those around an expression
+/// that a macro was given are not.
+pub(crate) fn bare(value: Expr) -> Expr {
+    match value {
+        Expr::Group(group) => bare(*group.expr),
+        Expr::Paren(paren) if paren.attrs.is_empty() => bare(*paren.expr),
+        other => other,
+    }
 }
 
 /// What remains up to the next comma.

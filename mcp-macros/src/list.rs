@@ -50,6 +50,15 @@ fn tool(input: ParseStream<'_>, tools: &mut Vec<(Vec<Attribute>, Path)>, diag: &
             };
             if conditions.is_empty() && tools.iter().any(is_same) {
                 diag.error(&path, format!("`{}` is listed twice; remove one of them", written.replace(' ', "")));
+            } else if let Some(owner) = owner(&path) {
+                diag.error(
+                    &path,
+                    format!(
+                        "this names a method: `#[tool]` goes on its `impl` too, and all of its tools are in the `tools()` \
+                         of a value: `.tools({}.tools())`",
+                        owner.to_lowercase()
+                    ),
+                );
             } else {
                 tools.push((conditions, path));
             }
@@ -57,6 +66,12 @@ fn tool(input: ParseStream<'_>, tools: &mut Vec<(Vec<Attribute>, Path)>, diag: &
         _ => diag.error(rest(input), "expected the path of a tool, such as `add` or `catalog::add`"),
     }
     Ok(())
+}
+
+/// The type whose method a path names, going by how types are written.
+fn owner(path: &Path) -> Option<String> {
+    let owner = path.segments.iter().rev().nth(1)?.ident.to_string();
+    owner.starts_with(char::is_uppercase).then_some(owner)
 }
 
 fn respanned(runtime: &Path, at: &Path) -> TokenStream {

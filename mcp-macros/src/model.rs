@@ -98,6 +98,18 @@ impl ToolModel {
         if let (Place::Impl, Some(glue)) = (place, &attributes.glue) {
             diag.error(glue, "a method has no hidden type; remove `glue`");
         }
+        if let (Place::Module, None) = (place, &attributes.glue)
+            && is_primitive(&function)
+        {
+            let glue = format!("{}Tool", title(&function.to_string()));
+            diag.error(
+                &function,
+                format!(
+                    "the hidden type of this tool would take the place of the primitive type `{function}`; \
+                     name it with `glue = {glue}`, and list that: `tools![{glue}]`"
+                ),
+            );
+        }
         let described = match &attributes.description {
             Some(description) => Some(description.to_token_stream()),
             None => docs::description(&item.attributes),
@@ -117,6 +129,15 @@ impl ToolModel {
             attributes,
         }
     }
+}
+
+/// Whether it is the name of a type that every module knows.
+pub(crate) fn is_primitive(name: &Ident) -> bool {
+    const PRIMITIVES: &[&str] = &[
+        "bool", "char", "str", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+        "u128", "usize",
+    ];
+    PRIMITIVES.iter().any(|primitive| name == primitive)
 }
 
 /// The name of the hidden type. `tools![..]` names it with the path that it was given, so it is

@@ -1,6 +1,6 @@
 //! One parameter, and the rules that it obeys.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
@@ -11,6 +11,7 @@ use crate::arg::{ArgAttributes, is_arg};
 use crate::attrs::Undescribed;
 use crate::diag::Diagnostics;
 use crate::docs;
+use crate::model::is_primitive;
 
 /// One parameter, fully understood.
 pub(crate) struct ParamModel {
@@ -82,6 +83,13 @@ impl ParamModel {
                 );
                 return None;
             }
+            Type::Reference(reference) if is_static(reference) => {
+                diag.error(
+                    reference,
+                    "an argument lives only as long as its call; take it without `'static`, or the owned type",
+                );
+                return None;
+            }
             Type::Reference(reference) => ((*reference.elem).clone(), Passing::Reference),
             wrapper if wraps_reference(wrapper) => (wrapper.clone(), Passing::Inside),
             owned => (owned.clone(), Passing::Value),
@@ -137,6 +145,29 @@ impl ParamModel {
     }
 }
 
+impl ParamModel {
+    /// Whether it is one for sure; of others the traits of their type decide.
+    pub(crate) fn is_argument(&self) -> bool {
+        let is_plain = |name: &Ident| is_primitive(name) || name == "String";
+        self.role == Role::Argument
+            || matches!(&self.ty, Type::Path(path) if path.path.get_ident().is_some_and(is_plain))
+    }
+
+    pub(crate) fn has_name_of(&self, other: &Self) -> bool {
+        let is_named = |param: &Self| !param.name.is_empty() && param.arg.flatten.is_none();
+        self.name == other.name && is_named(self) && is_named(other) && self.may_meet(other)
+    }
+
+    /// Of two with conditions only one may be there.
+    fn may_meet(&self, other: &Self) -> bool {
+        self.conditions.is_empty() && other.conditions.is_empty()
+    }
+}
+
+pub(crate) fn named_already(name: &str) -> String {
+    format!("another argument is named `{name}` already; give one of them another name")
+}
+
 /// The name that a parameter has in the function.
 fn written_name(pat: &Pat) -> Option<String> {
     match pat {
@@ -149,20 +180,20 @@ fn written_name(pat: &Pat) -> Option<String> {
 /// Notes arguments of one name.
 pub(crate) fn check_names(params: &[(&PatType, ParamModel)], diag: &mut Diagnostics) {
     for (index, (written, param)) in params.iter().enumerate() {
-        // Of two with conditions only one may be there.
-        let same = |(_, earlier): &(&PatType, ParamModel)| {
-            earlier.name == param.name && earlier.conditions.is_empty() && param.conditions.is_empty()
-        };
-        if !param.name.is_empty() && params.iter().take(index).any(same) {
-            let message = format!("another argument is named `{}` already; give one of them another name", param.name);
+        let same = |(_, earlier): &(&PatType, ParamModel)| param.has_name_of(earlier) && earlier.is_argument();
+        if param.is_argument() && params.iter().take(index).any(same) {
+            let message = named_already(&param.name);
             match &param.arg.name {
                 Some(name) => diag.error(name, message),
                 None => diag.error(&written.pat, message),
             }
         }
         let header = |param: &ParamModel| param.arg.header.as_ref().map(|header| header.value().to_ascii_lowercase());
-        let twice =
-            header(param).is_some() && params.iter().take(index).any(|(_, earlier)| header(earlier) == header(param));
+        let twice = header(param).is_some()
+            && params
+                .iter()
+                .take(index)
+                .any(|(_, earlier)| header(earlier) == header(param) && param.may_meet(earlier));
         if let (true, Some(again)) = (twice, &param.arg.header) {
             diag.error(again, "another argument goes into this header already; give it another one");
         }

@@ -1,5 +1,6 @@
 #[allow(
     clippy::needless_pass_by_value,
+    clippy::boxed_local,
     clippy::too_many_arguments,
     clippy::missing_const_for_fn
 )]
@@ -7,7 +8,12 @@ pub async fn search(limit: u32, query: &str, State(db): State<Db>) -> Vec<String
     db.search(query, limit).await
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+#[allow(
+    non_camel_case_types,
+    dead_code,
+    missing_debug_implementations,
+    clippy::exhaustive_structs
+)]
 pub struct search {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]

@@ -1,5 +1,6 @@
 #[allow(
     clippy::needless_pass_by_value,
+    clippy::boxed_local,
     clippy::too_many_arguments,
     clippy::missing_const_for_fn
 )]
@@ -14,7 +15,12 @@ pub(crate) async fn create<'a>(
     db.create(ctx, name, note, r#type).await
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+#[allow(
+    non_camel_case_types,
+    dead_code,
+    missing_debug_implementations,
+    clippy::exhaustive_structs
+)]
 pub(crate) struct Create {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]

@@ -2,6 +2,7 @@ impl<S: Store> Catalog<S> {
     fn helper(&self) {}
     #[allow(
         clippy::needless_pass_by_value,
+        clippy::boxed_local,
         clippy::too_many_arguments,
         clippy::missing_const_for_fn
     )]

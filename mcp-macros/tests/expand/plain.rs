@@ -1,5 +1,6 @@
 #[allow(
     clippy::needless_pass_by_value,
+    clippy::boxed_local,
     clippy::too_many_arguments,
     clippy::missing_const_for_fn
 )]
@@ -9,7 +10,12 @@ fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 #[doc(hidden)]
-#[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+#[allow(
+    non_camel_case_types,
+    dead_code,
+    missing_debug_implementations,
+    clippy::exhaustive_structs
+)]
 struct add {}
 #[automatically_derived]
 #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]

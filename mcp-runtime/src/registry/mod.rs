@@ -41,7 +41,7 @@ pub(crate) type LazyRequester<'r> = LazyCell<Requester, &'r dyn Fn() -> Requeste
 /// How a tool is entered.
 pub(crate) enum EntryCall {
     Function { function: fn(ToolCall<'_>) -> Started, table: ArgumentTable, receiver: Option<Receiver> },
-    Dynamic { handler: Arc<Handler>, schema: ArgumentSchema },
+    Dynamic { handler: Arc<Handler>, schema: Box<ArgumentSchema> },
 }
 
 impl Entry {
@@ -166,7 +166,7 @@ impl Built {
                     let silent = properties.iter().filter(|(_, schema)| !said(schema));
                     undescribed.extend(silent.map(|(argument, _)| (name.clone(), argument.clone().into())));
                 }
-                EntryCall::Dynamic { handler: tool.handler, schema }
+                EntryCall::Dynamic { handler: tool.handler, schema: Box::new(schema) }
             }
         };
         for problem in &details.problems {

@@ -187,7 +187,7 @@ pub trait Tool {
 }
 
 /// A list of tools for [`Server::tools`](crate::Server::tools): made by `tools![..]`, by the
-/// `tools()` of a type with [`#[tools]`](macro@crate::tools), or of [`DynTool`]s.
+/// `tools()` of a value whose `impl` carries [`#[tool]`](macro@crate::tool), or of [`DynTool`]s.
 ///
 /// ```
 /// use mcp_runtime::prelude::*;

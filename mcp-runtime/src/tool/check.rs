@@ -79,10 +79,8 @@ impl Survey<'_> {
         let Value::Object(members) = schema else { return };
         for (keyword, operand) in members {
             match keyword.as_str() {
-                "$ref" => {
-                    if operand.as_str().is_none_or(|target| resolve(self.root, target).is_none()) {
-                        self.gaps.push(format!("`$ref` to {operand}, which is not in the schema"));
-                    }
+                "$ref" if operand.as_str().is_none_or(|target| resolve(self.root, target).is_none()) => {
+                    self.gaps.push(format!("`$ref` to {operand}, which is not in the schema"));
                 }
                 "$dynamicRef"
                 | "$recursiveRef"

@@ -9,7 +9,7 @@ use std::num::{
     NonZeroUsize,
 };
 use std::ops::Bound;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use regex_lite::Regex;
@@ -307,6 +307,65 @@ pub trait DefaultArgument: Sized {
 impl<T: Serialize> DefaultArgument for T {
     fn default_value(details: &mut ParamDetails, value: Self) {
         details.default_value(&value);
+    }
+}
+
+/// A default as it can be written for an argument that is borrowed: what is borrowed, or what owns
+/// it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the default of an argument that is kept as `{Held}`",
+    label = "the default is of another type than the argument"
+)]
+pub trait IntoDefault<Held> {
+    #[doc(hidden)]
+    fn into_default(self) -> Held;
+}
+
+impl<T> IntoDefault<T> for T {
+    fn into_default(self) -> T {
+        self
+    }
+}
+
+impl IntoDefault<String> for &str {
+    fn into_default(self) -> String {
+        self.to_owned()
+    }
+}
+
+impl IntoDefault<PathBuf> for &str {
+    fn into_default(self) -> PathBuf {
+        self.into()
+    }
+}
+
+impl IntoDefault<PathBuf> for &Path {
+    fn into_default(self) -> PathBuf {
+        self.to_owned()
+    }
+}
+
+impl<T: Clone> IntoDefault<Vec<T>> for &[T] {
+    fn into_default(self) -> Vec<T> {
+        self.to_vec()
+    }
+}
+
+impl<T: Clone, const N: usize> IntoDefault<Vec<T>> for &[T; N] {
+    fn into_default(self) -> Vec<T> {
+        self.to_vec()
+    }
+}
+
+impl IntoDefault<Option<String>> for Option<&str> {
+    fn into_default(self) -> Option<String> {
+        self.map(str::to_owned)
+    }
+}
+
+impl<T: Clone> IntoDefault<Option<Vec<T>>> for Option<&[T]> {
+    fn into_default(self) -> Option<Vec<T>> {
+        self.map(<[T]>::to_vec)
     }
 }
 

@@ -2,6 +2,7 @@ use std::any::{Any, type_name};
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -272,6 +273,10 @@ impl ToolRef for str {
 
 impl<T> ToolRef for [T] {
     type Held = Vec<T>;
+}
+
+impl ToolRef for Path {
+    type Held = PathBuf;
 }
 
 impl<T> ToolRef for T {

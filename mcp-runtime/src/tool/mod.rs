@@ -18,8 +18,8 @@ mod table;
 
 pub(crate) use arguments::Arguments;
 pub use constraint::{
-    DefaultArgument, HeaderArgument, IntoBound, ListArgument, NumberArgument, Real, TextArgument, TextDefault,
-    TypeDefault, Whole,
+    DefaultArgument, HeaderArgument, IntoBound, IntoDefault, ListArgument, NumberArgument, Real, TextArgument,
+    TextDefault, TypeDefault, Whole,
 };
 pub use content::IntoContent;
 pub(crate) use describe::nearest;
@@ -31,7 +31,7 @@ pub use input::{
 };
 pub(crate) use input::{Progress, Receiver};
 pub use output::{IntoToolResult, Json, ListItem};
-pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed, check_params};
+pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed, apart, check_params};
 pub(crate) use schema::{output_generator, schema_generator, tidy, tidy_input, without_null};
 pub(crate) use states::States;
 pub(crate) use table::{Argument, ArgumentTable, Leniency, Slot, is_impossible, misfits};

@@ -102,6 +102,19 @@ pub const fn check_params(params: &'static [ParamSpec]) -> &'static [ParamSpec] 
     params
 }
 
+/// The kind of a parameter that has the name of an earlier one.
+///
+/// # Panics
+///
+/// While compiling, if both are arguments.
+#[track_caller]
+pub const fn apart(earlier: ParamKind, kind: ParamKind, problem: &'static str) -> ParamKind {
+    if let (ParamKind::Argument { .. }, ParamKind::Argument { .. }) = (earlier, kind) {
+        panic!("{}", problem);
+    }
+    kind
+}
+
 /// What `#[arg(..)]` says of an argument.
 #[derive(Debug, Default)]
 pub struct ParamDetails {

@@ -1,5 +1,6 @@
 //! Tool name to what is known of the tool, in the order of registration.
 
+mod choices;
 mod dynamic;
 mod schema;
 mod spec;

@@ -14,6 +14,7 @@ mod param;
 mod rule;
 mod schema;
 mod states;
+mod survey;
 mod table;
 
 pub(crate) use arguments::Arguments;

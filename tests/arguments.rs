@@ -116,6 +116,13 @@ async fn each_constraint_is_enforced_and_explained() {
         let message = format!("`it`: {message}");
         assert_eq!(problems(&client, tool, json!({ "it": refused })).await, [message], "{tool} {refused}");
     }
+    let twice = json!({ "it": [1, 1.0] });
+    assert_eq!(
+        problems(&client, "items_of_a_set", twice).await,
+        ["`it[1]` is there already; each item must differ"],
+        "a set of one is not a set of two"
+    );
+    assert_eq!(problems(&client, "items_of_a_set", json!({ "it": [1, 2] })).await, [""; 0]);
     assert_eq!(problems(&client, "optional", json!({ "it": null })).await, [""; 0]);
     assert_eq!(problems(&client, "optional", json!({})).await, [""; 0]);
 }

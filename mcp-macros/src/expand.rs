@@ -1,17 +1,19 @@
 //! Model to tokens. Every name is absolute, so that nothing in the user's scope can change it.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, GenericParam, LitStr, Path, RangeLimits, Type, parse_quote_spanned};
+use syn::{Attribute, LitStr, Meta, Type, parse_quote, parse_quote_spanned};
 
-use crate::arg::{ArgAttributes, DefaultValue, OneOf, number};
-use crate::attrs::{ImplAttributes, ToolAttributes};
+use crate::attrs::ToolAttributes;
+use crate::details::{param_details, tool_details};
 use crate::diag::Diagnostics;
-use crate::item::{ImplItem, Item, Member, ToolItem};
+use crate::item::{Item, ToolItem};
+use crate::methods::of_impl;
 use crate::model::{self, Mode, Owner, Place, ToolModel};
-use crate::param::{ParamModel, Passing, Role, named_already};
+use crate::param::{ParamModel, Passing, Role};
+use crate::runtime::{Runtime, local};
 
 /// The expansion of `#[tool(..)]`.
 pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
@@ -65,8 +67,11 @@ fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
     } else {
         // The type is there all the same: one mistake must not make every `tools![..]` another.
         // Only where methods are, no type can be.
-        if function.signature.receiver().is_none() && !model::is_primitive(&model.glue) {
-            tokens.extend(glue(&model, |Runtime { path, .. }| quote! { #path::__private::UNFINISHED }));
+        if !model::is_of_impl(&function.signature) && !model::is_primitive(&model.glue) {
+            tokens.extend(glue(&model, |runtime| {
+                let private = runtime.private();
+                quote! { #private::UNFINISHED }
+            }));
         }
         tokens.extend(diag.into_compile_errors());
     }
@@ -75,141 +80,45 @@ fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
 
 /// The hidden type.
 fn glue(model: &ToolModel, spec: impl FnOnce(&Runtime) -> TokenStream) -> TokenStream {
-    let ToolModel { glue, visibility, conditions, .. } = model;
+    let ToolModel { glue, visibility, conditions, allowances, .. } = model;
     let runtime = Runtime::of(&model.attributes);
     let (private, spec) = (runtime.private(), spec(&runtime));
+    // Lints that a crate forbids cannot be allowed: `repr(C)` types may be spelled like functions,
+    // and what is made once is not dead.
     quote! {
         #(#conditions)*
         #[doc(hidden)]
-        #[allow(non_camel_case_types, dead_code, missing_debug_implementations, clippy::exhaustive_structs)]
+        #[repr(C)]
+        #[allow(missing_debug_implementations, clippy::exhaustive_structs)]
         #visibility struct #glue {}
 
         #(#conditions)*
+        const _: #glue = #glue {};
+
+        #(#conditions)*
         #[automatically_derived]
-        #[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
+        #(#allowances)*
         impl #private::Tool for #glue {
             const SPEC: &'static #private::ToolSpec = #spec;
         }
     }
 }
 
-fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
-    let mut diag = Diagnostics::default();
-    let attributes = ImplAttributes::parse(attribute, &mut diag);
-    if let Some(of_trait) = &item.of_trait {
-        diag.error(
-            of_trait,
-            "methods of a trait cannot be tools: `#[tool]` goes on an `impl` of the type itself, whose methods can call these",
-        );
-    }
-    let mut methods = Vec::new();
-    for member in &item.members {
-        let Member::Tool(keys, function) = member else { continue };
-        let mut keys = ToolAttributes::parse(keys.clone(), &mut diag);
-        model::inherit(&mut keys, attributes.undescribed, attributes.runtime.as_ref());
-        methods.push(ToolModel::new(function, keys, Place::Impl, &mut diag));
-    }
-    if methods.is_empty() {
-        diag.error(&item.owner, "no method of this `impl` is a tool: put `#[tool]` on those that are, too");
-    }
-    let runtime = Runtime::at(attributes.runtime.as_ref());
-    let private = runtime.private();
-    // One mistake must not make every call of `tools()` another.
-    let list = if diag.is_empty() {
-        let specs = methods.iter().map(|method| {
-            let (conditions, spec) = (&method.conditions, spec(method, &Runtime::of(&method.attributes)));
-            quote! { #(#conditions)* const { &#spec } }
-        });
-        quote! { #private::Tools::methods(self, &[#(#specs),*]) }
-    } else {
-        quote! { #private::Tools::default() }
-    };
-    let ImplItem { head, generics, owner, of_trait, .. } = item;
-    let mut tokens = item.to_token_stream();
-    if of_trait.is_none() {
-        let method = attributes.method.unwrap_or_else(|| Ident::new("tools", Span::call_site()));
-        let params = (!generics.params.is_empty()).then(|| {
-            let params = &generics.params;
-            quote! { <#params> }
-        });
-        let clause = &generics.where_clause;
-        let types = generics.params.iter().filter_map(|param| match param {
-            GenericParam::Type(param) => Some(&param.ident),
-            _ => None,
-        });
-        // With a lifetime in it, a bound would be all that the compiler looks at, and be too weak.
-        let has_lifetime = generics.lifetimes().next().is_some() || names_lifetime(owner);
-        let shared = if has_lifetime && generics.type_params().next().is_none() {
-            quote_spanned! { owner.span()=> Self: 'static }
-        } else {
-            quote_spanned! { owner.span()=> Self: ::core::marker::Send + ::core::marker::Sync + 'static }
-        };
-        tokens.extend(quote! {
-            #[automatically_derived]
-            #[allow(deprecated, unused_mut, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery)]
-            #head #params #owner #clause {
-                /// The tools of this value, for `Server::tools`.
-                #[must_use]
-                pub fn #method(self: #private::Arc<Self>) -> #private::Tools
-                where
-                    #shared,
-                    #(#types: 'static,)*
-                {
-                    #list
-                }
-            }
-        });
-    }
-    tokens.extend(diag.into_compile_errors());
-    tokens
-}
-
-fn names_lifetime(ty: &Type) -> bool {
-    struct Find(bool);
-    impl VisitMut for Find {
-        fn visit_lifetime_mut(&mut self, _: &mut syn::Lifetime) {
-            self.0 = true;
+/// What the author allows for the function: the glue names its types and calls it.
+pub(crate) fn allowances(attributes: &[Attribute]) -> Vec<Attribute> {
+    let allowed = |attribute: &Attribute| match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("allow") => Some(attribute.clone()),
+        Meta::List(list) if list.path.is_ident("expect") => {
+            let lints = &list.tokens;
+            Some(parse_quote! { #[allow(#lints)] })
         }
-    }
-    let mut find = Find(false);
-    find.visit_type_mut(&mut ty.clone());
-    find.0
+        meta if meta.path().is_ident("deprecated") => Some(parse_quote! { #[allow(deprecated)] }),
+        _ => None,
+    };
+    attributes.iter().filter_map(allowed).collect()
 }
 
-/// How tokens name the runtime.
-struct Runtime {
-    path: TokenStream,
-    /// Whether the user wrote it.
-    is_given: bool,
-}
-
-impl Runtime {
-    fn of(attributes: &ToolAttributes) -> Self {
-        Self::at(attributes.runtime.as_ref())
-    }
-
-    fn at(given: Option<&Path>) -> Self {
-        Self { path: model::runtime(given), is_given: given.is_some() }
-    }
-
-    fn private(&self) -> TokenStream {
-        self.private_at(Span::mixed_site())
-    }
-
-    /// The runtime's names, as if written where something of the user's stands: then an error
-    /// about that points at it alone.
-    fn private_at(&self, span: Span) -> TokenStream {
-        let located = self.path.clone().into_iter().map(|mut token: TokenTree| {
-            // `$crate` knows its crate by its span, which must keep its hygiene.
-            token.set_span(if self.is_given { token.span().located_at(span) } else { span });
-            token
-        });
-        let runtime: TokenStream = located.collect();
-        quote_spanned! { span=> #runtime::__private }
-    }
-}
-
-fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
+pub(crate) fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
     let ToolModel { name, title, description, params, returns, .. } = model;
     let private = runtime.private();
     let params = params.iter().enumerate().map(|(index, param)| param_spec(param, &params[..index], runtime));
@@ -217,17 +126,10 @@ fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
     let output_schema = quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::output_schema };
     let call = call(model, runtime);
     let details = tool_details(model, runtime);
-    let params = if model.params.len() > 1 {
-        // What a tool takes once is known by trait alone.
-        let here = runtime.private_at(model.function.span());
-        quote_spanned! { model.function.span()=> #here::check_params(const { &[#(#params),*] }) }
-    } else {
-        quote! { const { &[#(#params),*] } }
-    };
     quote! {
         #private::ToolSpec::new(
             [#name, #title, #description, ::core::module_path!()],
-            #params,
+            const { &[#(#params),*] },
             #output_schema,
             #call,
         ) #details
@@ -238,12 +140,24 @@ fn param_spec(param: &ParamModel, earlier: &[ParamModel], runtime: &Runtime) -> 
     let ParamModel { name, description, conditions, .. } = param;
     let (private, role) = (runtime.private(), role(param, runtime));
     let mut kind = quote_spanned! { param.ty.span()=> #role::KIND };
-    let rival = earlier.iter().find(|earlier| param.has_name_of(earlier));
-    if let Some(rival) = rival.filter(|rival| !(rival.is_argument() && param.is_argument())) {
-        // Only their types know whether both are arguments.
-        let span = param.arg.name.as_ref().map_or_else(|| param.ty.span(), LitStr::span);
-        let (here, earlier, problem) = (runtime.private_at(span), self::role(rival, runtime), named_already(name));
-        kind = quote_spanned! { span=> #here::apart(#earlier::KIND, #kind, #problem) };
+    let mut beside = |rule: &str, earlier: &ParamModel, span: Span| {
+        let (rule, here) = (Ident::new(rule, span), runtime.private_at(span));
+        let (held, earlier) = (held(param, runtime), self::held(earlier, runtime));
+        kind = quote_spanned! { span=>
+            #here::checked(
+                <<#held as #here::Marked<_>>::Marker as #here::#rule<<#earlier as #here::Marked<_>>::Marker>>::HOLDS,
+                #kind,
+            )
+        };
+    };
+    // Whether it is a context, its type decides. An alias gets by: two contexts do no harm.
+    if let Some(twin) = earlier.iter().find(|earlier| earlier.is_spelled_like(param)) {
+        beside("Beside", twin, param.ty.span());
+    }
+    if let Some(rival) = earlier.iter().find(|earlier| param.has_name_of(earlier))
+        && !(rival.is_argument() && param.is_argument())
+    {
+        beside("Distinct", rival, param.arg.name.as_ref().map_or_else(|| param.ty.span(), LitStr::span));
     }
     let details = param_details(param, runtime);
     quote! { #(#conditions)* #private::ParamSpec::new(#name, #description, #kind) #details }
@@ -262,7 +176,7 @@ fn role(param: &ParamModel, runtime: &Runtime) -> TokenStream {
 }
 
 /// The type that owns the argument during the call.
-fn held(param: &ParamModel, runtime: &Runtime) -> TokenStream {
+pub(crate) fn held(param: &ParamModel, runtime: &Runtime) -> TokenStream {
     let ty = &param.ty;
     let here = runtime.private_at(ty.span());
     match param.passing {
@@ -290,163 +204,12 @@ impl VisitMut for OwnInside<'_> {
     }
 }
 
-/// `.with(|details| ..)` for what `#[arg(..)]` says, if it says something.
-fn param_details(param: &ParamModel, runtime: &Runtime) -> TokenStream {
-    let arg = &param.arg;
-    let details = Ident::new("details", Span::mixed_site());
-    let mut said = TokenStream::new();
-    if let Some(title) = &arg.title {
-        said.extend(quote! { #details.title(#title); });
-    }
-    if arg.deprecated.is_some() {
-        said.extend(quote! { #details.deprecated(); });
-    }
-    if arg.flatten.is_some() {
-        said.extend(quote! { #details.flatten(); });
-    }
-    if param.undescribed {
-        said.extend(quote! { #details.undescribed(); });
-    }
-    for example in arg.examples.iter().flatten() {
-        said.extend(quote_spanned! { example.span()=> #details.example(&#example); });
-    }
-    let (held, span) = (held(param, runtime), param.ty.span());
-    let here = runtime.private_at(span);
-    let into_bound = |at: Span, number: TokenStream| {
-        let (here, held) = (runtime.private_at(at), &held);
-        let kind = quote_spanned! { span=> <#held as #here::NumberArgument>::Kind };
-        quote_spanned! { at=> #here::IntoBound::<#kind>::into_bound(#number) }
-    };
-    constraints(arg, into_bound, |of: &str, method: &str, values: TokenStream| {
-        let (of, method) = (Ident::new(of, span), Ident::new(method, span));
-        said.extend(quote_spanned! { span=> <#held as #here::#of>::#method(#details, #values); });
-    });
-    if let Some(DefaultValue::Value(value)) = &arg.default {
-        let local = Ident::new("value", Span::mixed_site());
-        let is_none = matches!(&**value, Expr::Path(path) if path.path.is_ident("None"));
-        said.extend(match param.passing {
-            // What is borrowed is owned by the call, and may be written as it is borrowed.
-            Passing::Reference | Passing::Inside if !is_none => {
-                let here = runtime.private_at(value.span());
-                quote_spanned! { value.span()=> let #local = #here::IntoDefault::<#held>::into_default(#value); }
-            }
-            _ => quote! { let #local: #held = #value; },
-        });
-        said.extend(quote_spanned! { span=> <#held as #here::DefaultArgument>::default_value(#details, #local); });
-    }
-    if said.is_empty() {
-        TokenStream::new()
-    } else {
-        quote! { .with(|#details| { #said }) }
-    }
-}
-
-/// Each constraint as a trait of the argument's type, a method of it, and what that is given.
-fn constraints(
-    arg: &ArgAttributes,
-    into_bound: impl Fn(Span, TokenStream) -> TokenStream,
-    mut say: impl FnMut(&str, &str, TokenStream),
-) {
-    let mut bound = |method: &str, value: Option<&Expr>| {
-        if let Some(value) = value {
-            say("NumberArgument", method, into_bound(value.span(), number(value)));
-        }
-    };
-    if let Some(range) = &arg.range {
-        bound("least", range.start.as_deref());
-        bound(if matches!(range.limits, RangeLimits::Closed(_)) { "most" } else { "below" }, range.end.as_deref());
-    }
-    bound("above", arg.exclusive_minimum.as_ref());
-    bound("below", arg.exclusive_maximum.as_ref());
-    bound("multiple_of", arg.multiple_of.as_ref());
-    for (counts, of, method) in [(&arg.length, "TextArgument", "length"), (&arg.items, "ListArgument", "items")] {
-        if let Some(counts) = counts {
-            let (least, most) = (&counts.least, &counts.most);
-            say(of, method, quote! { ::core::ops::Bound::#least, ::core::ops::Bound::#most });
-        }
-    }
-    if let Some(pattern) = &arg.pattern {
-        say("TextArgument", "pattern", pattern.to_token_stream());
-    }
-    if let Some(format) = &arg.format {
-        say("TextArgument", "format", format.to_token_stream());
-    }
-    match &arg.one_of {
-        Some(OneOf::Texts(texts)) => say("TextArgument", "one_of", quote! { [#(#texts),*] }),
-        Some(OneOf::Numbers(numbers)) => {
-            let numbers = numbers.iter().map(|number| into_bound(number.span(), number.clone()));
-            say("NumberArgument", "one_of", quote! { [#(#numbers),*] });
-        }
-        None => {}
-    }
-    if let Some(header) = &arg.header {
-        say("HeaderArgument", "header", header.to_token_stream());
-    }
-    match &arg.default {
-        Some(DefaultValue::OfType) => {
-            say("TypeDefault", "default_of_type", TokenStream::new());
-        }
-        Some(DefaultValue::Text(text)) => say("TextDefault", "default_text", text.to_token_stream()),
-        Some(DefaultValue::Value(_)) | None => {}
-    }
-}
-
-/// `.with(|details| ..)` for what `#[tool(..)]` says, if it says something.
-fn tool_details(model: &ToolModel, runtime: &Runtime) -> TokenStream {
-    let attributes = &model.attributes;
-    let details = Ident::new("details", Span::mixed_site());
-    let mut said = TokenStream::new();
-    for (hint, is_so) in attributes.annotations.iter().flatten() {
-        let hint = Ident::new(&hint.to_string(), Span::mixed_site());
-        said.extend(quote! { #details.#hint(#is_so); });
-    }
-    let mut say = |method: &str, value: TokenStream| {
-        let method = Ident::new(method, Span::mixed_site());
-        said.extend(quote! { #details.#method(#value); });
-    };
-    if let Some(icons) = &attributes.icons {
-        say("icons", icons.to_token_stream());
-    }
-    if let Some(meta) = &attributes.meta {
-        say("meta", meta.to_token_stream());
-    }
-    if let Some(timeout) = &attributes.timeout {
-        say("timeout", timeout.duration.clone());
-    }
-    if let Some(concurrency) = &attributes.concurrency {
-        say("concurrency", concurrency.to_token_stream());
-    }
-    if attributes.strict.is_some() {
-        say("strict", TokenStream::new());
-    }
-    if attributes.lenient.is_some() {
-        say("lenient", TokenStream::new());
-    }
-    if let Some(visible) = &attributes.visible {
-        let (private, local) = (runtime.private(), Ident::new("visible", Span::mixed_site()));
-        said.extend(quote! {
-            let #local: fn(&#private::Requester) -> bool = #visible;
-            #details.visible(#local);
-        });
-    }
-    if let Some(schema) = &attributes.output_schema {
-        let here = runtime.private_at(schema.span());
-        said.extend(quote_spanned! { schema.span()=> <#schema as #here::OutputSchema>::describe(#details); });
-    }
-    if said.is_empty() {
-        TokenStream::new()
-    } else {
-        quote! { .with(|#details| { #said }) }
-    }
-}
-
 /// Decodes the arguments and enters the function.
 fn call(model: &ToolModel, runtime: &Runtime) -> TokenStream {
     let ToolModel { function, params, returns, owner, .. } = model;
-    let call = Ident::new("call", Span::mixed_site());
-    let this = Ident::new("this", Span::mixed_site());
-    let locals: Vec<Ident> =
-        (0..params.len()).map(|index| format_ident!("arg{index}", span = Span::mixed_site())).collect();
+    let call = local("call");
+    let this = local("this");
+    let locals: Vec<Ident> = (0..params.len()).map(|index| local(&format!("arg{index}"))).collect();
     let takes = params.iter().zip(&locals).map(|(param, local)| {
         let (conditions, role) = (&param.conditions, role(param, runtime));
         let taken = quote_spanned! { param.ty.span()=> #role::take(&mut #call) };
@@ -483,7 +246,12 @@ fn call(model: &ToolModel, runtime: &Runtime) -> TokenStream {
         Owner::None => quote! { #function(#(#passed),*) },
         Owner::Type => quote! { Self::#function(#(#passed),*) },
         Owner::Borrowed => quote! { Self::#function(&#this, #(#passed),*) },
-        Owner::Shared => quote! { Self::#function(#this, #(#passed),*) },
+        Owner::Shared => {
+            let (ty, span) = (&model.receiver, model.receiver.span());
+            let here = runtime.private_at(span);
+            let this = quote_spanned! { span=> <#ty as #here::FromShared<Self>>::from_shared(#this) };
+            quote! { Self::#function(#this, #(#passed),*) }
+        }
     };
     let here = runtime.private_at(returns.span());
     let converted = |value: TokenStream| {

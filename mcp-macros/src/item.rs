@@ -4,7 +4,8 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, TokenStreamExt as _};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, FnArg, Generics, Signature, Token, Type, Visibility, parse_quote};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, FnArg, Generics, Meta, Signature, Token, Type, Visibility, parse_quote};
 
 use crate::arg::is_arg;
 use crate::docs::is_doc;
@@ -39,6 +40,8 @@ pub(crate) struct ToolItem {
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
     body: TokenStream,
+    /// What a `#[cfg_attr(..)]` said that held its `#[tool]`.
+    tool_conditions: Vec<Attribute>,
 }
 
 impl Parse for ToolItem {
@@ -48,6 +51,7 @@ impl Parse for ToolItem {
             visibility: input.parse()?,
             signature: input.parse()?,
             body: body(input)?,
+            tool_conditions: Vec::new(),
         })
     }
 }
@@ -97,8 +101,9 @@ impl ToTokens for ToolItem {
             }
         }
         // A tool owns its arguments, has as many as it has, and cannot be `const`.
+        let many = (signature.inputs.len() > 7).then(|| quote::quote! { clippy::too_many_arguments, });
         tokens.append_all(quote::quote! {
-            #[allow(clippy::needless_pass_by_value, clippy::boxed_local, clippy::too_many_arguments, clippy::missing_const_for_fn)]
+            #[allow(#many clippy::needless_pass_by_value, clippy::boxed_local, clippy::missing_const_for_fn)]
         });
         // Spans of attributes survive, so that editors find their way.
         tokens.append_all(&self.attributes);
@@ -117,24 +122,57 @@ impl ToolItem {
         }
     }
 
-    /// The conditions that the function is there on.
+    /// The conditions that the tool is there on.
     pub(crate) fn conditions(&self) -> Vec<Attribute> {
-        self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
+        let own = self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        own.chain(&self.tool_conditions).cloned().collect()
     }
 
-    /// Takes the `#[tool(..)]` off a method: what stands in the parentheses.
+    /// Takes the `#[tool(..)]` off a method, also out of a `#[cfg_attr(.., tool(..))]`: what
+    /// stands in the parentheses.
     fn take_tool(&mut self) -> Option<TokenStream> {
-        let at = self.attributes.iter().position(is_tool)?;
-        Some(match self.attributes.remove(at).meta {
-            syn::Meta::List(list) => list.tokens,
+        let at = self.attributes.iter().position(|it| is_tool(it.path()) || conditional_tool(it).is_some())?;
+        let attribute = self.attributes.remove(at);
+        let (tool, condition) = match conditional_tool(&attribute) {
+            None => (attribute.meta, None),
+            Some(Conditional { condition, tool, others }) => {
+                if !others.is_empty() {
+                    self.attributes.insert(at, parse_quote! { #[cfg_attr(#condition, #(#others),*)] });
+                }
+                (tool, Some(condition))
+            }
+        };
+        self.tool_conditions.extend(condition.map(|condition| -> Attribute {
+            parse_quote! { #[cfg(#condition)] }
+        }));
+        Some(match tool {
+            Meta::List(list) => list.tokens,
             _ => TokenStream::new(),
         })
     }
 }
 
+/// A `#[cfg_attr(condition, tool, others)]`, which nobody takes apart inside an `impl`.
+struct Conditional {
+    condition: Meta,
+    tool: Meta,
+    others: Vec<Meta>,
+}
+
+fn conditional_tool(attribute: &Attribute) -> Option<Conditional> {
+    if !attribute.path().is_ident("cfg_attr") {
+        return None;
+    }
+    let list = Punctuated::<Meta, Token![,]>::parse_terminated;
+    let mut metas = attribute.parse_args_with(list).ok()?.into_iter();
+    let condition = metas.next()?;
+    let (tools, others): (Vec<_>, Vec<_>) = metas.partition(|meta| is_tool(meta.path()));
+    Some(Conditional { condition, tool: tools.into_iter().next()?, others })
+}
+
 /// `#[tool]` or `#[mcp_runtime::tool]`; an attribute of another library may have the same name.
-fn is_tool(attribute: &Attribute) -> bool {
-    let segments = &attribute.path().segments;
+fn is_tool(path: &syn::Path) -> bool {
+    let segments = &path.segments;
     let first_is_ours =
         segments.len() < 2 || segments.iter().any(|it| it.ident == "mcp_runtime" || it.ident == "crate");
     segments.last().is_some_and(|last| last.ident == "tool") && first_is_ours
@@ -142,7 +180,7 @@ fn is_tool(attribute: &Attribute) -> bool {
 
 /// An `impl` with methods that are tools.
 pub(crate) struct ImplItem {
-    attributes: Vec<Attribute>,
+    pub(crate) attributes: Vec<Attribute>,
     inner: Vec<Attribute>,
     pub(crate) head: TokenStream,
     pub(crate) generics: Generics,
@@ -195,7 +233,7 @@ impl Parse for Member {
         }
         let mut function: ToolItem = input.parse()?;
         let taken = function.take_tool();
-        if let (Some(_), Some(again)) = (&taken, function.attributes.iter().find(|it| is_tool(it))) {
+        if let (Some(_), Some(again)) = (&taken, function.attributes.iter().find(|it| is_tool(it.path()))) {
             return Err(syn::Error::new_spanned(again, "`#[tool]` is given twice; remove one of them"));
         }
         Ok(match taken {
@@ -208,7 +246,7 @@ impl Parse for Member {
 
 impl ToolItem {
     fn as_written(&self) -> TokenStream {
-        let Self { attributes, visibility, signature, body } = self;
+        let Self { attributes, visibility, signature, body, .. } = self;
         quote::quote! { #(#attributes)* #visibility #signature #body }
     }
 }

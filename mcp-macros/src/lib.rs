@@ -5,14 +5,17 @@
 
 mod arg;
 mod attrs;
+mod details;
 mod diag;
 mod docs;
 mod expand;
 mod item;
 mod keys;
 mod list;
+mod methods;
 mod model;
 mod param;
+mod runtime;
 
 use proc_macro::TokenStream;
 

@@ -11,6 +11,7 @@ use syn::{
 use crate::attrs::{ToolAttributes, Undescribed};
 use crate::diag::Diagnostics;
 use crate::docs;
+use crate::expand::allowances;
 use crate::item::ToolItem;
 use crate::param::{ParamModel, check_names, contains_impl, erase_lifetimes};
 
@@ -27,6 +28,10 @@ pub(crate) struct ToolModel {
     pub(crate) returns: Type,
     pub(crate) mode: Mode,
     pub(crate) owner: Owner,
+    /// The type that `self` is given, if it is.
+    pub(crate) receiver: Option<Type>,
+    /// What the author allows the function.
+    pub(crate) allowances: Vec<Attribute>,
     /// The conditions that it is there on.
     pub(crate) conditions: Vec<Attribute>,
     pub(crate) attributes: ToolAttributes,
@@ -125,6 +130,11 @@ impl ToolModel {
             returns,
             mode,
             owner,
+            receiver: signature.receiver().and_then(|receiver| match &receiver.kind {
+                ReceiverKind::Typed(_, ty) => Some((**ty).clone()),
+                _ => None,
+            }),
+            allowances: allowances(&item.attributes),
             conditions: item.conditions(),
             attributes,
         }
@@ -146,14 +156,6 @@ pub(crate) fn glue(attributes: &ToolAttributes, function: &Ident) -> Ident {
     attributes.glue.clone().unwrap_or_else(|| format_ident!("{function}", span = function.span()))
 }
 
-/// What stands for the runtime in tokens.
-pub(crate) fn runtime(renamed: Option<&Path>) -> TokenStream {
-    match renamed {
-        Some(path) => path.to_token_stream(),
-        None => quote::quote! { ::mcp_runtime },
-    }
-}
-
 /// What methods take over from the `impl` that they are in.
 pub(crate) fn inherit(attributes: &mut ToolAttributes, undescribed: Option<Undescribed>, runtime: Option<&Path>) {
     attributes.undescribed = attributes.undescribed.or(undescribed);
@@ -164,7 +166,7 @@ pub(crate) fn inherit(attributes: &mut ToolAttributes, undescribed: Option<Undes
 
 fn owner(signature: &Signature, place: Place, diag: &mut Diagnostics) -> Owner {
     let Some(receiver) = signature.receiver() else {
-        if place == Place::Module && names_self(signature) {
+        if place == Place::Module && is_of_impl(signature) {
             diag.error(&signature.ident, BARE_METHOD);
         }
         return if place == Place::Impl { Owner::Type } else { Owner::None };
@@ -202,8 +204,8 @@ fn check_receiver(receiver: &Receiver, diag: &mut Diagnostics) -> Owner {
     }
 }
 
-/// Whether the types of a signature say `Self`, which only methods can.
-fn names_self(signature: &Signature) -> bool {
+/// Whether it takes `self` or its types say `Self`, which only what stands in an `impl` can.
+pub(crate) fn is_of_impl(signature: &Signature) -> bool {
     struct Find(bool);
     impl VisitMut for Find {
         fn visit_path_mut(&mut self, path: &mut Path) {
@@ -213,7 +215,7 @@ fn names_self(signature: &Signature) -> bool {
     }
     let mut find = Find(false);
     find.visit_signature_mut(&mut signature.clone());
-    find.0
+    find.0 || signature.receiver().is_some()
 }
 
 fn check_qualifiers(signature: &Signature, attributes: &ToolAttributes, diag: &mut Diagnostics) {

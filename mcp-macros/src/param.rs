@@ -158,14 +158,26 @@ impl ParamModel {
         self.name == other.name && is_named(self) && is_named(other) && self.may_meet(other)
     }
 
+    /// Whether both are a path of the same last word, as two `Context`s are.
+    pub(crate) fn is_spelled_like(&self, other: &Self) -> bool {
+        fn word(param: &ParamModel) -> Option<&Ident> {
+            match &param.ty {
+                Type::Path(path) => {
+                    path.path.segments.last().filter(|last| last.arguments.is_none()).map(|it| &it.ident)
+                }
+                _ => None,
+            }
+        }
+        word(self).is_some_and(|own| word(other) == Some(own))
+            && !self.is_argument()
+            && !other.is_argument()
+            && self.may_meet(other)
+    }
+
     /// Of two with conditions only one may be there.
     fn may_meet(&self, other: &Self) -> bool {
         self.conditions.is_empty() && other.conditions.is_empty()
     }
-}
-
-pub(crate) fn named_already(name: &str) -> String {
-    format!("another argument is named `{name}` already; give one of them another name")
 }
 
 /// The name that a parameter has in the function.
@@ -182,7 +194,8 @@ pub(crate) fn check_names(params: &[(&PatType, ParamModel)], diag: &mut Diagnost
     for (index, (written, param)) in params.iter().enumerate() {
         let same = |(_, earlier): &(&PatType, ParamModel)| param.has_name_of(earlier) && earlier.is_argument();
         if param.is_argument() && params.iter().take(index).any(same) {
-            let message = named_already(&param.name);
+            let name = &param.name;
+            let message = format!("another argument is named `{name}` already; give one of them another name");
             match &param.arg.name {
                 Some(name) => diag.error(name, message),
                 None => diag.error(&written.pat, message),

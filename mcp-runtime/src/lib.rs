@@ -40,7 +40,8 @@ pub use tool::{
 // Not part of the API; here so that messages of the compiler name them shortly.
 #[doc(hidden)]
 pub use tool::{
-    All, DefaultArgument, Given, Injected, Lend, TextDefault, ToolArgument, TypeDefault, Undescribed, Unnamed,
+    All, Beside, DefaultArgument, Distinct, FromShared, Given, Injected, Lend, Marked, TextDefault, ToolArgument,
+    TypeDefault, Undescribed, Unnamed,
 };
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 

@@ -8,7 +8,7 @@ pub use crate::context::Requester;
 pub use crate::registry::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
 pub use crate::server::assert_tool_surface;
 pub use crate::tool::{
-    DefaultArgument, HeaderArgument, IntoBound, IntoDefault, IntoToolResult, Lend, ListArgument, NumberArgument,
-    ParamDetails, ParamSpec, Started, TextArgument, TextDefault, ToolArgument, ToolCall, ToolParam, ToolRef,
-    TypeDefault, Undescribed, Unnamed, apart, check_params,
+    Beside, DefaultArgument, Distinct, FromShared, HeaderArgument, IntoBound, IntoDefault, IntoToolResult, Lend,
+    ListArgument, Marked, NumberArgument, ParamDetails, ParamSpec, Started, TextArgument, TextDefault, ToolArgument,
+    ToolCall, ToolParam, ToolRef, TypeDefault, Undescribed, Unnamed, checked,
 };

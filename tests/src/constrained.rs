@@ -114,6 +114,7 @@ constrained! {
     length(length = 2..=4): String;
     exactly(length = 3): String;
     items(items = 1..=2): Vec<u8>;
+    items_of_a_set(items = 2..): BTreeSet<u8>;
     pattern(pattern = "^[a-z]+$"): String;
     date_time(format = "date-time"): String;
     date(format = "date"): String;

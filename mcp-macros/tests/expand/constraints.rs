@@ -1,49 +1,44 @@
 #[allow(
     clippy::needless_pass_by_value,
     clippy::boxed_local,
-    clippy::too_many_arguments,
     clippy::missing_const_for_fn
 )]
 pub async fn search(limit: u32, query: &str, State(db): State<Db>) -> Vec<String> {
     db.search(query, limit).await
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    dead_code,
-    missing_debug_implementations,
-    clippy::exhaustive_structs
-)]
+#[repr(C)]
+#[allow(missing_debug_implementations, clippy::exhaustive_structs)]
 pub struct search {}
+const _: search = search {};
 #[automatically_derived]
-#[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for search {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
             ["search", "Search", "", ::core::module_path!()],
-            ::mcp_runtime::__private::check_params(const {
+            const {
                 &[
                     ::mcp_runtime::__private::ParamSpec::new(
                             "limit",
                             "",
                             <u32 as ::mcp_runtime::__private::ToolArgument>::KIND,
                         )
-                        .with(|details| {
+                        .with(|mcp_details| {
                             <u32 as ::mcp_runtime::__private::NumberArgument>::least(
-                                details,
+                                mcp_details,
                                 ::mcp_runtime::__private::IntoBound::<
                                     <u32 as ::mcp_runtime::__private::NumberArgument>::Kind,
                                 >::into_bound(1i128),
                             );
                             <u32 as ::mcp_runtime::__private::NumberArgument>::most(
-                                details,
+                                mcp_details,
                                 ::mcp_runtime::__private::IntoBound::<
                                     <u32 as ::mcp_runtime::__private::NumberArgument>::Kind,
                                 >::into_bound(100i128),
                             );
-                            let value: u32 = 10;
+                            let mcp_value: u32 = 10;
                             <u32 as ::mcp_runtime::__private::DefaultArgument>::default_value(
-                                details,
-                                value,
+                                mcp_details,
+                                mcp_value,
                             );
                         }),
                     ::mcp_runtime::__private::ParamSpec::new(
@@ -51,14 +46,14 @@ impl ::mcp_runtime::__private::Tool for search {
                             "What.",
                             <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::KIND,
                         )
-                        .with(|details| {
+                        .with(|mcp_details| {
                             <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::TextArgument>::length(
-                                details,
+                                mcp_details,
                                 ::core::ops::Bound::Included(1),
                                 ::core::ops::Bound::Unbounded,
                             );
                             <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::TextArgument>::pattern(
-                                details,
+                                mcp_details,
                                 "^[a-z]+$",
                             );
                         }),
@@ -68,41 +63,42 @@ impl ::mcp_runtime::__private::Tool for search {
                         <State<Db> as ::mcp_runtime::__private::Unnamed<_>>::KIND,
                     ),
                 ]
-            }),
+            },
             <Vec<String> as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-            |mut call| {
-                let arg0 = <u32 as ::mcp_runtime::__private::ToolArgument>::take(
-                    &mut call,
+            |mut mcp_call| {
+                let mcp_arg0 = <u32 as ::mcp_runtime::__private::ToolArgument>::take(
+                    &mut mcp_call,
                 );
-                let arg1 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::take(
-                    &mut call,
+                let mcp_arg1 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::take(
+                    &mut mcp_call,
                 );
-                let arg2 = <State<
+                let mcp_arg2 = <State<
                     Db,
-                > as ::mcp_runtime::__private::Unnamed<_>>::take(&mut call);
-                if !call.is_fine() {
-                    return call.refuse();
+                > as ::mcp_runtime::__private::Unnamed<_>>::take(&mut mcp_call);
+                if !mcp_call.is_fine() {
+                    return mcp_call.refuse();
                 }
-                let ::core::option::Option::Some(arg0) = arg0 else {
-                    return call.refuse()
+                let ::core::option::Option::Some(mcp_arg0) = mcp_arg0 else {
+                    return mcp_call.refuse()
                 };
-                let ::core::option::Option::Some(arg1) = arg1 else {
-                    return call.refuse()
+                let ::core::option::Option::Some(mcp_arg1) = mcp_arg1 else {
+                    return mcp_call.refuse()
                 };
-                let ::core::option::Option::Some(arg2) = arg2 else {
-                    return call.refuse()
+                let ::core::option::Option::Some(mcp_arg2) = mcp_arg2 else {
+                    return mcp_call.refuse()
                 };
-                call.running(async move {
-                    <Vec<
-                        String,
-                    > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                        search(arg0, &arg1, arg2).await,
-                    )
-                })
+                mcp_call
+                    .running(async move {
+                        <Vec<
+                            String,
+                        > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                            search(mcp_arg0, &mcp_arg1, mcp_arg2).await,
+                        )
+                    })
             },
         )
-        .with(|details| {
-            details.read_only(true);
-            details.timeout(::core::time::Duration::from_millis(5000u64));
+        .with(|mcp_details| {
+            mcp_details.read_only(true);
+            mcp_details.timeout(::core::time::Duration::from_millis(5000u64));
         });
 }

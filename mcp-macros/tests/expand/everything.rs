@@ -1,7 +1,6 @@
 #[allow(
     clippy::needless_pass_by_value,
     clippy::boxed_local,
-    clippy::too_many_arguments,
     clippy::missing_const_for_fn
 )]
 /// Described.
@@ -15,19 +14,15 @@ pub(crate) async fn create<'a>(
     db.create(ctx, name, note, r#type).await
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    dead_code,
-    missing_debug_implementations,
-    clippy::exhaustive_structs
-)]
+#[repr(C)]
+#[allow(missing_debug_implementations, clippy::exhaustive_structs)]
 pub(crate) struct Create {}
+const _: Create = Create {};
 #[automatically_derived]
-#[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for Create {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
         ["catalog.create", "Create", "Described.", ::core::module_path!()],
-        ::mcp_runtime::__private::check_params(const {
+        const {
             &[
                 ::mcp_runtime::__private::ParamSpec::new(
                     "ctx",
@@ -61,46 +56,59 @@ impl ::mcp_runtime::__private::Tool for Create {
                     <State<Db> as ::mcp_runtime::__private::ToolParam<_>>::KIND,
                 ),
             ]
-        }),
+        },
         <Result<
             Json<Product>,
         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        |mut call| {
-            let arg0 = <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
+        |mut mcp_call| {
+            let mcp_arg0 = <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut call);
-            let arg1 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
+            >>::take(&mut mcp_call);
+            let mcp_arg1 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut call);
-            let arg2 = <Option<
+            >>::take(&mut mcp_call);
+            let mcp_arg2 = <Option<
                 <str as ::mcp_runtime::__private::ToolRef>::Held,
-            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
-            let arg3 = <Kind as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
-            let arg4 = <State<
+            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut mcp_call);
+            let mcp_arg3 = <Kind as ::mcp_runtime::__private::ToolParam<
+                _,
+            >>::take(&mut mcp_call);
+            let mcp_arg4 = <State<
                 Db,
-            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
-            if !call.is_fine() {
-                return call.refuse();
+            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut mcp_call);
+            if !mcp_call.is_fine() {
+                return mcp_call.refuse();
             }
-            let ::core::option::Option::Some(arg0) = arg0 else { return call.refuse() };
-            let ::core::option::Option::Some(arg1) = arg1 else { return call.refuse() };
-            let ::core::option::Option::Some(arg2) = arg2 else { return call.refuse() };
-            let ::core::option::Option::Some(arg3) = arg3 else { return call.refuse() };
-            let ::core::option::Option::Some(arg4) = arg4 else { return call.refuse() };
-            call.running(async move {
-                <Result<
-                    Json<Product>,
-                > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                    create(
-                            &arg0,
-                            &arg1,
-                            ::mcp_runtime::__private::Lend::lend(&arg2),
-                            arg3,
-                            arg4,
-                        )
-                        .await,
-                )
-            })
+            let ::core::option::Option::Some(mcp_arg0) = mcp_arg0 else {
+                return mcp_call.refuse()
+            };
+            let ::core::option::Option::Some(mcp_arg1) = mcp_arg1 else {
+                return mcp_call.refuse()
+            };
+            let ::core::option::Option::Some(mcp_arg2) = mcp_arg2 else {
+                return mcp_call.refuse()
+            };
+            let ::core::option::Option::Some(mcp_arg3) = mcp_arg3 else {
+                return mcp_call.refuse()
+            };
+            let ::core::option::Option::Some(mcp_arg4) = mcp_arg4 else {
+                return mcp_call.refuse()
+            };
+            mcp_call
+                .running(async move {
+                    <Result<
+                        Json<Product>,
+                    > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                        create(
+                                &mcp_arg0,
+                                &mcp_arg1,
+                                ::mcp_runtime::__private::Lend::lend(&mcp_arg2),
+                                mcp_arg3,
+                                mcp_arg4,
+                            )
+                            .await,
+                    )
+                })
         },
     );
 }

@@ -3,7 +3,6 @@ impl<S: Store> Catalog<S> {
     #[allow(
         clippy::needless_pass_by_value,
         clippy::boxed_local,
-        clippy::too_many_arguments,
         clippy::missing_const_for_fn
     )]
     /// Rename a product.
@@ -12,14 +11,7 @@ impl<S: Store> Catalog<S> {
     }
 }
 #[automatically_derived]
-#[allow(
-    deprecated,
-    unused_mut,
-    unreachable_pub,
-    clippy::all,
-    clippy::pedantic,
-    clippy::nursery
-)]
+#[allow(unreachable_pub)]
 impl<S: Store> Catalog<S> {
     /// The tools of this value, for `Server::tools`.
     #[must_use]
@@ -41,7 +33,7 @@ impl<S: Store> Catalog<S> {
                             "Rename a product.",
                             ::core::module_path!(),
                         ],
-                        ::mcp_runtime::__private::check_params(const {
+                        const {
                             &[
                                 ::mcp_runtime::__private::ParamSpec::new(
                                     "id",
@@ -54,35 +46,36 @@ impl<S: Store> Catalog<S> {
                                     <String as ::mcp_runtime::__private::ToolParam<_>>::KIND,
                                 ),
                             ]
-                        }),
+                        },
                         <Result<
                             (),
                         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-                        |mut call| {
-                            let arg0 = <u64 as ::mcp_runtime::__private::ToolParam<
+                        |mut mcp_call| {
+                            let mcp_arg0 = <u64 as ::mcp_runtime::__private::ToolParam<
                                 _,
-                            >>::take(&mut call);
-                            let arg1 = <String as ::mcp_runtime::__private::ToolParam<
+                            >>::take(&mut mcp_call);
+                            let mcp_arg1 = <String as ::mcp_runtime::__private::ToolParam<
                                 _,
-                            >>::take(&mut call);
-                            if !call.is_fine() {
-                                return call.refuse();
+                            >>::take(&mut mcp_call);
+                            if !mcp_call.is_fine() {
+                                return mcp_call.refuse();
                             }
-                            let ::core::option::Option::Some(arg0) = arg0 else {
-                                return call.refuse()
+                            let ::core::option::Option::Some(mcp_arg0) = mcp_arg0 else {
+                                return mcp_call.refuse()
                             };
-                            let ::core::option::Option::Some(arg1) = arg1 else {
-                                return call.refuse()
+                            let ::core::option::Option::Some(mcp_arg1) = mcp_arg1 else {
+                                return mcp_call.refuse()
                             };
-                            let ::core::option::Option::Some(this) = call
-                                .receiver::<Self>() else { return call.refuse() };
-                            call.running(async move {
-                                <Result<
-                                    (),
-                                > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                                    Self::rename(&this, arg0, arg1).await,
-                                )
-                            })
+                            let ::core::option::Option::Some(mcp_this) = mcp_call
+                                .receiver::<Self>() else { return mcp_call.refuse() };
+                            mcp_call
+                                .running(async move {
+                                    <Result<
+                                        (),
+                                    > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                                        Self::rename(&mcp_this, mcp_arg0, mcp_arg1).await,
+                                    )
+                                })
                         },
                     )
                 },

@@ -1,7 +1,6 @@
 #[allow(
     clippy::needless_pass_by_value,
     clippy::boxed_local,
-    clippy::too_many_arguments,
     clippy::missing_const_for_fn
 )]
 /// Add two integers.
@@ -10,19 +9,15 @@ fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 #[doc(hidden)]
-#[allow(
-    non_camel_case_types,
-    dead_code,
-    missing_debug_implementations,
-    clippy::exhaustive_structs
-)]
+#[repr(C)]
+#[allow(missing_debug_implementations, clippy::exhaustive_structs)]
 struct add {}
+const _: add = add {};
 #[automatically_derived]
-#[allow(deprecated, unused_mut, clippy::all, clippy::pedantic, clippy::nursery)]
 impl ::mcp_runtime::__private::Tool for add {
     const SPEC: &'static ::mcp_runtime::__private::ToolSpec = &::mcp_runtime::__private::ToolSpec::new(
         ["add", "Add", "Add two integers.", ::core::module_path!()],
-        ::mcp_runtime::__private::check_params(const {
+        const {
             &[
                 ::mcp_runtime::__private::ParamSpec::new(
                     "a",
@@ -35,21 +30,30 @@ impl ::mcp_runtime::__private::Tool for add {
                     <i64 as ::mcp_runtime::__private::ToolParam<_>>::KIND,
                 ),
             ]
-        }),
+        },
         <i64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        |mut call| {
-            let arg0 = <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
-            let arg1 = <i64 as ::mcp_runtime::__private::ToolParam<_>>::take(&mut call);
-            if !call.is_fine() {
-                return call.refuse();
+        |mut mcp_call| {
+            let mcp_arg0 = <i64 as ::mcp_runtime::__private::ToolParam<
+                _,
+            >>::take(&mut mcp_call);
+            let mcp_arg1 = <i64 as ::mcp_runtime::__private::ToolParam<
+                _,
+            >>::take(&mut mcp_call);
+            if !mcp_call.is_fine() {
+                return mcp_call.refuse();
             }
-            let ::core::option::Option::Some(arg0) = arg0 else { return call.refuse() };
-            let ::core::option::Option::Some(arg1) = arg1 else { return call.refuse() };
-            call.returned(
-                <i64 as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                    add(arg0, arg1),
-                ),
-            )
+            let ::core::option::Option::Some(mcp_arg0) = mcp_arg0 else {
+                return mcp_call.refuse()
+            };
+            let ::core::option::Option::Some(mcp_arg1) = mcp_arg1 else {
+                return mcp_call.refuse()
+            };
+            mcp_call
+                .returned(
+                    <i64 as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                        add(mcp_arg0, mcp_arg1),
+                    ),
+                )
         },
     );
 }

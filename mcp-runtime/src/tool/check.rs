@@ -379,7 +379,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// The first item that equals an earlier one.
-fn first_repeated(items: &[Value]) -> Option<usize> {
+pub(super) fn first_repeated(items: &[Value]) -> Option<usize> {
     let hasher = RandomState::new();
     let mut seen: HashMap<u64, Vec<&Value>> = HashMap::with_capacity(items.len());
     items.iter().position(|item| {

@@ -222,11 +222,29 @@ impl<T> ListArgument for VecDeque<T> {}
 #[diagnostic::do_not_recommend]
 impl<T> ListArgument for Box<[T]> {}
 #[diagnostic::do_not_recommend]
-impl<T, S: BuildHasher> ListArgument for HashSet<T, S> {}
+impl<T, S: BuildHasher> ListArgument for HashSet<T, S> {
+    fn items(details: &mut ParamDetails, least: Bound<usize>, most: Bound<usize>) {
+        set(details, least, most);
+    }
+}
 #[diagnostic::do_not_recommend]
-impl<T> ListArgument for BTreeSet<T> {}
+impl<T> ListArgument for BTreeSet<T> {
+    fn items(details: &mut ParamDetails, least: Bound<usize>, most: Bound<usize>) {
+        set(details, least, most);
+    }
+}
 #[diagnostic::do_not_recommend]
-impl<T: ListArgument> ListArgument for Option<T> {}
+impl<T: ListArgument> ListArgument for Option<T> {
+    fn items(details: &mut ParamDetails, least: Bound<usize>, most: Bound<usize>) {
+        T::items(details, least, most);
+    }
+}
+
+/// Items that are there twice would make a set smaller than the number that was checked.
+fn set(details: &mut ParamDetails, least: Bound<usize>, most: Bound<usize>) {
+    <Vec<()> as ListArgument>::items(details, least, most);
+    details.rules.push(Rule::Unique);
+}
 
 fn counts(least: Bound<usize>, most: Bound<usize>) -> (Option<usize>, Option<usize>) {
     let least = match least {

@@ -64,7 +64,9 @@ fn of_kind(kind: &str, schema: &Value) -> String {
         "object" => "an object".to_owned(),
         "null" => "null".to_owned(),
         "array" => {
-            let list = format!("an array{}", count(schema, "minItems", "maxItems", "item"));
+            let is_set = schema.get("uniqueItems") == Some(&Value::Bool(true));
+            let noun = if is_set { "different item" } else { "item" };
+            let list = format!("an array{}", count(schema, "minItems", "maxItems", noun));
             match schema.get("items") {
                 Some(items) if says_something(items) => format!("{list}, each item {}", wanted(items)),
                 _ => list,

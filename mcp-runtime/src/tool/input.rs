@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::arguments::Arguments;
 use super::error::ToolError;
+use super::marker::{All, Given, Injected, NotOneArgument};
 use super::param::{ParamKind, StateNeed};
 use super::states::States;
 use crate::context::{Context, Requester};
@@ -37,18 +38,6 @@ pub trait ToolParam<M>: Sized {
     fn take(call: &mut ToolCall<'_>) -> Option<Self>;
 }
 
-/// Marks a [`ToolParam`] that the caller gives.
-#[derive(Debug)]
-pub enum Given {}
-
-/// Marks a [`ToolParam`] that the server gives.
-#[derive(Debug)]
-pub enum Injected {}
-
-/// Marks [`Args`].
-#[derive(Debug)]
-pub enum All {}
-
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Given> for T {
     const KIND: ParamKind = ParamKind::Argument {
         schema: |generator| generator.subschema_for::<T>(),
@@ -62,7 +51,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<Given> for T {
 }
 
 impl<T: Inject> ToolParam<Injected> for T {
-    const KIND: ParamKind = ParamKind::Injected { needs: T::NEEDS, once: T::ONCE };
+    const KIND: ParamKind = ParamKind::Injected { needs: T::NEEDS };
 
     fn take(call: &mut ToolCall<'_>) -> Option<Self> {
         call.arguments.skip();
@@ -71,6 +60,16 @@ impl<T: Inject> ToolParam<Injected> for T {
             return None;
         }
         T::inject(call).map_err(|error| call.failure = Some(error)).ok()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl ToolParam<Context> for Context {
+    const KIND: ParamKind = ParamKind::Injected { needs: &[] };
+
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        call.arguments.skip();
+        call.is_fine().then(|| call.context())
     }
 }
 
@@ -162,20 +161,11 @@ pub trait Unnamed<M>: Sized {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Inject> Unnamed<Injected> for T {
-    const KIND: ParamKind = <Self as ToolParam<Injected>>::KIND;
+impl<T: ToolParam<M>, M: NotOneArgument> Unnamed<M> for T {
+    const KIND: ParamKind = <Self as ToolParam<M>>::KIND;
 
     fn take(call: &mut ToolCall<'_>) -> Option<Self> {
-        <Self as ToolParam<Injected>>::take(call)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> Unnamed<All> for Args<T> {
-    const KIND: ParamKind = <Self as ToolParam<All>>::KIND;
-
-    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
-        <Self as ToolParam<All>>::take(call)
+        <Self as ToolParam<M>>::take(call)
     }
 }
 
@@ -195,20 +185,11 @@ pub trait Undescribed<M>: Sized {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Inject> Undescribed<Injected> for T {
-    const KIND: ParamKind = <Self as ToolParam<Injected>>::KIND;
+impl<T: ToolParam<M>, M: NotOneArgument> Undescribed<M> for T {
+    const KIND: ParamKind = <Self as ToolParam<M>>::KIND;
 
     fn take(call: &mut ToolCall<'_>) -> Option<Self> {
-        <Self as ToolParam<Injected>>::take(call)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> Undescribed<All> for Args<T> {
-    const KIND: ParamKind = <Self as ToolParam<All>>::KIND;
-
-    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
-        <Self as ToolParam<All>>::take(call)
+        <Self as ToolParam<M>>::take(call)
     }
 }
 
@@ -249,9 +230,6 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Undescribed<All> for Arg
 pub trait Inject: Sized + Send + 'static {
     /// The states that must be there; checked when the server starts.
     const NEEDS: &'static [StateNeed] = &[];
-
-    #[doc(hidden)]
-    const ONCE: bool = false;
 
     /// Makes it for a call. Not called for a call whose arguments are wrong.
     ///
@@ -299,6 +277,24 @@ pub trait Lend<'h, To> {
 impl<'h, H: Deref> Lend<'h, Option<&'h H::Target>> for Option<H> {
     fn lend(&'h self) -> Option<&'h H::Target> {
         self.as_deref()
+    }
+}
+
+/// How a method takes the value that it belongs to, which calls share.
+#[diagnostic::on_unimplemented(
+    message = "a tool cannot take `self` as `{Self}`",
+    label = "calls share the value",
+    note = "take `&self`, or `self: Arc<Self>`"
+)]
+pub trait FromShared<T> {
+    /// Takes it.
+    fn from_shared(shared: Arc<T>) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> FromShared<T> for Arc<T> {
+    fn from_shared(shared: Arc<T>) -> Self {
+        shared
     }
 }
 
@@ -372,7 +368,7 @@ impl<'a> ToolCall<'a> {
 
     #[doc(hidden)]
     #[must_use]
-    pub fn is_fine(&self) -> bool {
+    pub fn is_fine(&mut self) -> bool {
         self.failure.is_none() && self.arguments.is_fine()
     }
 
@@ -444,14 +440,6 @@ impl fmt::Debug for Started {
 impl fmt::Debug for ToolCall<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ToolCall").field("arguments", &self.arguments).finish_non_exhaustive()
-    }
-}
-
-impl Inject for Context {
-    const ONCE: bool = true;
-
-    fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError> {
-        Ok(call.context())
     }
 }
 

@@ -9,6 +9,7 @@ mod dynamic;
 mod error;
 mod format;
 mod input;
+mod marker;
 mod output;
 mod param;
 mod rule;
@@ -27,12 +28,13 @@ pub(crate) use describe::nearest;
 pub(crate) use dynamic::{ArgumentSchema, Handler, handler};
 pub use error::{IntoToolError, ToolError};
 pub use input::{
-    All, Args, Extension, Given, Inject, Injected, Lend, Started, State, ToolArgument, ToolCall, ToolParam, ToolRef,
-    Undescribed, Unnamed,
+    Args, Extension, FromShared, Inject, Lend, Started, State, ToolArgument, ToolCall, ToolParam, ToolRef, Undescribed,
+    Unnamed,
 };
 pub(crate) use input::{Progress, Receiver};
+pub use marker::{All, Beside, Distinct, Given, Injected, Marked, checked};
 pub use output::{IntoToolResult, Json, ListItem};
-pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed, apart, check_params};
+pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed};
 pub(crate) use schema::{output_generator, schema_generator, tidy, tidy_input, without_null};
 pub(crate) use states::States;
 pub(crate) use table::{Argument, ArgumentTable, Leniency, Slot, is_impossible, misfits};

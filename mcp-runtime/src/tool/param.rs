@@ -70,8 +70,6 @@ pub enum ParamKind {
     Injected {
         /// The states that must have been given to the server.
         needs: &'static [StateNeed],
-        /// A tool takes it once.
-        once: bool,
     },
 }
 
@@ -82,37 +80,6 @@ impl fmt::Debug for ParamKind {
             Self::Injected { .. } => "Injected",
         })
     }
-}
-
-/// Makes sure of what concerns several parameters; fails where it is called.
-///
-/// # Panics
-///
-/// While compiling, if there are two contexts.
-#[track_caller]
-pub const fn check_params(params: &'static [ParamSpec]) -> &'static [ParamSpec] {
-    let (mut index, mut contexts) = (0, 0);
-    while index < params.len() {
-        if let ParamKind::Injected { once: true, .. } = params[index].kind {
-            contexts += 1;
-        }
-        index += 1;
-    }
-    assert!(contexts < 2, "a tool takes its `Context` once: there is only one call; remove the other parameter");
-    params
-}
-
-/// The kind of a parameter that has the name of an earlier one.
-///
-/// # Panics
-///
-/// While compiling, if both are arguments.
-#[track_caller]
-pub const fn apart(earlier: ParamKind, kind: ParamKind, problem: &'static str) -> ParamKind {
-    if let (ParamKind::Argument { .. }, ParamKind::Argument { .. }) = (earlier, kind) {
-        panic!("{}", problem);
-    }
-    kind
 }
 
 /// What `#[arg(..)]` says of an argument.

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::check::first_repeated;
 use super::format::Format;
 use crate::protocol::text;
 
@@ -88,8 +89,26 @@ pub(super) enum Facts<'a> {
     Number(Number),
     Text(Cow<'a, str>),
     /// A list, with so many items.
-    Items(usize),
+    Items(usize, Items<'a>),
     Other,
+}
+
+/// The items of a list, for the one rule that must look at them.
+#[derive(Debug)]
+pub(super) enum Items<'a> {
+    Raw(&'a RawValue),
+    Values(&'a [Value]),
+}
+
+impl Items<'_> {
+    fn has_repeated(&self) -> bool {
+        match self {
+            Self::Raw(raw) => {
+                serde_json::from_str::<Vec<Value>>(raw.get()).is_ok_and(|it| first_repeated(&it).is_some())
+            }
+            Self::Values(values) => first_repeated(values).is_some(),
+        }
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -97,7 +116,8 @@ impl<'a> Facts<'a> {
         match raw.get().as_bytes().first() {
             Some(b'"') => text(raw).map_or(Self::Other, Self::Text),
             Some(b'[') => {
-                serde_json::from_str::<Vec<IgnoredAny>>(raw.get()).map_or(Self::Other, |it| Self::Items(it.len()))
+                let items = serde_json::from_str::<Vec<IgnoredAny>>(raw.get());
+                items.map_or(Self::Other, |it| Self::Items(it.len(), Items::Raw(raw)))
             }
             Some(b'-' | b'0'..=b'9') => Number::parse(raw.get()).map_or(Self::Other, Self::Number),
             _ => Self::Other,
@@ -107,7 +127,7 @@ impl<'a> Facts<'a> {
     pub(super) fn of_value(value: &'a Value) -> Self {
         match value {
             Value::String(text) => Self::Text(Cow::Borrowed(text)),
-            Value::Array(items) => Self::Items(items.len()),
+            Value::Array(items) => Self::Items(items.len(), Items::Values(items)),
             Value::Number(number) => Self::Number(Number::of(number)),
             _ => Self::Other,
         }
@@ -126,6 +146,7 @@ pub(super) enum Rule {
     MaxLength(usize),
     MinItems(usize),
     MaxItems(usize),
+    Unique,
     Pattern(Regex),
     Format(Format),
     OneOfTexts(Vec<String>),
@@ -180,6 +201,7 @@ impl Rule {
             Self::MaxLength(count) => _ = schema.insert("maxLength".to_owned(), json!(count)),
             Self::MinItems(count) => _ = schema.insert("minItems".to_owned(), json!(count)),
             Self::MaxItems(count) => _ = schema.insert("maxItems".to_owned(), json!(count)),
+            Self::Unique => _ = schema.insert("uniqueItems".to_owned(), json!(true)),
             Self::Pattern(pattern) => _ = schema.insert("pattern".to_owned(), json!(pattern.as_str())),
             Self::Format(format) => _ = schema.insert("format".to_owned(), json!(format.name())),
             Self::OneOfTexts(texts) => _ = schema.insert("enum".to_owned(), json!(texts)),
@@ -203,8 +225,9 @@ impl Rule {
             (Self::MultipleOf(unit), Facts::Number(number)) => number.is_multiple_of(*unit),
             (Self::MinLength(least), Facts::Text(text)) => text.chars().count() >= *least,
             (Self::MaxLength(most), Facts::Text(text)) => text.chars().count() <= *most,
-            (Self::MinItems(least), Facts::Items(count)) => count >= least,
-            (Self::MaxItems(most), Facts::Items(count)) => count <= most,
+            (Self::MinItems(least), Facts::Items(count, _)) => count >= least,
+            (Self::MaxItems(most), Facts::Items(count, _)) => count <= most,
+            (Self::Unique, Facts::Items(_, items)) => !items.has_repeated(),
             (Self::Pattern(pattern), Facts::Text(text)) => pattern.is_match(text),
             (Self::Format(format), Facts::Text(text)) => format.matches(text),
             (Self::OneOfTexts(texts), Facts::Text(text)) => texts.iter().any(|it| it == text),

@@ -17,6 +17,7 @@ mod error;
 pub mod prelude;
 pub mod protocol;
 mod registry;
+mod schema;
 mod server;
 mod session;
 mod tool;

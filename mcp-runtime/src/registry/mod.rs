@@ -20,8 +20,9 @@ pub use spec::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
 use crate::context::Requester;
 use crate::engine::CallLimits;
 use crate::protocol;
+use crate::schema::nearest;
 use crate::tool::{
-    ArgumentSchema, ArgumentTable, Handler, Leniency, ParamKind, Receiver, Started, StateNeed, ToolCall, nearest,
+    ArgumentSchema, ArgumentTable, Handler, Leniency, ParamKind, Receiver, Started, StateNeed, ToolCall,
 };
 use spec::{Offer, SharedReceiver};
 

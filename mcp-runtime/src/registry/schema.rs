@@ -7,10 +7,8 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::choices::Choices;
-use crate::tool::{
-    Argument, ParamDetails, ParamKind, ParamSpec, Slot, is_impossible, misfits, output_generator, schema_generator,
-    tidy, tidy_input, without_null,
-};
+use crate::schema::{output_generator, schema_generator, tidy, tidy_input, without_null};
+use crate::tool::{Argument, ParamDetails, ParamKind, ParamSpec, Slot, is_impossible, misfits};
 
 /// The parameters of a tool, as callers see them and as calls need them.
 pub(super) struct Input {

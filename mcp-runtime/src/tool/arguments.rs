@@ -7,10 +7,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::describe::{came, listed, nearest, shortened, wanted};
-use super::rule::Facts;
 use super::table::{Argument, ArgumentTable, Kinds, Leniency, Slot};
 use crate::protocol::{CallToolResult, Params, end_of_text, has_reserved_key, without_position};
+use crate::schema::{Facts, came, listed, nearest, shortened, wanted};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
 /// them so far.

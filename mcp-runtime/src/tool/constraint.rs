@@ -15,9 +15,8 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use serde::Serialize;
 
-use super::format::Format;
 use super::param::ParamDetails;
-use super::rule::{Number, Rule};
+use crate::schema::{Format, Number, Rule};
 
 /// Marks a [`NumberArgument`] without fractions.
 #[derive(Debug)]

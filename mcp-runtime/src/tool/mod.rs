@@ -1,21 +1,15 @@
 //! What the glue of `#[tool]` calls: arguments in, results out, decided here and compiled once.
 
 mod arguments;
-mod check;
 mod constraint;
 mod content;
-mod describe;
 mod dynamic;
 mod error;
-mod format;
 mod input;
 mod marker;
 mod output;
 mod param;
-mod rule;
-mod schema;
 mod states;
-mod survey;
 mod table;
 
 pub(crate) use arguments::Arguments;
@@ -24,7 +18,6 @@ pub use constraint::{
     TextDefault, TypeDefault, Whole,
 };
 pub use content::IntoContent;
-pub(crate) use describe::nearest;
 pub(crate) use dynamic::{ArgumentSchema, Handler, handler};
 pub use error::{IntoToolError, ToolError};
 pub use input::{
@@ -35,6 +28,5 @@ pub(crate) use input::{Progress, Receiver};
 pub use marker::{All, Beside, Distinct, Given, Injected, Marked, checked};
 pub use output::{IntoToolResult, Json, ListItem};
 pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed};
-pub(crate) use schema::{output_generator, schema_generator, tidy, tidy_input, without_null};
 pub(crate) use states::States;
 pub(crate) use table::{Argument, ArgumentTable, Leniency, Slot, is_impossible, misfits};

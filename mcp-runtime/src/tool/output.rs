@@ -311,7 +311,7 @@ impl<T: IntoToolResult> IntoToolResult for Option<T> {
     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
         match self {
             Some(value) => value.into_tool_result(),
-            None if T::output_schema(&mut super::schema::output_generator()).is_some() => {
+            None if T::output_schema(&mut crate::schema::output_generator()).is_some() => {
                 wrapped(Vec::new(), None::<()>)
             }
             None => Ok(CallToolResult::default()),

@@ -6,9 +6,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::check::{Checker, is_of_kind};
 use super::param::{ParamDetails, ParamKind, ParamSpec};
-use super::rule::{Facts, Rule};
+use crate::schema::{Checker, Facts, Rule, is_of_kind};
 
 /// How far an argument may be from its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -12,7 +12,7 @@ use super::survey::{resolve, survey};
 
 /// A schema that values are checked against.
 #[derive(Debug)]
-pub(super) struct Checker {
+pub(crate) struct Checker {
     schema: Value,
     patterns: HashMap<String, Regex>,
     gaps: Vec<String>,
@@ -25,19 +25,19 @@ const DEEPEST: usize = 512;
 const MOST_PROBLEMS: usize = 20;
 
 impl Checker {
-    pub(super) fn new(schema: Value) -> Self {
+    pub(crate) fn new(schema: Value) -> Self {
         let mut checker = Self { schema, patterns: HashMap::new(), gaps: Vec::new() };
         (checker.patterns, checker.gaps) = survey(&checker.schema);
         checker
     }
 
     /// What the schema says and this cannot check. Values pass it.
-    pub(super) fn gaps(&self) -> &[String] {
+    pub(crate) fn gaps(&self) -> &[String] {
         &self.gaps
     }
 
     /// What is wrong with a value, each with the path to it; `path` leads to the value.
-    pub(super) fn problems(&self, value: &Value, path: &str) -> Vec<String> {
+    pub(crate) fn problems(&self, value: &Value, path: &str) -> Vec<String> {
         let mut check = Check {
             checker: self,
             path: path.to_owned(),
@@ -313,7 +313,7 @@ impl<'c> Check<'c> {
 }
 
 /// Says that a name is not known, and which are.
-pub(super) fn unknown_member(name: &str, known: &[&str]) -> String {
+pub(crate) fn unknown_member(name: &str, known: &[&str]) -> String {
     match (nearest(name, known.iter().copied()), known) {
         (Some(meant), _) => format!("is not known here; did you mean `{meant}`?"),
         (None, []) => "is not known here, where nothing is".to_owned(),
@@ -343,7 +343,7 @@ fn is_of_type(members: &Map<String, Value>, value: &Value) -> bool {
     }
 }
 
-pub(super) fn is_of_kind(kind: &str, value: &Value) -> bool {
+pub(crate) fn is_of_kind(kind: &str, value: &Value) -> bool {
     match kind {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
@@ -379,7 +379,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// The first item that equals an earlier one.
-pub(super) fn first_repeated(items: &[Value]) -> Option<usize> {
+pub(crate) fn first_repeated(items: &[Value]) -> Option<usize> {
     let hasher = RandomState::new();
     let mut seen: HashMap<u64, Vec<&Value>> = HashMap::with_capacity(items.len());
     items.iter().position(|item| {

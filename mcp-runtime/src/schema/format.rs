@@ -7,7 +7,7 @@ use regex_lite::Regex;
 
 /// A format that text can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     DateTime,
     Date,
     Time,
@@ -32,12 +32,12 @@ impl Format {
         Self::Uuid,
     ];
 
-    pub(super) fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
     /// As JSON Schema names it.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DateTime => "date-time",
             Self::Date => "date",
@@ -52,7 +52,7 @@ impl Format {
     }
 
     /// In words, with an example.
-    pub(super) fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::DateTime => "a date and time such as \"2026-01-31T12:00:00Z\"",
             Self::Date => "a date such as \"2026-01-31\"",
@@ -66,7 +66,7 @@ impl Format {
         }
     }
 
-    pub(super) fn matches(self, text: &str) -> bool {
+    pub(crate) fn matches(self, text: &str) -> bool {
         match self {
             Self::DateTime => {
                 text.is_char_boundary(10)

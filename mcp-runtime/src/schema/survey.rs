@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 use super::rule::Rule;
 
 /// The patterns of a schema, and in words what it says that cannot be checked.
-pub(super) fn survey(schema: &Value) -> (HashMap<String, Regex>, Vec<String>) {
+pub(crate) fn survey(schema: &Value) -> (HashMap<String, Regex>, Vec<String>) {
     let mut survey = Survey { root: schema, patterns: HashMap::new(), gaps: Vec::new() };
     survey.schema(schema);
     (survey.patterns, survey.gaps)
 }
 
 /// What a `$ref` of a schema leads to.
-pub(super) fn resolve<'s>(root: &'s Value, reference: &str) -> Option<&'s Value> {
+pub(crate) fn resolve<'s>(root: &'s Value, reference: &str) -> Option<&'s Value> {
     root.pointer(reference.strip_prefix('#')?)
 }
 

@@ -30,12 +30,12 @@ impl Number {
     }
 
     /// A number that was parsed.
-    pub(super) fn of(number: &serde_json::Number) -> Self {
+    pub(crate) fn of(number: &serde_json::Number) -> Self {
         let small = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
         small.map_or_else(|| Self::real(number.as_f64().unwrap_or(f64::NAN)), Self::Whole)
     }
 
-    pub(super) fn real(real: f64) -> Self {
+    pub(crate) fn real(real: f64) -> Self {
         // `5.0` is 5.
         if real.fract() == 0.0 && real.abs() < 1e30 { Self::Whole(real as i128) } else { Self::Real(real) }
     }
@@ -47,14 +47,14 @@ impl Number {
         }
     }
 
-    pub(super) fn compare(self, other: Self) -> Option<Ordering> {
+    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Whole(one), Self::Whole(other)) => Some(one.cmp(&other)),
             _ => self.to_real().partial_cmp(&other.to_real()),
         }
     }
 
-    pub(super) fn is(self, other: Self) -> bool {
+    pub(crate) fn is(self, other: Self) -> bool {
         self.compare(other) == Some(Ordering::Equal)
     }
 
@@ -85,7 +85,7 @@ impl Number {
 
 /// What rules look at of a value.
 #[derive(Debug)]
-pub(super) enum Facts<'a> {
+pub(crate) enum Facts<'a> {
     Number(Number),
     Text(Cow<'a, str>),
     /// A list, with so many items.
@@ -95,7 +95,7 @@ pub(super) enum Facts<'a> {
 
 /// The items of a list, for the one rule that must look at them.
 #[derive(Debug)]
-pub(super) enum Items<'a> {
+pub(crate) enum Items<'a> {
     Raw(&'a RawValue),
     Values(&'a [Value]),
 }
@@ -112,7 +112,7 @@ impl Items<'_> {
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn of(raw: &'a RawValue) -> Self {
+    pub(crate) fn of(raw: &'a RawValue) -> Self {
         match raw.get().as_bytes().first() {
             Some(b'"') => text(raw).map_or(Self::Other, Self::Text),
             Some(b'[') => {
@@ -124,7 +124,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    pub(super) fn of_value(value: &'a Value) -> Self {
+    pub(crate) fn of_value(value: &'a Value) -> Self {
         match value {
             Value::String(text) => Self::Text(Cow::Borrowed(text)),
             Value::Array(items) => Self::Items(items.len(), Items::Values(items)),
@@ -136,7 +136,7 @@ impl<'a> Facts<'a> {
 
 /// One constraint. It says nothing about values of another kind than its own, like JSON Schema.
 #[derive(Debug, Clone)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     Least(Number),
     Most(Number),
     Above(Number),
@@ -155,7 +155,7 @@ pub(super) enum Rule {
 
 impl Rule {
     /// The rule that a keyword of a schema says, if it says one.
-    pub(super) fn from_keyword(keyword: &str, value: &Value) -> Option<Self> {
+    pub(crate) fn from_keyword(keyword: &str, value: &Value) -> Option<Self> {
         let number = || value.as_number().map(Number::of);
         let count = || value.as_u64().map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         Some(match keyword {
@@ -175,7 +175,7 @@ impl Rule {
     }
 
     /// Whether it is a bound at infinity, which JSON has no word for.
-    pub(super) fn says_nothing(&self) -> bool {
+    pub(crate) fn says_nothing(&self) -> bool {
         match self {
             Self::Least(bound) | Self::Above(bound) => bound.to_real() == f64::NEG_INFINITY,
             Self::Most(bound) | Self::Below(bound) => bound.to_real() == f64::INFINITY,
@@ -184,7 +184,7 @@ impl Rule {
     }
 
     /// Writes the rule into a schema. Of two bounds the tighter one stays.
-    pub(super) fn write(&self, schema: &mut Map<String, Value>) {
+    pub(crate) fn write(&self, schema: &mut Map<String, Value>) {
         let mut tighten = |keyword: &str, bound: Number, tighter: Ordering| {
             let there = schema.get(keyword).and_then(Value::as_number).map(Number::of);
             if there.is_none_or(|there| bound.compare(there).is_none_or(|is| is == tighter)) {
@@ -212,7 +212,7 @@ impl Rule {
     }
 
     /// Whether a value keeps the rule.
-    pub(super) fn holds(&self, facts: &Facts<'_>) -> bool {
+    pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         let is = |bound: &Number, wanted: &[Ordering]| match facts {
             Facts::Number(number) => number.compare(*bound).is_some_and(|is| wanted.contains(&is)),
             _ => true,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::format::Format;
 
 /// What a schema asks for: "an integer from 1 to 100".
-pub(super) fn wanted(schema: &Value) -> String {
+pub(crate) fn wanted(schema: &Value) -> String {
     if let Some(Value::Array(values)) = schema.get("enum") {
         return one_of(values);
     }
@@ -127,7 +127,7 @@ fn count(schema: &Value, least: &str, most: &str, unit: &str) -> String {
 }
 
 /// What came: the kind, and the value if it is short; what is counted, if the schema counts.
-pub(super) fn came(value: &Value, schema: &Value) -> String {
+pub(crate) fn came(value: &Value, schema: &Value) -> String {
     match value {
         Value::Object(_) => "an object".to_owned(),
         Value::Array(items) if schema.get("minItems").or_else(|| schema.get("maxItems")).is_some() => {
@@ -149,7 +149,7 @@ pub(super) fn came(value: &Value, schema: &Value) -> String {
 }
 
 /// Hostile input does not make long messages.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
     if text.chars().count() <= LONGEST {
         return text.to_owned();
@@ -160,7 +160,7 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 /// "`a`, `b` and `c`".
-pub(super) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [only] => format!("`{only}`"),

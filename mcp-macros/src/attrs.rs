@@ -27,7 +27,8 @@ pub(crate) struct ToolAttributes {
     pub(crate) strict: Option<Ident>,
     pub(crate) lenient: Option<Ident>,
     pub(crate) undescribed: Option<Undescribed>,
-    pub(crate) resume: Option<LitStr>,
+    /// How calls go on: a variant of `Resume`.
+    pub(crate) resume: Option<Ident>,
     pub(crate) runtime: Option<Path>,
 }
 
@@ -186,16 +187,15 @@ fn undescribed(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> O
     }
 }
 
-fn resume(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<LitStr> {
+/// The variant of `Resume` that a word stands for.
+fn resume(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Ident> {
     let value = text(key, input, diag)?;
     match value.value().as_str() {
-        "auto" | "parked" => Some(value),
-        "replay" => {
-            diag.error(value, "calls cannot be replayed yet; `resume` is \"auto\" or \"parked\"");
-            None
-        }
+        "auto" => Some(Ident::new("Auto", value.span())),
+        "parked" => Some(Ident::new("Parked", value.span())),
+        "replay" => Some(Ident::new("Replay", value.span())),
         _ => {
-            diag.error(value, "`resume` is \"auto\" or \"parked\"");
+            diag.error(value, "`resume` is \"auto\", \"parked\" or \"replay\"");
             None
         }
     }

@@ -138,6 +138,10 @@ pub(crate) fn tool_details(model: &ToolModel, runtime: &Runtime) -> TokenStream 
     if let Some(concurrency) = &attributes.concurrency {
         say("concurrency", concurrency.to_token_stream());
     }
+    if let Some(resume) = &attributes.resume {
+        let private = runtime.private();
+        say("resume", quote! { #private::Resume::#resume });
+    }
     if attributes.strict.is_some() {
         say("strict", TokenStream::new());
     }

@@ -26,7 +26,12 @@ mod transport;
 #[cfg(feature = "client")]
 pub use client::Client;
 pub use context::{
-    Context, CreateMessage, Log, Prompt, QuestionError, ReportProgress, Requester, Sample, SamplingResult,
+    Context, CreateMessage, IntoToolError, Log, Prompt, QuestionError, ReportProgress, Requester, Sample,
+    SamplingResult, ToolError,
+};
+pub use engine::{
+    AnswersDigest, Claim, InvalidResume, InvalidStateKey, MemoryOutcomes, Metrics, OutcomeStore, RememberedOutcome,
+    Resume, StateKey, Ticket,
 };
 pub use error::{Error, ErrorKind};
 #[doc = include_str!("docs/tool.md")]
@@ -35,8 +40,8 @@ pub use protocol::extensions::Extensions;
 pub use registry::{DynTool, Tools};
 pub use server::Server;
 pub use tool::{
-    Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoToolError, IntoToolResult, Json, ListArgument,
-    ListItem, NumberArgument, ParamKind, Real, State, StateNeed, TextArgument, ToolCall, ToolError, ToolParam, Whole,
+    Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoToolResult, Json, ListArgument, ListItem,
+    NumberArgument, ParamKind, Real, State, StateNeed, TextArgument, ToolCall, ToolParam, Whole,
 };
 // Not part of the API; here so that messages of the compiler name them shortly.
 #[doc(hidden)]

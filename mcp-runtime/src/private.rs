@@ -5,6 +5,7 @@ pub use std::sync::Arc;
 pub use mcp_macros::tools_list;
 
 pub use crate::context::Requester;
+pub use crate::engine::Resume;
 pub use crate::registry::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
 pub use crate::server::assert_tool_surface;
 pub use crate::tool::{

@@ -1,14 +1,17 @@
 //! What a tool's function may ask for. Questions go to the engine.
 
+mod error;
 mod question;
 mod report;
 mod requester;
+mod step;
 
 use std::fmt;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+pub use error::{IntoToolError, ToolError};
 pub use question::{CreateMessage, Prompt, QuestionError, Sample, SamplingResult};
 pub use report::{Log, ReportProgress};
 pub use requester::Requester;

@@ -80,7 +80,9 @@ impl IntoFuture for Log {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            if let Some((message, outlet)) = self.message.zip(self.call.outlet()) {
+            if let Some((message, outlet)) = self.message.zip(self.call.outlet())
+                && self.call.is_news(|| serde_json::to_vec(&message).unwrap_or_default())
+            {
                 outlet.notify(ServerNotification::Message(message)).await;
             }
         })

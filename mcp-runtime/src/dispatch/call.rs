@@ -10,15 +10,15 @@ use serde_json::value::RawValue;
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{
-    Belongs, Call, Carrier, First, Outcome, Resumed, Retry, Running, digest_of_arguments, noticed_if_slow, panicked,
-    push,
+    Begun, Belongs, Call, Carrier, Enter, Entered, Finished, First, Outcome, Retry, Running, digest_of_arguments,
+    noticed_if_slow, panicked, push,
 };
-use crate::protocol::{ErrorObject, Method, ServerResult};
+use crate::protocol::{CallToolResult, ErrorObject, Extensions, Method, ServerResult};
 use crate::registry::{Entry, EntryCall};
 use crate::tool::{Arguments, Progress, Started, ToolCall};
 
 impl Dispatcher {
-    pub(super) fn call_tool(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
+    pub(super) fn call_tool(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
         let missing = || ErrorObject::invalid_params("`params` is missing; `tools/call` needs `params.name`");
         let params = request.params.ok_or_else(missing)?;
         let name = params.text("name")?;
@@ -32,30 +32,30 @@ impl Dispatcher {
         }
         // Before the function runs: a call that is refused must not have done anything.
         request.origin.has_room()?;
-        let carrier = request.carrier;
+        let resume = entry.resume.unwrap_or(self.resume);
         let belongs = || Belongs {
             method: Method::ToolsCall.as_str(),
             name: entry.name.to_string(),
             arguments: digest_of_arguments(arguments),
         };
-        if carrier == Carrier::Parked {
+        if request.carrier == Carrier::Rounds {
             let answers = params.optional_object("inputResponses")?;
             if let Some(state) = params.optional_text("requestState")? {
-                let round = (request.round)();
-                let retry = Retry { state: &state, answers, round, outlet: request.origin.outlet() };
-                return Ok(match self.parking.retry(&belongs(), retry, request.origin.reply())? {
-                    Resumed::Running(cancel) => Dispatched::Running(cancel),
-                    Resumed::Known(outcome) => Dispatched::Done(finished(outcome)),
-                });
+                let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), request.origin.reply());
+                let enter = self.enter_again(entry, arguments, request.extensions);
+                let belongs = belongs();
+                let retry = Retry { belongs, resume, state: &state, answers, round, outlet, enter, reply };
+                return self.rounds.retry(retry).map(begun);
             }
         }
 
         let call: OnceCell<Arc<Call>> = OnceCell::new();
-        let context =
-            || Context::new(call.get_or_init(|| Call::new((request.round)(), request.origin.outlet())).clone());
-        let before = Instant::now();
-        let started = catch_unwind(AssertUnwindSafe(|| self.start(entry, request, arguments, &context)));
-        noticed_if_slow(&entry.name, before);
+        let begin = || {
+            let resume = (request.carrier == Carrier::Rounds).then_some(resume);
+            Call::new((request.round)(), request.origin.outlet(), resume)
+        };
+        let context = || Context::new(call.get_or_init(begin).clone());
+        let started = self.start(entry, arguments, request.extensions, &|| request.requester(), &context);
         let call = call.into_inner();
         let work = match started {
             Ok(Started(Progress::Running(work))) => work,
@@ -63,42 +63,40 @@ impl Dispatcher {
                 end(call.as_ref());
                 return Ok(Dispatched::Done(finished));
             }
-            Err(panic) => {
+            Err(panicked) => {
                 end(call.as_ref());
-                return Ok(Dispatched::Done(Ok(panicked(&entry.name, &*panic))));
+                return Ok(Dispatched::Done(panicked));
             }
         };
-        let running = match Running::new(entry.name.clone(), &entry.limits, work, call).first_poll() {
+        let running = match Running::new(entry.name.clone(), failed, &entry.limits, work, call).first_poll() {
             First::Finished(finished) => return Ok(Dispatched::Done(finished)),
             First::Pending(running) => running,
         };
-        let Some((Carrier::Parked, call)) = running.call().map(|call| (carrier, call.clone())) else {
-            return Ok(Dispatched::Running(push(running, request.origin.reply())));
-        };
-        Ok(if call.has_unsent() {
-            Dispatched::Done(finished(self.parking.park(running, call, belongs())))
-        } else {
-            Dispatched::Running(self.parking.drive(running, call, belongs(), request.origin.reply()))
+        Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
+            None => Dispatched::Running(push(running, request.origin.reply())),
+            Some(call) => begun(self.rounds.begin(running, &call, belongs(), resume, || request.origin.reply())),
         })
     }
 
-    /// Enters the tool.
+    /// Enters the tool; a panic is an outcome.
     fn start(
         &self,
         entry: &Entry,
-        request: &Request<'_, '_>,
         arguments: Option<&RawValue>,
+        extensions: &Extensions,
+        requester: &dyn Fn() -> Requester,
         context: &dyn Fn() -> Context,
-    ) -> Started {
-        match &entry.call {
+    ) -> Result<Started, Finished> {
+        let before = Instant::now();
+        let started = catch_unwind(AssertUnwindSafe(|| match &entry.call {
             EntryCall::Function { function, table, receiver } => function(ToolCall {
                 tool: &entry.name,
                 arguments: Arguments::new(table, arguments),
                 states: &self.states,
-                extensions: request.extensions,
+                extensions,
                 receiver: receiver.as_ref(),
                 context,
-                requester: &|| request.requester(),
+                requester,
                 mask_errors: self.mask_errors,
                 failure: None,
             }),
@@ -106,7 +104,41 @@ impl Dispatcher {
                 Ok(arguments) => Started::running(handler(arguments, context()), self.mask_errors),
                 Err(refusal) => Started(Progress::Finished(Ok(ServerResult::CallTool(*refusal)))),
             },
-        }
+        }));
+        noticed_if_slow(&entry.name, before);
+        started.map_err(|panic| failed(panicked(&entry.name, &*panic)))
+    }
+
+    /// Enters the tool again, for a call of which only its state is left.
+    fn enter_again(self: &Arc<Self>, entry: &Entry, arguments: Option<&RawValue>, extensions: &Extensions) -> Enter {
+        let dispatcher = self.clone();
+        let (name, arguments, extensions) = (entry.name.clone(), arguments.map(RawValue::to_owned), extensions.clone());
+        Box::new(move |call| {
+            let Some(entry) = dispatcher.registry.find(&name) else {
+                return Entered::Finished(failed(format!("tool `{name}` is gone")));
+            };
+            let context = || Context::new(call.clone());
+            let requester = || Requester::new((*call.round()).clone());
+            match dispatcher.start(entry, arguments.as_deref(), &extensions, &requester, &context) {
+                Ok(Started(Progress::Running(work))) => {
+                    let running = Running::new(entry.name.clone(), failed, &entry.limits, work, Some(call.clone()));
+                    Entered::Running(running)
+                }
+                Ok(Started(Progress::Finished(finished))) | Err(finished) => Entered::Finished(finished),
+            }
+        })
+    }
+}
+
+/// How a tool says that it failed.
+fn failed(text: String) -> Finished {
+    Ok(ServerResult::CallTool(CallToolResult::error(text)))
+}
+
+fn begun(begun: Begun) -> Dispatched {
+    match begun {
+        Begun::Running(cancel) => Dispatched::Running(cancel),
+        Begun::Ended(outcome) => Dispatched::Done(finished(outcome)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 
 use crate::context::Requester;
-use crate::engine::{Cancel, Carrier, Finished, Parking, Reply, Round};
+use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds};
 use crate::protocol::{ErrorObject, Extensions, Method, Outlet, Params, ProtocolVersion, ServerResult};
 use crate::registry::Registry;
 use crate::tool::States;
@@ -17,7 +17,9 @@ use crate::tool::States;
 pub(crate) struct Dispatcher {
     pub(crate) registry: Registry,
     pub(crate) states: States,
-    pub(crate) parking: Parking,
+    pub(crate) rounds: Rounds,
+    /// How calls go on, unless their tools say otherwise.
+    pub(crate) resume: Resume,
     pub(crate) mask_errors: bool,
 }
 
@@ -57,7 +59,7 @@ pub(crate) enum Dispatched {
 }
 
 impl Dispatcher {
-    pub(crate) fn dispatch(&self, request: &Request<'_, '_>) -> Dispatched {
+    pub(crate) fn dispatch(self: &Arc<Self>, request: &Request<'_, '_>) -> Dispatched {
         let Some(method) = Method::from_name(request.method) else {
             return Dispatched::Done(Err(ErrorObject::method_not_found(request.method)));
         };

@@ -29,6 +29,24 @@ pub(crate) fn short(raw: &RawValue) -> String {
     canonical(raw.get())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Enough to tell the log messages of one call apart.
+pub(crate) fn of_log(message: &[u8]) -> u32 {
+    let digest: Digest = Sha256::digest(message).into();
+    u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+/// What is derived from the id of a call, for one purpose and occurrence.
+pub(crate) fn derived(id: &[u8; 16], purpose: &str, occurrence: u64) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    hasher.update(id);
+    hasher.update(occurrence.to_be_bytes());
+    hasher.update(purpose);
+    let digest: Digest = hasher.finalize().into();
+    let mut derived = [0; 16];
+    derived.copy_from_slice(&digest[..16]);
+    derived
+}
+
 fn absorb(hasher: &mut Sha256, value: &Value) {
     match value {
         Value::Null => hasher.update(b"n"),

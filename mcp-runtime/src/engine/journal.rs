@@ -1,5 +1,9 @@
-//! What a call asked and what came back. Pure: no clock, no I/O, no async. It is driven from
-//! outside and knows questions by method and parameters, never by what they are about.
+//! What a call asked and did, and what came of it. Pure: no clock, no I/O, no async. It is driven
+//! from outside and knows questions by method and parameters, never by what they are about.
+//!
+//! A call that may run again remembers every answer and the result of every step, each under a
+//! key that does not depend on the order in which things happen: [`Memory`] is that, and what
+//! `requestState` carries.
 
 use std::collections::{HashMap, HashSet};
 
@@ -34,18 +38,34 @@ pub(crate) enum Ask {
     Unanswered,
 }
 
+/// What beginning a step leads to.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// It was done before, with this result.
+    Done(super::RawParams),
+    /// It is to be done; its result is kept under this key.
+    New(String),
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     entries: Vec<Entry>,
     /// How often each name was used in a key.
     names: HashMap<String, usize>,
     keys: HashSet<String>,
+    /// What is kept for a run that starts over; `None` for a call that never will.
+    memory: Option<Memory>,
+    /// The answers that this run was started with and did not take: the key of each, and what the
+    /// question was about.
+    fresh: HashMap<String, String>,
+    /// Whether it took one.
+    moved: bool,
 }
 
 #[derive(Debug)]
 struct Entry {
     question: Question,
-    /// Made when the question first has to be named on the wire.
+    /// Made when the question first has to be named.
     key: Option<String>,
     state: State,
 }
@@ -61,10 +81,83 @@ enum State {
     Closed,
 }
 
+/// What a call must know to run again from the top.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    records: Vec<Record>,
+    by_key: HashMap<String, usize>,
+    /// What the client was asked last: key, and the question as a message can say it.
+    pub(crate) open: Vec<(String, String)>,
+}
+
+/// One answer, or the result of one step.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) key: String,
+    pub(crate) value: super::RawParams,
+}
+
+impl PartialEq for Memory {
+    fn eq(&self, other: &Self) -> bool {
+        let pairs =
+            |it: &Self| it.records.iter().map(|it| (it.key.clone(), it.value.get().to_owned())).collect::<Vec<_>>();
+        pairs(self) == pairs(other) && self.open == other.open
+    }
+}
+
+impl Memory {
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Keeps a value; the first one under a key stays.
+    pub(crate) fn keep(&mut self, key: String, value: super::RawParams) {
+        if !self.by_key.contains_key(&key) {
+            self.by_key.insert(key.clone(), self.records.len());
+            self.records.push(Record { key, value });
+        }
+    }
+
+    fn find(&self, key: &str) -> Option<&Record> {
+        self.by_key.get(key).and_then(|place| self.records.get(*place))
+    }
+
+    fn size(&self) -> usize {
+        self.records.iter().map(|it| 2 * it.key.len() + it.value.get().len() + size_of::<Record>()).sum()
+    }
+}
+
 impl Journal {
+    /// The journal of a call that may run again from the top.
+    pub(crate) fn keeping() -> Self {
+        Self { memory: Some(Memory::default()), ..Self::default() }
+    }
+
+    /// The journal of a call that does: it knows what came of earlier rounds. Of `answers`, those
+    /// to questions that the client was asked count.
+    pub(crate) fn again(mut memory: Memory, answer_of: impl Fn(&str) -> Option<super::RawParams>) -> Self {
+        let mut fresh = HashMap::new();
+        for (key, about) in std::mem::take(&mut memory.open) {
+            if let Some(answer) = answer_of(&key) {
+                fresh.insert(key.clone(), about);
+                memory.keep(key, answer);
+            }
+        }
+        Self { memory: Some(memory), fresh, ..Self::default() }
+    }
+
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
+        let id = self.entries.len();
         self.entries.push(Entry { question, key: None, state: State::Unsent });
-        QuestionId(self.entries.len() - 1)
+        if self.memory.is_some() {
+            // At once, so that a run that starts over counts in the same way.
+            let key = self.key(id).to_owned();
+            if let Some(record) = self.memory.as_ref().and_then(|memory| memory.find(&key)) {
+                self.entries[id].state = State::Answered(Ok(record.value.clone()));
+                self.moved |= self.fresh.remove(&key).is_some();
+            }
+        }
+        QuestionId(id)
     }
 
     pub(crate) fn take_answer(&mut self, id: QuestionId) -> Ask {
@@ -82,10 +175,57 @@ impl Journal {
     }
 
     pub(crate) fn answer(&mut self, id: QuestionId, answer: Answered) {
-        let entry = &mut self.entries[id.0];
-        if matches!(entry.state, State::Sent | State::Unsent) {
-            entry.state = State::Answered(answer);
+        if !matches!(self.entries[id.0].state, State::Sent | State::Unsent) {
+            return;
         }
+        if let (Some(_), Ok(value)) = (&self.memory, &answer) {
+            let (key, value) = (self.key(id.0).to_owned(), value.clone());
+            if let Some(memory) = &mut self.memory {
+                memory.keep(key, value);
+            }
+        }
+        self.entries[id.0].state = State::Answered(answer);
+    }
+
+    /// Begins a step, known by its name and how often that was used.
+    pub(crate) fn begin_step(&mut self, name: &str) -> Step {
+        // No method begins like this, and no author's key is mistaken for it.
+        let key = self.new_key(format!("step:{name}"));
+        match self.memory.as_ref().and_then(|memory| memory.find(&key)) {
+            Some(record) => Step::Done(record.value.clone()),
+            None => Step::New(key),
+        }
+    }
+
+    /// Keeps the result of a step.
+    pub(crate) fn finish_step(&mut self, key: String, value: super::RawParams) {
+        if let Some(memory) = &mut self.memory {
+            memory.keep(key, value);
+        }
+    }
+
+    /// Whether the call may run again from the top.
+    pub(crate) fn remembers(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// What a run that starts over must know, with the questions that the client has now.
+    pub(crate) fn memory(&mut self) -> Option<Memory> {
+        let open = self.open_questions();
+        let mut memory = self.memory.clone()?;
+        memory.open = open.into_iter().map(|(key, id)| (key, self.question(id).about())).collect();
+        Some(memory)
+    }
+
+    /// What a question that was answered was about, and one that is asked now, if this run was
+    /// started with answers, took none of them, and asks something else.
+    pub(crate) fn divergence(&self) -> Option<(&str, String)> {
+        if self.moved {
+            return None;
+        }
+        let asks = |entry: &&Entry| matches!(entry.state, State::Sent | State::Unsent);
+        let asked = self.entries.iter().find(asks)?.question.about();
+        self.fresh.values().next().map(|answered| (answered.as_str(), asked))
     }
 
     /// Nobody wants the answer. Returns whether the client has the question.
@@ -101,6 +241,7 @@ impl Journal {
             entry.forget();
             entry.state = State::Closed;
         }
+        self.memory = None;
     }
 
     /// The questions that the client has and did not answer yet, with their keys.
@@ -165,35 +306,49 @@ impl Journal {
     /// About how many bytes it holds.
     pub(crate) fn size(&self) -> usize {
         let texts: usize = self.entries.iter().map(|entry| entry.question.params.get().len()).sum();
-        texts + self.entries.capacity() * size_of::<Entry>()
+        let keys: usize = self.keys.iter().map(|key| 3 * key.len() + 2 * size_of::<String>()).sum();
+        texts + keys + self.entries.capacity() * size_of::<Entry>() + self.memory.as_ref().map_or(0, Memory::size)
     }
 
-    /// The name of a question: the author's, or method and digest of the canonical parameters;
-    /// and its occurrence among those of the same name, from the second one on.
+    /// The key of a question, from its name.
     fn key(&mut self, index: usize) -> &str {
         if self.entries[index].key.is_none() {
-            let name = self.entries[index].question.name();
-            let uses = self.names.entry(name.clone()).or_default();
-            let mut key;
-            loop {
-                *uses += 1;
-                key = if *uses == 1 { name.clone() } else { format!("{name}-{uses}") };
-                // An author's key may look like one of ours.
-                if self.keys.insert(key.clone()) {
-                    break;
-                }
-            }
+            let key = self.new_key(self.entries[index].question.name());
             self.entries[index].key = Some(key);
         }
         self.entries[index].key.as_deref().unwrap_or_default()
     }
+
+    /// A name, with its occurrence from the second one on.
+    fn new_key(&mut self, name: String) -> String {
+        let uses = self.names.entry(name.clone()).or_default();
+        loop {
+            *uses += 1;
+            let key = if *uses == 1 { name.clone() } else { format!("{name}-{uses}") };
+            // An author's key may look like one of ours.
+            if self.keys.insert(key.clone()) {
+                return key;
+            }
+        }
+    }
 }
 
 impl Question {
+    /// The author's name for it, or method and digest of the canonical parameters.
     fn name(&self) -> String {
         match &self.key {
             Some(key) => key.clone(),
             None => format!("{}-{}", self.method.replace('/', "_"), digest::short(&self.params)),
+        }
+    }
+
+    /// The question as a message can say it.
+    pub(crate) fn about(&self) -> String {
+        const LONGEST: usize = 100;
+        let params = self.params.get();
+        match params.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("`{}` {}…", self.method, &params[..end]),
+            None => format!("`{}` {params}", self.method),
         }
     }
 }
@@ -206,96 +361,5 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn question(params: &str) -> Question {
-        let params = RawValue::from_string(params.to_owned()).expect("JSON");
-        Question { method: "sampling/createMessage", params, key: None }
-    }
-
-    fn answer(text: &str) -> Answered {
-        Ok(RawValue::from_string(text.to_owned()).expect("JSON"))
-    }
-
-    fn key(journal: &mut Journal, id: QuestionId) -> String {
-        journal.input_request(id).0
-    }
-
-    #[test]
-    fn all_questions_of_a_round_go_out_together_and_once() {
-        let mut journal = Journal::default();
-        let first = journal.ask(question(r#"{"a":1}"#));
-        let second = journal.ask(question(r#"{"a":2}"#));
-        assert_eq!(journal.take_unsent(), [first, second]);
-        assert!(journal.take_unsent().is_empty());
-    }
-
-    #[test]
-    fn a_question_is_known_by_what_it_asks_not_by_its_position() {
-        let mut one = Journal::default();
-        let (a, b) = (one.ask(question(r#"{"x":1,"y":2}"#)), one.ask(question("{}")));
-        let mut other = Journal::default();
-        let (b2, a2) = (other.ask(question("{}")), other.ask(question(r#"{ "y": 2.0, "x": 1 }"#)));
-        assert_eq!(key(&mut one, a), key(&mut other, a2));
-        assert_eq!(key(&mut one, b), key(&mut other, b2));
-        assert_ne!(key(&mut one, a), key(&mut one, b));
-    }
-
-    #[test]
-    fn equal_questions_are_told_apart_by_their_occurrence() {
-        let mut journal = Journal::default();
-        let (first, second) = (journal.ask(question("{}")), journal.ask(question("{}")));
-        let named = |name: &str| Question { key: Some(name.to_owned()), ..question("{}") };
-        let (third, fourth) = (journal.ask(named("mine")), journal.ask(named("mine")));
-        let fifth = journal.ask(named("mine-2"));
-        let first = key(&mut journal, first);
-        assert_eq!(key(&mut journal, second), format!("{first}-2"));
-        assert_eq!(key(&mut journal, third), "mine");
-        assert_eq!(key(&mut journal, fourth), "mine-2");
-        assert_eq!(key(&mut journal, fifth), "mine-2-2", "an author's key that is taken already");
-    }
-
-    #[test]
-    fn an_answer_reaches_the_question_of_its_key_only() {
-        let mut journal = Journal::default();
-        let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
-        journal.take_unsent();
-        let open = [(key(&mut journal, a), a), (key(&mut journal, b), b)];
-        assert_eq!(journal.open_questions(), open);
-        journal.answer(b, answer("true"));
-        assert!(matches!(journal.take_answer(a), Ask::Unanswered));
-        assert!(matches!(journal.take_answer(b), Ask::Answered(Ok(value)) if value.get() == "true"));
-        assert_eq!(journal.open_questions(), open[..1], "an answered question is closed");
-    }
-
-    #[test]
-    fn missing_answers_are_asked_for_again_and_given_ones_are_not() {
-        let mut journal = Journal::default();
-        let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
-        journal.take_unsent();
-        journal.answer(a, answer("true"));
-        journal.ask_again();
-        assert_eq!(journal.take_unsent(), [b]);
-    }
-
-    #[test]
-    fn an_abandoned_question_is_neither_sent_nor_answered() {
-        let mut journal = Journal::default();
-        let id = journal.ask(question("1"));
-        journal.abandon(id);
-        assert!(!journal.has_unsent());
-        journal.answer(id, answer("true"));
-        assert!(matches!(journal.take_answer(id), Ask::Unanswered));
-    }
-
-    #[test]
-    fn when_the_client_is_gone_open_questions_fail_and_others_stay() {
-        let mut journal = Journal::default();
-        let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
-        journal.answer(a, answer("true"));
-        assert_eq!(journal.fail_open(&super::super::call_ended()), 1);
-        assert!(matches!(journal.take_answer(a), Ask::Answered(Ok(_))));
-        assert!(matches!(journal.take_answer(b), Ask::Answered(Err(_))));
-    }
-}
+#[path = "journal/tests.rs"]
+mod tests;

@@ -1,23 +1,28 @@
 //! Drives the future of a call until it completes or asks, and carries its questions to the
 //! client. It knows questions, not sampling, and calls, not tools.
 //!
-//! What a call asks is kept in its [`Journal`], which is pure. A *carrier* brings the questions
-//! out and the answers in: [`push`] where the client can be asked in the middle of a call,
-//! [`parked`] where the call must end its round first. Two more have their place here: replayed,
-//! which rebuilds a call whose future is gone from the journal inside `requestState`, and task.
+//! What a call asks and does is kept in its [`Journal`], which is pure. A *carrier* brings the
+//! questions out and the answers in: [`push`] where the client can be asked in the middle of a call,
+//! and where the call must end its round first, [`rounds`] with a future that is [`parked`]
+//! between them, or *replayed*: run again from the top on what `requestState` remembers.
 
 mod digest;
 mod journal;
 mod limits;
+mod metrics;
+mod outcomes;
 mod parked;
 mod push;
+mod rounds;
 mod seal;
+mod state;
 mod ticket;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -26,17 +31,22 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use digest::arguments as digest_of_arguments;
-pub(crate) use journal::{Ask, Journal, Question, QuestionId};
+use journal::Memory;
+pub(crate) use journal::{Ask, Journal, Question, QuestionId, Step};
 pub(crate) use limits::CallLimits;
 use limits::Limited;
-pub(crate) use parked::{Belongs, Parking, Resumed, Retry};
+pub use metrics::Metrics;
+pub(crate) use outcomes::AnyStore;
+pub use outcomes::{AnswersDigest, Claim, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
+pub(crate) use rounds::{Begun, Belongs, Enter, Entered, Retry, RoundLimits, Rounds};
 pub(crate) use seal::Seal;
-pub(crate) use ticket::ParkingLimits;
+pub use seal::{InvalidStateKey, StateKey};
+use state::{CallId, Remembered, Reports};
 
 use crate::protocol::{
-    Answered, BoxFuture, CallToolResult, ClientCapabilities, ErrorCode, ErrorObject, Extensions, Implementation,
-    InputRequest, InputRequiredResult, LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
+    Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, Extensions, Implementation, InputRequest,
+    InputRequiredResult, LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
 };
 
 /// How questions travel.
@@ -44,8 +54,61 @@ use crate::protocol::{
 pub(crate) enum Carrier {
     /// As requests of ours, in the middle of the call.
     Push,
-    /// At the end of a round; the call waits for the next one.
+    /// At the end of a round; the answers come with the next one.
+    Rounds,
+}
+
+/// How a call that asks its client goes on when the answers come, where a client must call again
+/// to bring them.
+///
+/// ```
+/// use mcp_runtime::Resume;
+///
+/// assert_eq!("replay".parse(), Ok(Resume::Replay));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resume {
+    /// It waits, suspended, and its code runs once. If it is gone (the server was restarted, needed
+    /// the room, or is another one), it runs again from the top on the answers and
+    /// [steps](crate::Context::step) that it has behind it.
+    #[default]
+    Auto,
+    /// It waits, suspended. If it is gone, the caller learns that it must begin anew. Its code never
+    /// runs twice, and `requestState` stays small.
     Parked,
+    /// Nothing of it is kept in memory; it always runs again from the top.
+    Replay,
+}
+
+impl Resume {
+    /// Whether futures wait in memory.
+    fn parks(self) -> bool {
+        self != Self::Replay
+    }
+
+    /// Whether the call may run again from the top.
+    fn remembers(self) -> bool {
+        self != Self::Parked
+    }
+}
+
+/// A word that is none of `auto`, `parked` and `replay`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a call is resumed by `auto`, `parked` or `replay`")]
+pub struct InvalidResume(());
+
+impl FromStr for Resume {
+    type Err = InvalidResume;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "parked" => Ok(Self::Parked),
+            "replay" => Ok(Self::Replay),
+            _ => Err(InvalidResume(())),
+        }
+    }
 }
 
 /// What a finished call hands to its caller; the engine does not look inside.
@@ -63,7 +126,9 @@ impl Outcome {
     fn size(&self) -> usize {
         match self {
             Self::InputRequired(result) => {
-                result.input_requests.iter().map(|(key, request)| key.len() + request.params.get().len()).sum()
+                let state = result.request_state.as_ref().map_or(0, String::len);
+                let size = |(key, request): &(String, InputRequest)| key.len() + request.params.get().len();
+                state + result.input_requests.iter().map(size).sum::<usize>()
             }
             Self::Complete(Ok(ServerResult::CallTool(result))) => result.size(),
             Self::Complete(_) => 0,
@@ -82,6 +147,7 @@ pub(crate) fn after(time: Duration) -> tokio::time::Instant {
 pub(crate) type Reply = Box<dyn FnOnce(Outcome) + Send>;
 
 /// What a call knows about the request that drives it at the moment.
+#[derive(Clone)]
 pub(crate) struct Round {
     pub(crate) request_id: RequestId,
     pub(crate) meta: Meta,
@@ -96,6 +162,8 @@ pub(crate) struct Round {
 
 /// One call over all of its rounds: what its `Context` and its driver share.
 pub(crate) struct Call {
+    /// Made when it is first needed.
+    id: OnceLock<CallId>,
     state: Mutex<CallState>,
     cancelled: CancellationToken,
 }
@@ -108,25 +176,76 @@ struct CallState {
     round: Arc<Round>,
     /// The way to the client, while a round is open.
     outlet: Option<Arc<dyn Outlet>>,
-    progress: f64,
+    /// What the client has heard.
+    reports: Reports,
+    /// What it has heard of an earlier run and this one has not said yet: digests of log messages.
+    said: Vec<u32>,
+    /// How many steps are running that do not wait for the client themselves.
+    steps: usize,
+    /// How often something was derived from the id.
+    derived: u64,
+    /// What is to be done when the call has completed.
+    on_complete: Vec<OnComplete>,
     ended: bool,
     /// The client has gone for good, and with it whoever could answer.
     gone: bool,
 }
 
+/// Something to be done when a call has completed.
+pub(crate) type OnComplete = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+/// More log messages of a call than these are not remembered from one run to the next.
+const LOGS_REMEMBERED: usize = 1_000;
+
 impl Call {
-    pub(crate) fn new(round: Round, outlet: Arc<dyn Outlet>) -> Arc<Self> {
+    /// A call that begins. `resume` says how it goes on after a round, where it takes rounds.
+    pub(crate) fn new(round: Round, outlet: Arc<dyn Outlet>, resume: Option<Resume>) -> Arc<Self> {
+        let keeps = resume.is_some_and(Resume::remembers);
+        let journal = if keeps { Journal::keeping() } else { Journal::default() };
+        Arc::new(Self::with(journal, round, outlet, Reports::default(), OnceLock::new()))
+    }
+
+    /// A call that runs again, with what is remembered of it and the answers that came since.
+    fn again(
+        id: CallId,
+        round: Round,
+        outlet: Arc<dyn Outlet>,
+        memory: Memory,
+        reports: Reports,
+        answer_of: impl Fn(&str) -> Option<RawParams>,
+    ) -> Arc<Self> {
+        let journal = Journal::again(memory, answer_of);
+        Arc::new(Self::with(journal, round, outlet, reports, OnceLock::from(id)))
+    }
+
+    fn with(journal: Journal, round: Round, outlet: Arc<dyn Outlet>, reports: Reports, id: OnceLock<CallId>) -> Self {
         let state = CallState {
-            journal: Journal::default(),
+            journal,
             wakers: Vec::new(),
             driver: None,
             round: Arc::new(round),
             outlet: Some(outlet),
-            progress: f64::NEG_INFINITY,
+            said: reports.logs.clone(),
+            reports,
+            steps: 0,
+            derived: 0,
+            on_complete: Vec::new(),
             ended: false,
             gone: false,
         };
-        Arc::new(Self { state: Mutex::new(state), cancelled: CancellationToken::new() })
+        Self { id, state: Mutex::new(state), cancelled: CancellationToken::new() }
+    }
+
+    /// What the call is known by over all of its rounds and runs.
+    pub(crate) fn id(&self) -> CallId {
+        *self.id.get_or_init(|| {
+            let mut id: CallId = [0; 16];
+            if let Err(error) = getrandom::fill(&mut id) {
+                // Without randomness the state cannot be sealed either, so the id never goes out.
+                tracing::error!(%error, "the operating system has no randomness");
+            }
+            id
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, CallState> {
@@ -155,11 +274,120 @@ impl Call {
     /// Whether `progress` moves on; a client must never see it fall or stand still.
     pub(crate) fn advance(&self, progress: f64) -> bool {
         let mut state = self.lock();
-        let moves = progress > state.progress;
+        let moves = progress > state.reports.progress;
         if moves {
-            state.progress = progress;
+            state.reports.progress = progress;
         }
         moves
+    }
+
+    /// Whether a log message is new; a call that runs again must not send it twice.
+    pub(crate) fn is_news(&self, message: impl FnOnce() -> Vec<u8>) -> bool {
+        let mut state = self.lock();
+        if !state.journal.remembers() {
+            return true;
+        }
+        let digest = digest::of_log(&message());
+        if let Some(place) = state.said.iter().position(|it| *it == digest) {
+            state.said.swap_remove(place);
+            return false;
+        }
+        if state.reports.logs.len() < LOGS_REMEMBERED {
+            state.reports.logs.push(digest);
+        }
+        true
+    }
+
+    /// Begins a step: its result if it was done, or the key for it.
+    ///
+    /// # Errors
+    ///
+    /// When the call has ended.
+    pub(crate) fn begin_step(&self, name: &str) -> Result<Step, ErrorObject> {
+        let mut state = self.lock();
+        if state.ended {
+            return Err(call_ended());
+        }
+        let step = state.journal.begin_step(name);
+        if let Step::New(_) = step {
+            state.steps += 1;
+        }
+        Ok(step)
+    }
+
+    /// A step that was begun is over, or waits for the client itself.
+    pub(crate) fn end_step(&self) {
+        let driver = {
+            let mut state = self.lock();
+            state.steps = state.steps.saturating_sub(1);
+            // A round may have waited for it.
+            if state.steps == 0 { state.driver.take() } else { None }
+        };
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    /// Keeps the result of a step.
+    pub(crate) fn finish_step(&self, key: String, value: RawParams) {
+        self.lock().journal.finish_step(key, value);
+    }
+
+    /// How many questions were asked.
+    pub(crate) fn questions(&self) -> usize {
+        self.lock().wakers.len()
+    }
+
+    /// What names the call to other systems.
+    pub(crate) fn idempotency_key(&self) -> [u8; 16] {
+        digest::derived(&self.id(), "idempotency", 0)
+    }
+
+    /// Something that is new each time, and the same in each run.
+    pub(crate) fn derived(&self, purpose: &str) -> [u8; 16] {
+        let occurrence = {
+            let mut state = self.lock();
+            state.derived += 1;
+            state.derived
+        };
+        digest::derived(&self.id(), purpose, occurrence)
+    }
+
+    /// Whether a step is running.
+    fn is_in_step(&self) -> bool {
+        self.lock().steps > 0
+    }
+
+    pub(crate) fn on_complete(&self, effect: OnComplete) {
+        self.lock().on_complete.push(effect);
+    }
+
+    fn take_on_complete(&self) -> Vec<OnComplete> {
+        std::mem::take(&mut self.lock().on_complete)
+    }
+
+    fn set_driver(&self, waker: &Waker) {
+        let mut state = self.lock();
+        match &mut state.driver {
+            Some(driver) => driver.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    /// What a run that starts over must know.
+    fn remembered(&self) -> Option<Remembered> {
+        let mut state = self.lock();
+        let memory = state.journal.memory()?;
+        Some(Remembered { memory, reports: state.reports.clone() })
+    }
+
+    /// Says so, if a run that was given answers did not ask for them again.
+    fn has_diverged(&self, name: &str) -> Option<String> {
+        let state = self.lock();
+        let (answered, asks) = state.journal.divergence()?;
+        Some(format!(
+            "`{name}` ran again and did not ask what it had asked before, so that the answer cannot reach it: it asked \
+             {answered}, and now asks {asks}. What differs from one run to the next (time, randomness, what is read \
+             elsewhere) belongs into `ctx.step(..)`; a question that is the same all the same can be named, `.key(\"..\")`"
+        ))
     }
 
     pub(crate) fn cancelled(&self) -> &CancellationToken {
@@ -258,6 +486,7 @@ impl Call {
             let mut state = self.lock();
             state.ended = true;
             state.outlet = None;
+            state.on_complete.clear();
             state.journal.close();
             state.wakers.iter_mut().filter_map(Option::take).collect::<Vec<_>>()
         };
@@ -296,9 +525,13 @@ async fn on_thread(function: Box<dyn FnOnce() -> Finished + Send>, place: Option
     }
 }
 
+/// How a call says that it failed, in the words of its method.
+pub(crate) type Failed = fn(String) -> Finished;
+
 /// The future of a call, with panics caught and slow polls noticed.
 pub(crate) struct Running {
     name: Arc<str>,
+    failed: Failed,
     future: BoxFuture<'static, Finished>,
     limited: Option<Box<Limited>>,
     call: Option<Arc<Call>>,
@@ -314,13 +547,19 @@ pub(crate) enum First {
 const SLOW_POLL: Duration = Duration::from_millis(50);
 
 impl Running {
-    pub(crate) fn new(name: Arc<str>, limits: &CallLimits, work: Work, call: Option<Arc<Call>>) -> Self {
+    pub(crate) fn new(
+        name: Arc<str>,
+        failed: Failed,
+        limits: &CallLimits,
+        work: Work,
+        call: Option<Arc<Call>>,
+    ) -> Self {
         let limited = limits.begin();
         let future = match work {
             Work::Future(future) => future,
             Work::Blocking(function) => Box::pin(on_thread(function, limited.as_ref().map(|limited| limited.place()))),
         };
-        Self { name, future, limited, call }
+        Self { name, failed, future, limited, call }
     }
 
     /// Polls in place; the waker does not matter, since a driver that takes over polls again.
@@ -333,6 +572,16 @@ impl Running {
 
     pub(crate) fn call(&self) -> Option<&Arc<Call>> {
         self.call.as_ref()
+    }
+
+    /// What is to be done now that the call has completed, if there is something.
+    fn effects_of(&self, finished: &Finished) -> Option<Vec<OnComplete>> {
+        let effects = self.call.as_ref()?.take_on_complete();
+        let failed = match finished {
+            Ok(ServerResult::CallTool(result)) => result.is_error,
+            other => other.is_err(),
+        };
+        (!failed && !effects.is_empty()).then_some(effects)
     }
 
     /// About how much memory the call holds while it waits.
@@ -349,13 +598,28 @@ impl Future for Running {
         if let Some(limited) = &mut self.limited
             && let Err(limits::TimedOut(timeout)) = ready!(limited.poll_enter(cx))
         {
-            let text = format!("tool `{}` took longer than {timeout:?} and was stopped", self.name);
-            return Poll::Ready(Ok(ServerResult::CallTool(CallToolResult::error(text))));
+            return Poll::Ready((self.failed)(format!(
+                "tool `{}` took longer than {timeout:?} and was stopped",
+                self.name
+            )));
         }
         let before = Instant::now();
         let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
         noticed_if_slow(&self.name, before);
-        let polled = polled.unwrap_or_else(|panic| Poll::Ready(Ok(panicked(&self.name, &*panic))));
+        let polled = polled.unwrap_or_else(|panic| Poll::Ready((self.failed)(panicked(&self.name, &*panic))));
+        if let Poll::Ready(finished) = &polled
+            && let Some(effects) = self.effects_of(finished)
+        {
+            // They are part of the call, and its limits hold.
+            let finished = finished.clone();
+            self.future = Box::pin(async move {
+                for effect in effects {
+                    effect().await;
+                }
+                finished
+            });
+            return self.poll(cx);
+        }
         if polled.is_pending()
             && let Self { limited: Some(limited), call: Some(call), .. } = &mut *self
             && call.waits_for_client()
@@ -387,34 +651,53 @@ pub(crate) fn noticed_if_slow(name: &str, before: Instant) {
     }
 }
 
-/// The result of a call whose function panicked. Details go to the log only.
-pub(crate) fn panicked(name: &str, panic: &(dyn std::any::Any + Send)) -> ServerResult {
+/// What is said of a call whose function panicked. Details go to the log only.
+pub(crate) fn panicked(name: &str, panic: &(dyn std::any::Any + Send)) -> String {
     let details = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("the panic carried no text");
     tracing::error!(tool = name, details, "a tool panicked");
-    ServerResult::CallTool(CallToolResult::error(format!("tool `{name}` panicked")))
+    format!("tool `{name}` panicked")
 }
 
 /// Lets a call that is not finished be cancelled from outside.
 pub(crate) struct Cancel {
-    abort: AbortHandle,
+    abort: Abort,
     call: Option<Arc<Call>>,
-    /// Where several requests wait for one call, the seat and the number of ours.
-    seat: Option<(Arc<ticket::Seat>, u64)>,
+}
+
+/// What is aborted.
+enum Abort {
+    Task(AbortHandle),
+    /// Several requests may wait for one call; the number is ours.
+    Seat(Arc<ticket::Seat>, u64),
 }
 
 impl Cancel {
+    fn task(abort: AbortHandle, call: Option<Arc<Call>>) -> Self {
+        Self { abort: Abort::Task(abort), call }
+    }
+
+    fn seat(seat: Arc<ticket::Seat>, number: u64) -> Self {
+        let call = Some(seat.call.clone());
+        Self { abort: Abort::Seat(seat, number), call }
+    }
+
     /// Drops the future of the call, unless another request waits for it too. Spawned work is
     /// told by the token of the call.
     pub(crate) fn cancel(&self) {
-        if self.seat.as_ref().is_some_and(|(seat, number)| seat.lock().give_up(*number)) {
-            return;
-        }
         // First the future, so that it does not see its questions fail.
-        self.abort.abort();
+        match &self.abort {
+            Abort::Task(task) => task.abort(),
+            Abort::Seat(seat, number) => {
+                if seat.lock().give_up(*number) {
+                    return;
+                }
+                seat.abort();
+            }
+        }
         if let Some(call) = &self.call {
             call.end();
         }
@@ -466,7 +749,7 @@ mod tests {
             log_level: None,
             extensions: Extensions::new(),
         };
-        Call::new(round, Arc::new(Nowhere))
+        Call::new(round, Arc::new(Nowhere), None)
     }
 
     fn poll(call: &Call, id: &mut Option<QuestionId>) -> Poll<Answered> {

@@ -1,256 +1,230 @@
-//! The parked carrier: the round ends with the questions, the future stays here, suspended, and
-//! the retry that brings the answers polls it on. The code before the question runs once.
+//! Drives one call over its rounds, and between them: the *parked* carrier, where the future stays,
+//! suspended, and the retry that brings the answers polls it on. The code before a question runs
+//! once. A call that is not to be parked is dropped at the end of its round.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::value::RawValue;
-use tokio::task::AbortHandle;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
-use super::digest::{self, Digest};
-use super::seal::{Binding, Opened, Seal};
-use super::ticket::{Admitted, CallId, ParkingLimits, Registration, Seat, Tickets};
-use super::{Call, Cancel, Finished, Outcome, Reply, Round, Running, after};
-use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult, Outlet};
+use super::outcomes::Claimed;
+use super::rounds::{Begun, Belongs, Shared, now, settle};
+use super::state::State;
+use super::ticket::{Registration, Seat, SeatState};
+use super::{Call, Cancel, Finished, Outcome, Reply, Resume, Running, after};
+use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult};
 
-/// The parked calls of a server.
-pub(crate) struct Parking {
-    shared: Arc<Shared>,
-    tickets: Arc<Tickets>,
-}
+/// What a task of its own and the table of tickets add to a parked call, about, in bytes.
+const OVERHEAD: usize = 512;
 
-struct Shared {
-    server: String,
-    seal: Seal,
-    limits: ParkingLimits,
-}
-
-/// The request that a call belongs to; a retry must repeat it.
-#[derive(Debug, Clone)]
-pub(crate) struct Belongs {
-    pub(crate) method: &'static str,
-    pub(crate) name: String,
-    pub(crate) arguments: Digest,
-}
-
-/// A request that brings answers to a call.
-pub(crate) struct Retry<'a> {
-    pub(crate) state: &'a str,
-    /// `inputResponses` as it came.
-    pub(crate) answers: Option<&'a RawValue>,
-    pub(crate) round: Round,
-    pub(crate) outlet: Arc<dyn Outlet>,
-}
-
-/// What a retry leads to.
-pub(crate) enum Resumed {
-    /// The outcome will go to the reply.
-    Running(Cancel),
-    /// The outcome was there already.
-    Known(Outcome),
-}
-
-impl Parking {
-    pub(crate) fn new(server: String, seal: Seal, limits: ParkingLimits) -> Self {
-        Self { shared: Arc::new(Shared { server, seal, limits }), tickets: Arc::default() }
-    }
-
-    /// Drives a call that did not ask at its first poll. `reply` gets the outcome of the round.
-    pub(crate) fn drive(&self, running: Running, call: Arc<Call>, belongs: Belongs, reply: Reply) -> Cancel {
-        let driver = Driver::new(self, running, call.clone(), belongs);
-        let seat = driver.seat.clone();
-        let number = seat.lock().open(reply);
-        let abort = self.spawn(driver);
-        Cancel { abort, call: Some(call), seat: Some((seat, number)) }
-    }
-
-    /// Ends the first round of a call that asked at its first poll.
-    pub(crate) fn park(&self, running: Running, call: Arc<Call>, belongs: Belongs) -> Outcome {
-        let driver = Driver::new(self, running, call, belongs);
-        let (id, size) = (driver.registration.id, driver.running.size());
-        let outcome = driver.ask();
-        self.spawn(driver);
-        self.tickets.park(id, false, size, &self.shared.limits);
-        outcome
-    }
-
-    /// Hands answers to a parked call.
-    ///
-    /// # Errors
-    ///
-    /// One and the same error for a state that does not open, whose call is gone, or whose
-    /// ticket was used with other answers.
-    pub(crate) fn retry(&self, belongs: &Belongs, retry: Retry<'_>, reply: Reply) -> Result<Resumed, ErrorObject> {
-        let binding = belongs.binding(&self.shared.server);
-        let opened = self.shared.seal.open(&binding, retry.state, now()).ok_or_else(refused)?;
-        let (seat, abort) = self.tickets.find(&opened.call).ok_or_else(refused)?;
-        let answers = digest::canonical(retry.answers.map_or("{}", RawValue::get));
-        // The seat stays locked until the answers are in, so that the driver sees all or none.
-        let mut state = seat.lock();
-        let number = match state.retry(opened.round, answers, reply) {
-            Admitted::Refused => return Err(refused()),
-            Admitted::Known(outcome) => return Ok(Resumed::Known(outcome)),
-            Admitted::Joined(number) => number,
-            Admitted::Opened(number) => {
-                if !self.tickets.unpark(&opened.call) {
-                    // It was evicted just now.
-                    state.take_back();
-                    return Err(refused());
-                }
-                let given = answers_by_key(retry.answers);
-                seat.call.resume(retry.round, retry.outlet, |key| given.get(key).map(|it| (*it).to_owned()));
-                number
-            }
-        };
-        drop(state);
-        let call = Some(seat.call.clone());
-        Ok(Resumed::Running(Cancel { abort, call, seat: Some((seat, number)) }))
-    }
-
-    fn spawn(&self, driver: Driver) -> AbortHandle {
-        let id = driver.registration.id;
-        self.tickets.insert(id, driver.seat.clone());
-        let abort = tokio::spawn(driver.run()).abort_handle();
-        self.tickets.started(&id, &abort);
-        abort
-    }
-}
-
-/// The answers that are objects, as every result is; anything else counts as missing.
-fn answers_by_key(answers: Option<&RawValue>) -> std::collections::HashMap<String, &RawValue> {
-    let Some(answers) = answers else { return Default::default() };
-    let mut by_key: std::collections::HashMap<String, &RawValue> =
-        serde_json::from_str(answers.get()).unwrap_or_default();
-    by_key.retain(|_, answer| answer.get().starts_with('{'));
-    by_key
-}
-
-impl Belongs {
-    fn binding<'a>(&'a self, server: &'a str) -> Binding<'a> {
-        Binding { server, method: self.method, name: &self.name, arguments: self.arguments, principal: None }
-    }
-}
-
-/// One error for everything that is wrong with a state, so that it teaches an attacker nothing.
-fn refused() -> ErrorObject {
-    ErrorObject::invalid_params(
-        "`requestState` is refused: it was not issued for this request, has expired or was used; \
-         send the request again without it",
-    )
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// Polls one call over all of its rounds, and between them.
-struct Driver {
+/// Polls one call.
+pub(super) struct Driver {
     shared: Arc<Shared>,
     registration: Registration,
     running: Running,
     seat: Arc<Seat>,
     belongs: Belongs,
+    resume: Resume,
+}
+
+/// How the polling of a round ended.
+enum Stop {
+    Finished(Finished),
+    Asks,
+    /// Nobody came back in time.
+    Expired,
 }
 
 impl Driver {
-    fn new(parking: &Parking, running: Running, call: Arc<Call>, belongs: Belongs) -> Self {
-        let mut id: CallId = [0; 16];
-        if let Err(error) = getrandom::fill(&mut id) {
-            // Without randomness the state cannot be sealed either, so the ticket never goes out.
-            tracing::error!(%error, "the operating system has no randomness");
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        running: Running,
+        call: Arc<Call>,
+        belongs: Belongs,
+        resume: Resume,
+        state: SeatState,
+    ) -> Self {
+        let id = call.id();
+        let seat = Seat::new(call, state);
+        let (tickets, counters) = (Arc::downgrade(&shared.tickets), shared.counters.clone());
+        let registration = Registration { tickets, counters, id, seat: seat.clone() };
+        Self { shared, registration, running, seat, belongs, resume }
+    }
+
+    /// Goes on after the first poll: the round ends at once, or somebody waits for its end.
+    pub(super) fn begin(self, reply: impl FnOnce() -> Reply, claimed: Option<Claimed>) -> Begun {
+        if !self.may_end_round() {
+            let seat = self.seat.clone();
+            let number = {
+                let mut state = seat.lock();
+                state.claimed = claimed;
+                state.open(reply())
+            };
+            self.spawn();
+            return Begun::Running(Cancel::seat(seat, number));
         }
-        let seat = Seat::new(call);
-        let registration = Registration { tickets: Arc::downgrade(&parking.tickets), id, seat: seat.clone() };
-        Self { shared: parking.shared.clone(), registration, running, seat, belongs }
+        let outcome = self.ask(&mut self.seat.lock());
+        if self.is_parked_by(&outcome) {
+            let (shared, id, size) = (self.shared.clone(), self.registration.id, self.size(&outcome));
+            self.spawn();
+            shared.tickets.park(id, size, &shared.limits, &shared.counters);
+        }
+        settle(claimed, outcome, reply)
+    }
+
+    fn spawn(self) {
+        let (shared, seat, id) = (self.shared.clone(), self.seat.clone(), self.registration.id);
+        shared.tickets.insert(id, seat.clone());
+        let driver = tokio::spawn(self.run()).abort_handle();
+        shared.tickets.started(&id, &seat, driver);
     }
 
     async fn run(mut self) {
-        let time = self.shared.limits.time;
-        let finished = {
-            let mut deadline = pin!(sleep_until(after(time)));
-            poll_fn(|cx| {
-                self.seat.lock().fresh = false;
-                self.seat.call.lock().driver = Some(cx.waker().clone());
-                if let Poll::Ready(finished) = Pin::new(&mut self.running).poll(cx) {
-                    return Poll::Ready(Some(finished));
+        loop {
+            match self.poll_round().await {
+                Stop::Finished(finished) => return self.finish(finished).await,
+                Stop::Expired => {
+                    self.shared.counters.expired.add(1);
+                    tracing::debug!(name = self.belongs.name, "a parked call was dropped: no answers came in time");
+                    return;
                 }
-                if self.end_round_if_it_asks() {
-                    deadline.as_mut().reset(after(time));
+                Stop::Asks => {
+                    let outcome = self.ask(&mut self.seat.lock());
+                    if self.is_parked_by(&outcome) {
+                        let size = self.size(&outcome);
+                        end_round(&self.shared, &self.registration, outcome, Some(size)).await;
+                    } else {
+                        let Self { shared, registration, running, .. } = self;
+                        // Before the reply is out: the retry may come at once.
+                        drop(running);
+                        return end_round(&shared, &registration, outcome, None).await;
+                    }
                 }
-                // Between rounds only: while a request waits, the call may take its time.
-                let mut state = self.seat.lock();
-                if !state.open && deadline.as_mut().poll(cx).is_ready() {
-                    state.gone = true;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending
-            })
-            .await
-        };
-        let Some(finished) = finished else {
-            tracing::debug!(name = self.belongs.name, "a parked call was dropped: no answers came in time");
-            return;
-        };
+            }
+        }
+    }
+
+    async fn finish(self, finished: Finished) {
         let Self { shared, registration, running, seat, .. } = self;
         drop(running);
-        if Self::finish(&seat, finished) {
-            // Tickets are out: whoever lost the reply may ask for it once more.
-            if let Some(tickets) = registration.tickets.upgrade() {
-                let size = size_of::<Self>() + seat.lock().size();
-                tickets.park(registration.id, true, size, &shared.limits);
+        let outcome = Outcome::Complete(finished);
+        let is_early = {
+            let mut state = seat.lock();
+            if !state.open {
+                state.early = Some(outcome.clone());
             }
-            sleep_until(after(time)).await;
-        }
-    }
-
-    /// Whether tickets of the call are out.
-    fn finish(seat: &Seat, finished: Finished) -> bool {
-        let mut state = seat.lock();
-        let replies = state.finish(Outcome::Complete(finished));
-        let has_tickets = state.round > 0;
-        drop(state);
-        for (reply, outcome) in replies {
-            reply(outcome);
-        }
-        has_tickets
-    }
-
-    fn end_round_if_it_asks(&self) -> bool {
-        let mut state = self.seat.lock();
-        if !state.open || state.fresh || !self.seat.call.has_unsent() {
-            return false;
-        }
-        let outcome = self.ask_in_round(&mut state.round);
-        // Parked before the reply is out: the retry may come at once.
-        if let Some(tickets) = self.registration.tickets.upgrade() {
-            let size = self.running.size() + outcome.size();
-            tickets.park(self.registration.id, false, size, &self.shared.limits);
-        }
-        let replies = state.end_round(outcome);
-        drop(state);
-        for (reply, outcome) in replies {
-            reply(outcome);
-        }
-        true
-    }
-
-    fn ask(&self) -> Outcome {
-        self.ask_in_round(&mut self.seat.lock().round)
-    }
-
-    fn ask_in_round(&self, round: &mut u32) -> Outcome {
-        *round += 1;
-        let input_requests = self.seat.call.take_input_requests();
-        let expires = now().saturating_add(self.shared.limits.time.as_secs().max(1));
-        let content = Opened { call: self.registration.id, round: *round, expires };
-        let Some(state) = self.shared.seal.seal(&self.belongs.binding(&self.shared.server), content) else {
-            let message = "the state of the call could not be sealed";
-            return Outcome::Complete(Err(ErrorObject::new(ErrorCode::InternalError, message)));
+            !state.open
         };
-        Outcome::InputRequired(InputRequiredResult { input_requests, request_state: Some(state) })
+        if is_early {
+            // The next retry takes it, and ends this task.
+            return sleep_until(after(shared.limits.parked_time)).await;
+        }
+        end_round(&shared, &registration, outcome, None).await;
+    }
+
+    /// Polls until the call is finished, asks in an open round, or waits for too long.
+    async fn poll_round(&mut self) -> Stop {
+        let mut deadline = pin!(sleep_until(self.deadline()));
+        poll_fn(|cx| {
+            self.seat.lock().fresh = false;
+            self.seat.call.set_driver(cx.waker());
+            if let Poll::Ready(finished) = Pin::new(&mut self.running).poll(cx) {
+                return Poll::Ready(Stop::Finished(finished));
+            }
+            let mut state = self.seat.lock();
+            if state.open {
+                // Answers that came in just now are looked at first.
+                return if !state.fresh && self.may_end_round() { Poll::Ready(Stop::Asks) } else { Poll::Pending };
+            }
+            // Between rounds only: while a request waits, the call may take its time.
+            if deadline.as_mut().poll(cx).is_ready() {
+                state.gone = true;
+                return Poll::Ready(Stop::Expired);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn deadline(&self) -> Instant {
+        after(self.shared.limits.parked_time)
+    }
+
+    /// Whether there is something to ask, and nothing that must be waited for. A call that is not
+    /// parked is dropped at the end of its round: its steps are done before that.
+    fn may_end_round(&self) -> bool {
+        let call = &self.seat.call;
+        call.has_unsent() && (self.resume.parks() || !call.is_in_step())
+    }
+
+    /// Whether the future stays after this outcome.
+    fn is_parked_by(&self, outcome: &Outcome) -> bool {
+        matches!(outcome, Outcome::InputRequired(_)) && self.resume.parks()
+    }
+
+    /// About how much memory the call holds while it waits.
+    fn size(&self, outcome: &Outcome) -> usize {
+        OVERHEAD + size_of::<Self>() + self.running.size() + outcome.size()
+    }
+
+    /// The outcome of a round that ends with questions.
+    fn ask(&self, state: &mut SeatState) -> Outcome {
+        let name = &self.belongs.name;
+        let limits = &self.shared.limits;
+        let failed = |message: String| {
+            tracing::error!(name, "{message}");
+            Outcome::Complete(Err(ErrorObject::new(ErrorCode::InternalError, message)))
+        };
+        if let Some(problem) = self.seat.call.has_diverged(name) {
+            return failed(problem);
+        }
+        if state.round >= limits.rounds {
+            return failed(format!(
+                "`{name}` asked in more than {} rounds; ask what does not depend on each other at the same time, \
+                 or allow more rounds with `Server::max_rounds`",
+                limits.rounds
+            ));
+        }
+        state.round += 1;
+        state.opened_by = None;
+        let input_requests = self.seat.call.take_input_requests();
+        let remembered = if self.resume.remembers() { self.seat.call.remembered() } else { None };
+        let time = if remembered.is_some() { limits.state_time } else { limits.parked_time };
+        let expires = now().saturating_add(time.as_secs().max(1));
+        let content = State { call: self.registration.id, round: state.round, expires, remembered };
+        match self.shared.seal.seal(&self.belongs.binding(&self.shared.server), &content) {
+            None => {
+                failed(format!("the state of `{name}` could not be sealed: the operating system has no randomness"))
+            }
+            Some(sealed) if sealed.len() > limits.state_bytes => failed(format!(
+                "the state of `{name}` would be {} bytes long, and {} are allowed: keep less in the results of its steps, \
+                 ask for shorter answers, allow more with `Server::max_state_bytes`, or keep it in memory alone with \
+                 `#[tool(resume = \"parked\")]`",
+                sealed.len(),
+                limits.state_bytes
+            )),
+            Some(sealed) => Outcome::InputRequired(InputRequiredResult { input_requests, request_state: Some(sealed) }),
+        }
+    }
+}
+
+/// Hands over the outcome of a round, when it is kept. A call that goes on is parked, with this size.
+async fn end_round(shared: &Shared, registration: &Registration, outcome: Outcome, size: Option<usize>) {
+    let claimed = registration.seat.lock().claimed.take();
+    if let Some(claimed) = claimed {
+        claimed.commit(&outcome).await;
+    }
+    let replies = {
+        let mut state = registration.seat.lock();
+        // Parked before the reply is out: the retry may come at once.
+        if let Some(size) = size {
+            shared.tickets.park(registration.id, size, &shared.limits, &shared.counters);
+        }
+        state.end_round()
+    };
+    for reply in replies {
+        reply(outcome.clone());
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn push(mut running: Running, reply: Reply) -> Cancel {
         async move {
             let finished = poll_fn(|cx| {
                 if let Some(call) = &call {
-                    call.lock().driver = Some(cx.waker().clone());
+                    call.set_driver(cx.waker());
                 }
                 let polled = Pin::new(&mut running).poll(cx);
                 if let (Poll::Pending, Some(call)) = (&polled, &call) {
@@ -28,7 +28,7 @@ pub(crate) fn push(mut running: Running, reply: Reply) -> Cancel {
             reply(Outcome::Complete(finished));
         }
     });
-    Cancel { abort: task.abort_handle(), call, seat: None }
+    Cancel::task(task.abort_handle(), call)
 }
 
 /// Sends what the client has not seen.

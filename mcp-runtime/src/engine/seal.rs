@@ -1,20 +1,22 @@
 //! `requestState`: what a client keeps for us between rounds, and cannot read or change.
 //!
-//! Format, before Base64 (URL alphabet, no padding): one byte of version (1), a nonce of 24
-//! bytes, and XChaCha20-Poly1305 of the payload: expiry in seconds since 1970 (8 bytes, big
-//! endian), call (16), round (4). Everything the state is bound to is authenticated with it.
-//! A journal for calls whose future is gone will follow the round.
+//! Format, before Base64 (URL alphabet, no padding): one byte of version (2), a nonce of 24
+//! bytes, and XChaCha20-Poly1305 of the [state](super::state). Everything that the state is bound
+//! to is authenticated with it: server, method, name, arguments, principal.
+
+use std::fmt;
+use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
 use super::digest::Digest;
+use super::state::State;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const NONCE: usize = 24;
-const PAYLOAD: usize = 8 + 16 + 4;
 
 /// The request that a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,39 +48,97 @@ impl Binding<'_> {
     }
 }
 
-/// What is inside a state that was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Opened {
-    pub(crate) call: [u8; 16],
-    pub(crate) round: u32,
-    pub(crate) expires: u64,
-}
+/// A key that seals the state of calls between rounds: 32 bytes that only servers know which may
+/// continue each other's calls.
+///
+/// Make one with `openssl rand -base64 32`. It is read from Base64 or from 64 hexadecimal digits,
+/// and is never printed.
+///
+/// ```
+/// use mcp_runtime::StateKey;
+///
+/// let key: StateKey = "mI5/FEfCyVrX1YvjLoZDYxSmXQ7U9/2xRPz1cYfO2yM=".parse()?;
+/// assert_eq!(format!("{key:?}"), "StateKey(..)");
+/// assert!("a passphrase".parse::<StateKey>().is_err());
+/// # Ok::<(), mcp_runtime::InvalidStateKey>(())
+/// ```
+#[derive(Clone)]
+pub struct StateKey([u8; 32]);
 
-/// Seals and opens states with a random key, made anew in every process.
-pub(crate) struct Seal {
-    cipher: XChaCha20Poly1305,
-}
-
-impl Seal {
+impl StateKey {
     /// # Errors
     ///
     /// When the operating system has no randomness to give.
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;
-        Ok(Self { cipher: XChaCha20Poly1305::new(&key.into()) })
+        Ok(Self(key))
+    }
+}
+
+impl From<[u8; 32]> for StateKey {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Text that is no [`StateKey`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a state key is 32 bytes, written as Base64 or as 64 hexadecimal digits; \
+     make one with `openssl rand -base64 32`"
+)]
+pub struct InvalidStateKey(());
+
+impl FromStr for StateKey {
+    type Err = InvalidStateKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let hex = || (text.len() == 64).then(|| from_hex(text)).flatten();
+        let base64 = || {
+            let text = text.trim_end_matches('=');
+            let decoded = STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text));
+            decoded.ok().and_then(|bytes| bytes.try_into().ok())
+        };
+        hex().or_else(base64).map(Self).ok_or(InvalidStateKey(()))
+    }
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).ok()?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+impl fmt::Debug for StateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StateKey(..)")
+    }
+}
+
+/// Seals states with the first of its keys, and opens them with any.
+pub(crate) struct Seal {
+    ciphers: Vec<XChaCha20Poly1305>,
+}
+
+impl Seal {
+    /// The first key seals, all of them open.
+    pub(crate) fn new(keys: &[StateKey]) -> Self {
+        Self { ciphers: keys.iter().map(|StateKey(key)| XChaCha20Poly1305::new(key.into())).collect() }
     }
 
-    pub(crate) fn seal(&self, binding: &Binding<'_>, content: Opened) -> Option<String> {
+    /// `None` if the operating system has no randomness to give.
+    pub(crate) fn seal(&self, binding: &Binding<'_>, state: &State) -> Option<String> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
-        let mut plain = Vec::with_capacity(PAYLOAD);
-        plain.extend_from_slice(&content.expires.to_be_bytes());
-        plain.extend_from_slice(&content.call);
-        plain.extend_from_slice(&content.round.to_be_bytes());
-        let payload = Payload { msg: &plain, aad: &binding.to_bytes() };
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
-        let mut bytes = vec![VERSION];
+        let payload = Payload { msg: &state.encode(), aad: &binding.to_bytes() };
+        let sealed = self.ciphers.first()?.encrypt(&XNonce::from(nonce), payload).ok()?;
+        let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
+        bytes.push(VERSION);
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(&sealed);
         Some(URL_SAFE_NO_PAD.encode(bytes))
@@ -86,31 +146,45 @@ impl Seal {
 
     /// Opens a state if it is ours, unchanged, of this request and not expired. What was wrong
     /// is not said: that would help only whoever tampers with it.
-    pub(crate) fn open(&self, binding: &Binding<'_>, state: &str, now: u64) -> Option<Opened> {
+    pub(crate) fn open(&self, binding: &Binding<'_>, state: &str, now: u64) -> Option<State> {
         let bytes = URL_SAFE_NO_PAD.decode(state).ok()?;
         let (&VERSION, rest) = bytes.split_first()? else { return None };
         let (nonce, sealed) = rest.split_first_chunk::<NONCE>()?;
-        let payload = Payload { msg: sealed, aad: &binding.to_bytes() };
-        let plain = self.cipher.decrypt(&XNonce::from(*nonce), payload).ok()?;
-        let (expires, rest) = plain.split_first_chunk::<8>()?;
-        let (call, rest) = rest.split_first_chunk::<16>()?;
-        let round = rest.first_chunk::<4>()?;
-        let expires = u64::from_be_bytes(*expires);
-        (now < expires).then_some(Opened { call: *call, round: u32::from_be_bytes(*round), expires })
+        let (nonce, aad) = (XNonce::from(*nonce), binding.to_bytes());
+        let open = |cipher: &XChaCha20Poly1305| cipher.decrypt(&nonce, Payload { msg: sealed, aad: &aad }).ok();
+        let state = State::decode(&self.ciphers.iter().find_map(open)?)?;
+        (now < state.expires).then_some(state)
     }
 }
 
-impl std::fmt::Debug for Seal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seal")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
+    use super::super::journal::Memory;
+    use super::super::state::{Remembered, Reports};
     use super::*;
 
-    const CONTENT: Opened = Opened { call: [7; 16], round: 3, expires: 1_000 };
+    fn seal() -> Seal {
+        Seal::new(&[StateKey::from([1; 32])])
+    }
+
+    fn state() -> State {
+        let mut memory = Memory::default();
+        memory.keep("step:x".to_owned(), RawValue::TRUE.to_owned());
+        State {
+            call: [7; 16],
+            round: 3,
+            expires: 1_000,
+            remembered: Some(Remembered { memory, reports: Reports::default() }),
+        }
+    }
 
     fn binding() -> Binding<'static> {
         Binding { server: "s", method: "tools/call", name: "t", arguments: [1; 32], principal: None }
@@ -118,16 +192,14 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_until_it_expires() {
-        let seal = Seal::random().expect("randomness");
-        let state = seal.seal(&binding(), CONTENT).expect("sealed");
-        assert_eq!(seal.open(&binding(), &state, 999), Some(CONTENT));
-        assert_eq!(seal.open(&binding(), &state, 1_000), None);
+        let sealed = seal().seal(&binding(), &state()).expect("sealed");
+        assert_eq!(seal().open(&binding(), &sealed, 999), Some(state()));
+        assert_eq!(seal().open(&binding(), &sealed, 1_000), None);
     }
 
     #[test]
     fn a_state_of_another_request_server_or_principal_does_not_open() {
-        let seal = Seal::random().expect("randomness");
-        let state = seal.seal(&binding(), CONTENT).expect("sealed");
+        let sealed = seal().seal(&binding(), &state()).expect("sealed");
         for other in [
             Binding { server: "st", ..binding() },
             Binding { method: "prompts/get", ..binding() },
@@ -135,16 +207,26 @@ mod tests {
             Binding { arguments: [2; 32], ..binding() },
             Binding { principal: Some(""), ..binding() },
         ] {
-            assert_eq!(seal.open(&other, &state, 0), None, "{other:?}");
+            assert_eq!(seal().open(&other, &sealed, 0), None, "{other:?}");
         }
-        assert_eq!(Seal::random().expect("randomness").open(&binding(), &state, 0), None, "another key");
+    }
+
+    #[test]
+    fn keys_rotate() {
+        let (old, new) = (StateKey::from([1; 32]), StateKey::from([2; 32]));
+        let sealed = Seal::new(std::slice::from_ref(&old)).seal(&binding(), &state()).expect("sealed");
+        let both = Seal::new(&[new.clone(), old]);
+        assert_eq!(both.open(&binding(), &sealed, 0), Some(state()), "a previous key still opens");
+        let sealed_anew = both.seal(&binding(), &state()).expect("sealed");
+        let only_new = Seal::new(&[new]);
+        assert_eq!(only_new.open(&binding(), &sealed_anew, 0), Some(state()), "the first key seals");
+        assert_eq!(only_new.open(&binding(), &sealed, 0), None, "a key that is gone opens nothing");
     }
 
     #[test]
     fn a_changed_state_does_not_open() {
-        let seal = Seal::random().expect("randomness");
-        let state = seal.seal(&binding(), CONTENT).expect("sealed");
-        let bytes = URL_SAFE_NO_PAD.decode(&state).expect("Base64");
+        let (seal, sealed) = (seal(), seal().seal(&binding(), &state()).expect("sealed"));
+        let bytes = URL_SAFE_NO_PAD.decode(&sealed).expect("Base64");
         for index in 0..bytes.len() {
             for bit in 0..8 {
                 let mut changed = bytes.clone();
@@ -153,8 +235,28 @@ mod tests {
             }
             assert_eq!(seal.open(&binding(), &URL_SAFE_NO_PAD.encode(&bytes[..index]), 0), None);
         }
-        for wrong in ["", "x", "-TAMPERED", &format!("{state}-TAMPERED"), &format!("{state}A")] {
+        for wrong in ["", "x", "-TAMPERED", &format!("{sealed}-TAMPERED"), &format!("{sealed}A")] {
             assert_eq!(seal.open(&binding(), wrong, 0), None, "{wrong}");
+        }
+    }
+
+    /// States that earlier versions made: each opens still, or fails cleanly.
+    #[test]
+    fn states_of_earlier_versions_open_or_are_refused() {
+        const OF_VERSION_1: &str =
+            "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+        assert_eq!(seal().open(&binding(), OF_VERSION_1, 0), None);
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_made() {
+        let bytes = [0xab; 32];
+        let hex = "ab".repeat(32);
+        for text in [&hex, &STANDARD_NO_PAD.encode(bytes), &format!("{}=\n", STANDARD_NO_PAD.encode(bytes))] {
+            assert!(text.parse::<StateKey>().is_ok_and(|key| key.0 == bytes), "{text}");
+        }
+        for text in ["", "secret", &hex[1..], &hex.replace('a', "x"), &STANDARD_NO_PAD.encode([1; 31])] {
+            assert!(text.parse::<StateKey>().is_err(), "{text}");
         }
     }
 }

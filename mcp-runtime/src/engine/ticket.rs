@@ -1,34 +1,18 @@
-//! Parked calls under their tickets: bounded in number, in bytes and in time.
+//! Calls of this process that wait or run under their tickets; those that wait are bounded in
+//! number, in bytes and in time.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::task::AbortHandle;
 
-use super::digest::Digest;
-use super::{Call, Outcome, Reply};
+use super::metrics::Counters;
+use super::outcomes::{AnswersDigest, Claimed};
+use super::state::CallId;
+use super::{Call, Outcome, Reply, RoundLimits};
 use crate::protocol::{ErrorCode, ErrorObject};
 
-/// Names a call for as long as anything is remembered of it; not to be guessed.
-pub(crate) type CallId = [u8; 16];
-
-/// How much may be parked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ParkingLimits {
-    pub(crate) calls: usize,
-    /// About how many bytes of memory; a call counts with its future and its questions.
-    pub(crate) bytes: usize,
-    pub(crate) time: Duration,
-}
-
-impl Default for ParkingLimits {
-    fn default() -> Self {
-        Self { calls: 10_000, bytes: 256 << 20, time: Duration::from_secs(600) }
-    }
-}
-
-/// All tickets of a server.
+/// All calls of a server that take rounds.
 #[derive(Default)]
 pub(super) struct Tickets {
     inner: Mutex<Inner>,
@@ -38,21 +22,16 @@ pub(super) struct Tickets {
 struct Inner {
     calls: HashMap<CallId, Entry>,
     /// Those that wait for a retry, in the order in which they make room.
-    waiting: BTreeMap<Place, CallId>,
+    waiting: BTreeMap<u64, CallId>,
     next: u64,
     bytes: usize,
 }
 
 struct Entry {
     seat: Arc<Seat>,
-    /// There as soon as the driver was started.
-    abort: Option<AbortHandle>,
     /// Its place in `waiting`, and the bytes it counts for there.
-    waits: Option<(Place, usize)>,
+    waits: Option<(u64, usize)>,
 }
-
-/// Whether a call is unfinished, and when it was parked.
-type Place = (bool, u64);
 
 impl Tickets {
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -61,29 +40,31 @@ impl Tickets {
 
     /// Enters a call, before its driver is started.
     pub(super) fn insert(&self, id: CallId, seat: Arc<Seat>) {
-        self.lock().calls.insert(id, Entry { seat, abort: None, waits: None });
+        let mut inner = self.lock();
+        inner.unpark(&id);
+        inner.calls.insert(id, Entry { seat, waits: None });
     }
 
     /// The driver of a call was started.
-    pub(super) fn started(&self, id: &CallId, abort: &AbortHandle) {
-        match self.lock().calls.get_mut(id) {
-            Some(entry) => entry.abort = Some(abort.clone()),
+    pub(super) fn started(&self, id: &CallId, seat: &Arc<Seat>, driver: AbortHandle) {
+        let is_there = self.lock().calls.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.seat, seat));
+        _ = seat.driver.set(driver);
+        if !is_there {
             // It is over already, or was evicted.
-            None => abort.abort(),
+            seat.abort();
         }
     }
 
-    pub(super) fn find(&self, id: &CallId) -> Option<(Arc<Seat>, AbortHandle)> {
-        self.lock().calls.get(id).and_then(|entry| Some((entry.seat.clone(), entry.abort.clone()?)))
+    pub(super) fn find(&self, id: &CallId) -> Option<Arc<Seat>> {
+        self.lock().calls.get(id).map(|entry| entry.seat.clone())
     }
 
-    /// Counts a call as parked. If there are too many, those that are finished and only kept for
-    /// who lost a reply make room first, then the oldest ones.
-    pub(super) fn park(&self, id: CallId, finished: bool, bytes: usize, limits: &ParkingLimits) {
+    /// Counts a call as parked. If there are too many, the oldest ones make room.
+    pub(super) fn park(&self, id: CallId, bytes: usize, limits: &RoundLimits, counters: &Counters) {
         let evicted = {
             let mut inner = self.lock();
             inner.unpark(&id);
-            let place = (!finished, inner.next);
+            let place = inner.next;
             inner.next += 1;
             if let Some(entry) = inner.calls.get_mut(&id) {
                 entry.waits = Some((place, bytes));
@@ -91,32 +72,50 @@ impl Tickets {
                 inner.bytes = inner.bytes.saturating_add(bytes);
             }
             let mut evicted = Vec::new();
-            while inner.waiting.len() > limits.calls || inner.bytes > limits.bytes {
+            while inner.waiting.len() > limits.parked_calls || inner.bytes > limits.parked_bytes {
                 let Some((_, oldest)) = inner.waiting.first_key_value() else { break };
                 let oldest = *oldest;
                 evicted.extend(inner.remove(&oldest));
             }
+            counters.parked_now.set(inner.waiting.len() as u64);
             evicted
         };
+        counters.parked.add(1);
         if !evicted.is_empty() {
-            let (calls, bytes) = (limits.calls, limits.bytes);
+            counters.evicted.add(evicted.len() as u64);
+            let (calls, bytes) = (limits.parked_calls, limits.parked_bytes);
             tracing::warn!(evicted = evicted.len(), calls, bytes, "too many parked calls: the oldest were dropped");
         }
-        evicted.iter().for_each(Entry::abort);
+        evicted.iter().for_each(|entry| entry.seat.abort());
     }
 
     /// Counts a call as running again. Returns whether it is still there.
-    pub(super) fn unpark(&self, id: &CallId) -> bool {
+    pub(super) fn unpark(&self, id: &CallId, counters: &Counters) -> bool {
         let mut inner = self.lock();
         inner.unpark(id);
+        counters.parked_now.set(inner.waiting.len() as u64);
         inner.calls.contains_key(id)
     }
-}
 
-impl Entry {
-    fn abort(&self) {
-        if let Some(abort) = &self.abort {
-            abort.abort();
+    /// Forgets a call, if it is the one of this seat.
+    fn forget(&self, id: &CallId, seat: &Arc<Seat>, counters: &Counters) -> Option<Entry> {
+        let mut inner = self.lock();
+        let is_it = inner.calls.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.seat, seat));
+        let forgotten = is_it.then(|| inner.remove(id)).flatten();
+        counters.parked_now.set(inner.waiting.len() as u64);
+        forgotten
+    }
+
+    /// Drops all calls.
+    pub(super) fn drop_all(&self) {
+        let seats: Vec<_> = self.lock().calls.values().map(|entry| entry.seat.clone()).collect();
+        seats.iter().for_each(|seat| seat.abort());
+    }
+
+    /// Forgets a call and whatever drives it.
+    pub(super) fn drop_call(&self, id: &CallId, seat: &Arc<Seat>, counters: &Counters) {
+        if self.forget(id, seat, counters).is_some() {
+            seat.abort();
         }
     }
 }
@@ -131,21 +130,19 @@ impl Inner {
 
     fn remove(&mut self, id: &CallId) -> Option<Entry> {
         self.unpark(id);
-        self.calls.remove(id)
-    }
-}
-
-impl Drop for Tickets {
-    fn drop(&mut self) {
-        for entry in self.lock().calls.values() {
-            entry.abort();
+        let removed = self.calls.remove(id);
+        // What many calls have taken, few need not keep.
+        if self.calls.capacity() > 1024 && self.calls.len() < self.calls.capacity() / 4 {
+            self.calls.shrink_to(2 * self.calls.len());
         }
+        removed
     }
 }
 
 /// Forgets a call when its driver is gone, however that came about.
 pub(super) struct Registration {
     pub(super) tickets: Weak<Tickets>,
+    pub(super) counters: Arc<Counters>,
     pub(super) id: CallId,
     pub(super) seat: Arc<Seat>,
 }
@@ -153,17 +150,18 @@ pub(super) struct Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         if let Some(tickets) = self.tickets.upgrade() {
-            tickets.lock().remove(&self.id);
+            tickets.forget(&self.id, &self.seat, &self.counters);
         }
         // However the driver ended, nobody waits for it for ever.
         let gone = ErrorObject::new(ErrorCode::InternalError, "the call was dropped by the server");
         let waiting = {
             let mut state = self.seat.lock();
             state.gone = true;
-            state.end_round(Outcome::Complete(Err(gone)))
+            state.claimed = None;
+            state.end_round()
         };
-        for (reply, outcome) in waiting {
-            reply(outcome);
+        for reply in waiting {
+            reply(Outcome::Complete(Err(gone.clone())));
         }
     }
 }
@@ -172,6 +170,8 @@ impl Drop for Registration {
 pub(super) struct Seat {
     pub(super) call: Arc<Call>,
     state: Mutex<SeatState>,
+    /// There as soon as the driver was started.
+    driver: OnceLock<AbortHandle>,
 }
 
 #[derive(Default)]
@@ -187,15 +187,20 @@ pub(super) struct SeatState {
     /// Who waits, each under a number by which it can give up.
     replies: Vec<(u64, Reply)>,
     next_reply: u64,
-    /// The ticket and the answers that opened the round.
-    opened_by: Option<(u32, Digest)>,
-    /// What came of the round that they opened.
-    last: Option<Outcome>,
+    /// The answers that opened the round.
+    pub(super) opened_by: Option<AnswersDigest>,
+    /// The ticket of the round is ours until its outcome is there.
+    pub(super) claimed: Option<Claimed>,
     /// The call completed between rounds; the next retry gets it.
-    early: Option<Outcome>,
+    pub(super) early: Option<Outcome>,
 }
 
 impl SeatState {
+    /// Of a call that runs again, for a round that these answers began.
+    pub(super) fn again(round: u32, answers: AnswersDigest) -> Self {
+        Self { round, opened_by: Some(answers), ..Self::default() }
+    }
+
     fn wait(&mut self, reply: Reply) -> u64 {
         let number = self.next_reply;
         self.next_reply += 1;
@@ -209,83 +214,46 @@ impl SeatState {
         self.wait(reply)
     }
 
-    /// Nobody waits under this number any more. Whether anybody else does.
+    /// Whoever repeats the request whose answers are running waits with it.
+    pub(super) fn join(&mut self, round: u32, answers: AnswersDigest, reply: &mut Option<Reply>) -> Option<u64> {
+        if !self.open || round != self.round || self.opened_by != Some(answers) {
+            return None;
+        }
+        reply.take().map(|reply| self.wait(reply))
+    }
+
+    /// Nobody waits under this number any more. Whether the call must go on all the same.
     pub(super) fn give_up(&mut self, number: u64) -> bool {
         let before = self.replies.len();
         self.replies.retain(|(it, _)| *it != number);
         // One that is not there was answered already, and the call is no longer its own.
-        before == self.replies.len() || !self.replies.is_empty()
-    }
-
-    /// Takes back a round that was opened.
-    pub(super) fn take_back(&mut self) {
+        if before == self.replies.len() || !self.replies.is_empty() {
+            return true;
+        }
+        // From now on nobody joins it, and its ticket is free again.
         self.gone = true;
         self.open = false;
-        self.replies.clear();
+        self.claimed = None;
+        false
     }
 
-    /// About how many bytes the remembered outcomes hold.
-    pub(super) fn size(&self) -> usize {
-        self.last.iter().chain(&self.early).map(Outcome::size).sum()
-    }
-
-    /// Hands the outcome of the round to whoever waits for it.
-    pub(super) fn end_round(&mut self, outcome: Outcome) -> Vec<(Reply, Outcome)> {
+    /// The outcome of the round is there; those who wait for it.
+    pub(super) fn end_round(&mut self) -> Vec<Reply> {
         self.open = false;
-        self.last = Some(outcome.clone());
-        self.replies.drain(..).map(|(_, reply)| (reply, outcome.clone())).collect()
+        self.replies.drain(..).map(|(_, reply)| reply).collect()
     }
-
-    /// The call is over; between rounds nobody waits for that yet.
-    pub(super) fn finish(&mut self, outcome: Outcome) -> Vec<(Reply, Outcome)> {
-        if self.open {
-            return self.end_round(outcome);
-        }
-        self.early = Some(outcome);
-        Vec::new()
-    }
-
-    /// What a retry leads to.
-    pub(super) fn retry(&mut self, round: u32, answers: Digest, reply: Reply) -> Admitted {
-        if self.opened_by.is_some_and(|(by, _)| by == round) {
-            // The ticket was used. Whoever repeats the same answers gets the same outcome.
-            if self.opened_by != Some((round, answers)) {
-                return Admitted::Refused;
-            }
-            return match &self.last {
-                Some(outcome) if !self.open => Admitted::Known(outcome.clone()),
-                _ => Admitted::Joined(self.wait(reply)),
-            };
-        }
-        if round != self.round || self.open || self.gone {
-            return Admitted::Refused;
-        }
-        self.opened_by = Some((round, answers));
-        if let Some(outcome) = self.early.take() {
-            self.last = Some(outcome.clone());
-            return Admitted::Known(outcome);
-        }
-        self.last = None;
-        self.fresh = true;
-        Admitted::Opened(self.open(reply))
-    }
-}
-
-/// How a retry was received.
-pub(super) enum Admitted {
-    /// Its answers are new: the call goes on.
-    Opened(u64),
-    /// The same retry is running already and will answer both.
-    Joined(u64),
-    /// The outcome is there.
-    Known(Outcome),
-    /// The ticket is not the call's last one, or was used with other answers.
-    Refused,
 }
 
 impl Seat {
-    pub(super) fn new(call: Arc<Call>) -> Arc<Self> {
-        Arc::new(Self { call, state: Mutex::default() })
+    pub(super) fn new(call: Arc<Call>, state: SeatState) -> Arc<Self> {
+        Arc::new(Self { call, state: Mutex::new(state), driver: OnceLock::new() })
+    }
+
+    /// Drops the call.
+    pub(super) fn abort(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.abort();
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, SeatState> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::dynamic::DynTool;
 use crate::context::Requester;
+use crate::engine::Resume;
 use crate::protocol::{Icon, Meta, ToolAnnotations};
 use crate::tool::{Leniency, ParamSpec, Receiver, Started, ToolCall};
 
@@ -77,6 +78,7 @@ pub struct ToolDetails {
     pub(super) timeout: Option<Duration>,
     pub(super) concurrency: Option<usize>,
     pub(super) leniency: Option<Leniency>,
+    pub(super) resume: Option<Resume>,
     pub(super) output_schema: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) visible: Option<fn(&Requester) -> bool>,
     pub(super) problems: Vec<String>,
@@ -142,6 +144,11 @@ impl ToolDetails {
     /// Takes numbers and booleans that arrive as text.
     pub fn lenient(&mut self) {
         self.leniency = Some(Leniency::Lenient);
+    }
+
+    /// How its calls go on when their client has answered.
+    pub fn resume(&mut self, resume: Resume) {
+        self.resume = Some(resume);
     }
 
     /// Who sees the tool and can call it.

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connection::{self, Limits};
 use crate::codec::Encoder;
 use crate::dispatch::Dispatcher;
-use crate::engine::{Parking, ParkingLimits, Seal};
+use crate::engine::{AnyStore, MemoryOutcomes, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal, StateKey};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities};
 use crate::registry::{Built, Policy, Tools};
@@ -46,7 +46,11 @@ pub struct Server {
     policy: Policy,
     states: States,
     limits: Limits,
-    parking: ParkingLimits,
+    rounds: RoundLimits,
+    resume: Resume,
+    state_keys: Vec<StateKey>,
+    outcomes: Option<Arc<dyn AnyStore>>,
+    metrics: Metrics,
     mask_errors: bool,
 }
 
@@ -62,7 +66,11 @@ impl Server {
             policy: Policy::default(),
             states: States::default(),
             limits: Limits::default(),
-            parking: ParkingLimits::default(),
+            rounds: RoundLimits::default(),
+            resume: Resume::default(),
+            state_keys: Vec::new(),
+            outcomes: None,
+            metrics: Metrics::default(),
             mask_errors: false,
         }
     }
@@ -167,23 +175,85 @@ impl Server {
         self
     }
 
+    /// How calls that ask their client go on when the answers come, where a client must call again
+    /// to bring them; [`Resume::Auto`] by default. `#[tool(resume = "..")]` says otherwise for one
+    /// tool.
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// The key that seals what clients keep of a call between rounds. Servers with one name and one
+    /// key can continue each other's calls, and a server its own after a restart.
+    ///
+    /// Without it the key is read from the environment variable `MCP_STATE_KEY`; there it may be
+    /// followed by previous ones, separated by commas. If that is not set either, each process makes
+    /// up a key of its own, and what it has sealed ends with it.
+    pub fn state_key(mut self, key: impl Into<StateKey>) -> Self {
+        self.state_keys.insert(0, key.into());
+        self
+    }
+
+    /// Keys that were used before: what they have sealed is still opened. When a key is changed, the
+    /// previous one stays here for as long as calls may go on ([`Server::state_timeout`]).
+    pub fn previous_state_keys<K: Into<StateKey>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.state_keys.extend(keys.into_iter().map(Into::into));
+        self
+    }
+
+    /// Where it is remembered what came of rounds, so that a client which lost a reply gets it again
+    /// and the call is not executed twice; [`MemoryOutcomes`] by default. Servers that continue each
+    /// other's calls should share one.
+    pub fn outcomes(mut self, store: impl OutcomeStore) -> Self {
+        self.outcomes = Some(Arc::new(store));
+        self
+    }
+
+    /// What becomes of calls that take rounds, counted. It stays readable while the server runs.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
     /// How many calls may wait, suspended, for a client to come back with answers; 10,000 by
-    /// default. The oldest ones make room for more; they cannot be continued then.
+    /// default. The oldest ones make room for more: their futures are dropped, and run again when
+    /// the answers come ([`Resume`]).
     pub fn max_parked_calls(mut self, calls: usize) -> Self {
-        self.parking.calls = calls;
+        self.rounds.parked_calls = calls;
         self
     }
 
     /// About how many bytes calls may hold that wait for a client to come back with answers;
     /// 256 MiB by default. What a tool keeps on the heap is not seen.
     pub fn max_parked_bytes(mut self, bytes: usize) -> Self {
-        self.parking.bytes = bytes;
+        self.rounds.parked_bytes = bytes;
         self
     }
 
-    /// How long a call waits for a client to come back with answers; 10 minutes by default.
+    /// How long a call waits, suspended, for a client to come back with answers; 10 minutes by
+    /// default.
     pub fn parked_timeout(mut self, time: Duration) -> Self {
-        self.parking.time = time;
+        self.rounds.parked_time = time;
+        self
+    }
+
+    /// How long a call can be continued at all, counted from the end of its last round; one hour by
+    /// default. Longer than [`Server::parked_timeout`], it runs again from the top.
+    pub fn state_timeout(mut self, time: Duration) -> Self {
+        self.rounds.state_time = time;
+        self
+    }
+
+    /// How long the state of a call may be that a client keeps between rounds, in bytes; 256 KiB by
+    /// default. A call that needs more ends with an error that says so.
+    pub fn max_state_bytes(mut self, bytes: usize) -> Self {
+        self.rounds.state_bytes = bytes;
+        self
+    }
+
+    /// In how many rounds one call may ask its client; 100 by default. Many clients stop after 10.
+    pub fn max_rounds(mut self, rounds: u32) -> Self {
+        self.rounds.rounds = rounds;
         self
     }
 
@@ -236,9 +306,9 @@ impl Server {
         if !problems.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, problems.join("\n")));
         }
-        let seal = Seal::random()
-            .map_err(|error| Error::new(ErrorKind::Io, "the operating system has no randomness").with_source(error))?;
-        let parking = Parking::new(self.info.name.clone(), seal, self.parking);
+        let seal = Seal::new(&state_keys(self.state_keys)?);
+        let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
+        let rounds = Rounds::new(self.info.name.clone(), seal, self.rounds, outcomes, self.metrics.0);
         let tools = registry.iter().map(|entry| entry.described.clone()).collect();
         let capabilities = ServerCapabilities {
             tools: Some(Default::default()),
@@ -252,7 +322,8 @@ impl Server {
             ..DiscoverResult::default()
         };
         let encoder = Encoder::new(self.info, tools, discovery);
-        let dispatcher = Dispatcher { registry, states: self.states, parking, mask_errors: self.mask_errors };
+        let dispatcher =
+            Dispatcher { registry, states: self.states, rounds, resume: self.resume, mask_errors: self.mask_errors };
         Ok(Ready {
             dispatcher: Arc::new(dispatcher),
             encoder: Arc::new(encoder),
@@ -260,6 +331,26 @@ impl Server {
             extensions: Extensions::new(),
         })
     }
+}
+
+/// The environment variable with the keys of servers that were given none.
+const STATE_KEY: &str = "MCP_STATE_KEY";
+
+/// The keys that were given, those of the environment, or one of this process alone.
+fn state_keys(given: Vec<StateKey>) -> Result<Vec<StateKey>, Error> {
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    if let Some(text) = std::env::var_os(STATE_KEY) {
+        let text = text.to_string_lossy();
+        let keys: Result<Vec<StateKey>, _> = text.split(',').map(str::parse).collect();
+        let wrong =
+            |error| Error::new(ErrorKind::Configuration, format!("`{STATE_KEY}` is not right")).with_source(error);
+        return keys.map_err(wrong);
+    }
+    let random = StateKey::random();
+    let none = |error| Error::new(ErrorKind::Io, "the operating system has no randomness").with_source(error);
+    random.map(|key| vec![key]).map_err(none)
 }
 
 /// The tools that a server was given.

@@ -44,7 +44,7 @@ const UNWRITTEN: usize = 1 << 20;
 
 /// Serves until the input ends, the output breaks or `shutdown` is ready, and then drains.
 pub(super) async fn serve(
-    dispatcher: &Dispatcher,
+    dispatcher: &Arc<Dispatcher>,
     encoder: &Encoder,
     limits: Limits,
     extensions: &Extensions,
@@ -85,7 +85,7 @@ pub(super) async fn serve(
 const BATCH_REPLIES: usize = 4 << 20;
 
 struct Connection<'a> {
-    dispatcher: &'a Dispatcher,
+    dispatcher: &'a Arc<Dispatcher>,
     encoder: &'a Encoder,
     limits: Limits,
     extensions: &'a Extensions,
@@ -112,7 +112,7 @@ struct Source {
 }
 
 impl<'a> Connection<'a> {
-    fn new(dispatcher: &'a Dispatcher, encoder: &'a Encoder, limits: Limits, extensions: &'a Extensions) -> Self {
+    fn new(dispatcher: &'a Arc<Dispatcher>, encoder: &'a Encoder, limits: Limits, extensions: &'a Extensions) -> Self {
         Self {
             dispatcher,
             encoder,

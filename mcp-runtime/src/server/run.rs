@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use super::Server;
+use crate::context::ToolError;
 use crate::error::Error;
-use crate::tool::ToolError;
 use crate::transport::Stdio;
 
 /// What the built-in command line asks for.

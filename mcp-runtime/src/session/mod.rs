@@ -78,7 +78,7 @@ impl<'a> Caller<'a> {
 
     pub(crate) fn carrier(&self) -> Carrier {
         match self.who {
-            Who::Stateless { .. } => Carrier::Parked,
+            Who::Stateless { .. } => Carrier::Rounds,
             Who::Legacy(_) => Carrier::Push,
         }
     }

@@ -10,10 +10,9 @@ use serde_json::{Map, Value};
 use super::arguments::{integral_floats, json_in_text, refusal};
 use super::output::IntoToolResult;
 use super::table::{Field, Leniency};
-use crate::context::Context;
+use crate::context::{Context, ToolError};
 use crate::protocol::{BoxFuture, CallToolResult};
 use crate::schema::Checker;
-use crate::tool::ToolError;
 
 /// What a tool that is known only when the program runs does with its arguments.
 pub(crate) type Handler =

@@ -9,11 +9,10 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::arguments::Arguments;
-use super::error::ToolError;
 use super::marker::{All, Given, Injected, NotOneArgument};
 use super::param::{ParamKind, StateNeed};
 use super::states::States;
-use crate::context::{Context, Requester};
+use crate::context::{Context, Requester, ToolError};
 use crate::engine::{Finished, Work};
 use crate::protocol::{CallToolResult, Extensions, Meta, ServerResult};
 

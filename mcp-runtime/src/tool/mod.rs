@@ -4,7 +4,6 @@ mod arguments;
 mod constraint;
 mod content;
 mod dynamic;
-mod error;
 mod input;
 mod marker;
 mod output;
@@ -19,7 +18,6 @@ pub use constraint::{
 };
 pub use content::IntoContent;
 pub(crate) use dynamic::{ArgumentSchema, Handler, handler};
-pub use error::{IntoToolError, ToolError};
 pub use input::{
     Args, Extension, FromShared, Inject, Lend, Started, State, ToolArgument, ToolCall, ToolParam, ToolRef, Undescribed,
     Unnamed,

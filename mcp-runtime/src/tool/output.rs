@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::content::IntoContent;
-use super::error::{IntoToolError, ToolError};
+use crate::context::{IntoToolError, ToolError};
 use crate::protocol::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, ResourceLink, TextContent,
 };

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::context::QuestionError;
+use super::question::QuestionError;
 use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, ServerResult};
 
 type BoxError = Box<dyn StdError + Send + Sync>;

@@ -1,0 +1,266 @@
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::Context;
+use super::error::ToolError;
+use crate::engine::{self, Call};
+use crate::protocol::without_position;
+
+impl Context {
+    /// Does something once for each call, however often its function runs: the result is kept, and
+    /// a function that runs again is given it.
+    ///
+    /// A function that asks its client may run again from the top when the answers come: on
+    /// another replica, after a restart, or when it had to make room
+    /// ([`Resume`](crate::Resume)). What it does before a question is done again then, unless it is
+    /// a step. Around anything that has an effect, or that differs from one run to the next, goes a
+    /// step:
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// # async fn hold_seat(_flight: &str) -> Result<String> { Ok("12A".to_owned()) }
+    /// /// Book a seat.
+    /// #[tool]
+    /// async fn book(flight: String, ctx: Context) -> Result<String> {
+    ///     let seat = ctx.step("hold", || async { hold_seat(&flight).await }).await?;
+    ///     let wish = ctx.sample(format!("A kind sentence for whoever sits at {seat}")).await?;
+    ///     Ok(format!("{seat}: {}", wish.text()?))
+    /// }
+    /// ```
+    ///
+    /// The result travels as JSON, also where the function runs only once, so that what does not
+    /// survive that shows at once. A step is known by its name, and by how often the name was used
+    /// before in the call: steps in loops and in `join!` work, if those of one name are alike.
+    ///
+    /// A step that fails is not kept: a run that comes to it again does it again. A step that is
+    /// done after the last question is in nobody's hands yet when the server dies right then, and is
+    /// done again if the client repeats its request; [`Context::idempotency_key`] closes that gap
+    /// together with the system that is called. A step whose future is dropped half way (by
+    /// `select!`, a timeout or a cancelled request) may have had its effect.
+    ///
+    /// # Errors
+    ///
+    /// The error of the body; one that says so if the result cannot be written as JSON or read
+    /// back, if the step stands inside of another step of the call, or if the call has ended.
+    pub async fn step<T, F, Fut>(&self, name: impl Into<Cow<'static, str>>, body: F) -> Result<T, ToolError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, ToolError>>,
+    {
+        let name = name.into();
+        if let Some(outer) = Inside::of(&self.call) {
+            return Err(ToolError::new(format!(
+                "step `{name}` stands inside of step `{outer}`: when that is done, nobody would know of it; \
+                 take it out, or let the outer one be no step"
+            )));
+        }
+        let key = match self.call.begin_step(&name)? {
+            engine::Step::Done(result) => return read(&name, &result),
+            engine::Step::New(key) => key,
+        };
+        let mut running = RunningStep { call: &self.call, counts: true };
+        let mut body = pin!(body());
+        let result = poll_fn(|cx| {
+            let inside = Inside::enter(&self.call, &name);
+            let polled = body.as_mut().poll(cx);
+            if inside.has_asked() {
+                // It waits for the client, who must be asked before it can be done.
+                running.end();
+            }
+            polled
+        })
+        .await?;
+        let written = to_raw_value(&result).map_err(|error| {
+            ToolError::new(format!("the result of step `{name}` cannot be written as JSON: {error}"))
+        })?;
+        let read = read(&name, &written)?;
+        self.call.finish_step(key, written);
+        running.end();
+        Ok(read)
+    }
+
+    /// The time at which this was first called, the same in every run of the call.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Context::step`], of which this is one, named `now`.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// #[tool]
+    /// async fn remind(ctx: Context) -> Result<String> {
+    ///     let now = ctx.now().await?;
+    ///     let text = ctx.sample(format!("It is {now:?}. Write a reminder.")).await?;
+    ///     Ok(text.text()?.to_owned())
+    /// }
+    /// ```
+    pub async fn now(&self) -> Result<SystemTime, ToolError> {
+        let since = self
+            .step("now", || async {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                Ok((since.as_secs(), since.subsec_nanos()))
+            })
+            .await?;
+        Ok(SystemTime::UNIX_EPOCH + Duration::new(since.0, since.1))
+    }
+
+    /// A new identifier in the form of a UUID (version 8), the same in every run of the call: the
+    /// first one is the first one, and so on.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// #[tool]
+    /// fn new_order(ctx: Context) -> String {
+    ///     format!("order {}", ctx.uuid())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn uuid(&self) -> String {
+        uuid(self.call.derived("uuid"))
+    }
+
+    /// A key that names this call to other systems: the same in every round and every run, on every
+    /// replica, and another one for every other call.
+    ///
+    /// A system that is given it with a request can see that it was given the request before, which
+    /// is what makes an effect happen once even if the server dies at the wrong moment.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// # async fn charge(_cents: u32, _key: &str) -> Result<String> { Ok("receipt".to_owned()) }
+    /// #[tool]
+    /// async fn pay(cents: u32, ctx: Context) -> Result<String> {
+    ///     let key = ctx.idempotency_key();
+    ///     ctx.step("charge", || async { charge(cents, &key).await }).await
+    /// }
+    /// ```
+    ///
+    /// A client that sends a request anew, without the state of the call that it had begun, begins
+    /// another call.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        uuid(self.call.idempotency_key())
+    }
+
+    /// Does something when the call has really completed: after the function has returned, if it
+    /// did not return an error, and before the client gets the result. What was registered first is
+    /// done first. In a call that runs several times, that is in its last run.
+    ///
+    /// Nothing is done for a call that fails, panics, runs out of time or is cancelled. Register it
+    /// outside of steps: the body of a step does not run again.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// #[tool]
+    /// async fn order(product: String, ctx: Context) -> Result<String> {
+    ///     let text = format!("ordered {product}");
+    ///     ctx.on_complete({
+    ///         let text = text.clone();
+    ///         || async move { tracing::info!("{text}") }
+    ///     });
+    ///     ctx.sample("Is that wise?").await?;
+    ///     Ok(text)
+    /// }
+    /// ```
+    pub fn on_complete<F, Fut>(&self, effect: F)
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.call.on_complete(Box::new(|| Box::pin(effect())));
+    }
+}
+
+fn read<T: DeserializeOwned>(name: &str, result: &RawValue) -> Result<T, ToolError> {
+    serde_json::from_str(result.get()).map_err(|error| {
+        let reason = without_position(&error);
+        ToolError::new(format!("the result of step `{name}` cannot be read back from JSON: {reason}"))
+    })
+}
+
+/// Sixteen bytes in the form of a UUID, version 8: its owner says what they are.
+fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (place, byte) in bytes.iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Text takes whatever is written into it.
+        _ = fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+    }
+    text
+}
+
+/// A step that counts as running, until it is over or dropped.
+struct RunningStep<'c> {
+    call: &'c Call,
+    counts: bool,
+}
+
+impl RunningStep<'_> {
+    fn end(&mut self) {
+        if std::mem::take(&mut self.counts) {
+            self.call.end_step();
+        }
+    }
+}
+
+impl Drop for RunningStep<'_> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+thread_local! {
+    /// The step whose body is polled on this thread right now: its call, and its name.
+    static STEP: Cell<Option<(usize, String)>> = const { Cell::new(None) };
+}
+
+/// While a body is polled.
+struct Inside<'c> {
+    call: &'c Call,
+    outer: Option<(usize, String)>,
+    asked: usize,
+}
+
+impl<'c> Inside<'c> {
+    fn enter(call: &'c Call, name: &str) -> Self {
+        let outer = STEP.replace(Some((place(call), name.to_owned())));
+        Self { call, outer, asked: call.questions() }
+    }
+
+    /// Whether the body asked the client something while it was polled.
+    fn has_asked(&self) -> bool {
+        self.call.questions() > self.asked
+    }
+
+    /// The name of the step of this call that is polled right now.
+    fn of(call: &Call) -> Option<String> {
+        let step = STEP.take();
+        let name = step.as_ref().filter(|(of, _)| *of == place(call)).map(|(_, name)| name.clone());
+        STEP.set(step);
+        name
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        STEP.set(self.outer.take());
+    }
+}
+
+fn place(call: &Call) -> usize {
+    std::ptr::from_ref(call).addr()
+}

@@ -1,0 +1,113 @@
+//! What became of calls that take rounds, in numbers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows, or is set.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, now: u64) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) parked_now: Counter,
+    pub(crate) parked: Counter,
+    pub(crate) resumed: Counter,
+    pub(crate) replayed: Counter,
+    pub(crate) repeated: Counter,
+    pub(crate) evicted: Counter,
+    pub(crate) expired: Counter,
+    pub(crate) refused: Counter,
+}
+
+/// What became of the calls of a server that ask their client over several rounds. Taken from
+/// [`Server::metrics`](crate::Server::metrics) before the server runs; clones count the same.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+///
+/// let server = Server::new("catalog");
+/// let metrics = server.metrics();
+/// assert_eq!(metrics.parked(), 0);
+/// ```
+#[derive(Clone, Default)]
+pub struct Metrics(pub(crate) Arc<Counters>);
+
+impl Metrics {
+    /// How many calls wait, suspended, at the moment.
+    #[must_use]
+    pub fn parked_now(&self) -> u64 {
+        self.0.parked_now.get()
+    }
+
+    /// How often a call was suspended at the end of a round.
+    #[must_use]
+    pub fn parked(&self) -> u64 {
+        self.0.parked.get()
+    }
+
+    /// How often answers reached a suspended call.
+    #[must_use]
+    pub fn resumed(&self) -> u64 {
+        self.0.resumed.get()
+    }
+
+    /// How often a call ran again from the top, because nothing of it was in memory.
+    #[must_use]
+    pub fn replayed(&self) -> u64 {
+        self.0.replayed.get()
+    }
+
+    /// How often a client that repeated a request was given the outcome that was there.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.0.repeated.get()
+    }
+
+    /// How many suspended calls made room for others.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.0.evicted.get()
+    }
+
+    /// How many suspended calls were dropped because no answers came in time.
+    #[must_use]
+    pub fn expired(&self) -> u64 {
+        self.0.expired.get()
+    }
+
+    /// How many requests were refused for their `requestState`.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.refused.get()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics")
+            .field("parked_now", &self.parked_now())
+            .field("parked", &self.parked())
+            .field("resumed", &self.resumed())
+            .field("replayed", &self.replayed())
+            .field("repeated", &self.repeated())
+            .field("evicted", &self.evicted())
+            .field("expired", &self.expired())
+            .field("refused", &self.refused())
+            .finish()
+    }
+}

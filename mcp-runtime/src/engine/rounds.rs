@@ -1,0 +1,339 @@
+//! Calls of the modern era, round by round: a round ends with questions, and the request that
+//! brings the answers begins the next one.
+//!
+//! Between rounds a call is [parked](super::parked) under a ticket, or nothing of it is kept, and
+//! it runs again from the top on what `requestState` remembers: that is the *replayed* carrier.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::value::RawValue;
+
+use super::digest::{self, Digest};
+use super::metrics::Counters;
+use super::outcomes::{AnswersDigest, AnyStore, Claim, Claimed, Ticket, at_once};
+use super::parked::Driver;
+use super::seal::{Binding, Seal};
+use super::state::{Remembered, State};
+use super::ticket::{SeatState, Tickets};
+use super::{Call, Cancel, Finished, First, Outcome, Reply, Resume, Round, Running};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet};
+
+/// How much calls that take rounds may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoundLimits {
+    pub(crate) parked_calls: usize,
+    /// About how many bytes of memory; a call counts with its future and its questions.
+    pub(crate) parked_bytes: usize,
+    /// How long a future waits for answers.
+    pub(crate) parked_time: Duration,
+    /// How long a call can be continued at all.
+    pub(crate) state_time: Duration,
+    /// The longest `requestState`.
+    pub(crate) state_bytes: usize,
+    /// The most rounds of one call.
+    pub(crate) rounds: u32,
+}
+
+impl Default for RoundLimits {
+    fn default() -> Self {
+        Self {
+            parked_calls: 10_000,
+            parked_bytes: 256 << 20,
+            parked_time: Duration::from_secs(600),
+            state_time: Duration::from_secs(3600),
+            state_bytes: 256 << 10,
+            rounds: 100,
+        }
+    }
+}
+
+/// The calls of a server that take rounds.
+pub(crate) struct Rounds {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all of them use.
+pub(super) struct Shared {
+    pub(super) server: String,
+    pub(super) seal: Seal,
+    pub(super) limits: RoundLimits,
+    pub(super) store: Arc<dyn AnyStore>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) tickets: Arc<Tickets>,
+}
+
+/// The request that a call belongs to; a retry must repeat it.
+#[derive(Debug, Clone)]
+pub(crate) struct Belongs {
+    pub(crate) method: &'static str,
+    pub(crate) name: String,
+    pub(crate) arguments: Digest,
+}
+
+impl Belongs {
+    pub(super) fn binding<'a>(&'a self, server: &'a str) -> Binding<'a> {
+        Binding { server, method: self.method, name: &self.name, arguments: self.arguments, principal: None }
+    }
+}
+
+/// A request that brings answers to a call.
+pub(crate) struct Retry<'a> {
+    pub(crate) belongs: Belongs,
+    pub(crate) resume: Resume,
+    pub(crate) state: &'a str,
+    /// `inputResponses` as it came.
+    pub(crate) answers: Option<&'a RawValue>,
+    pub(crate) round: Round,
+    pub(crate) outlet: Arc<dyn Outlet>,
+    /// Enters the function once more, if nothing is left of the call.
+    pub(crate) enter: Enter,
+    pub(crate) reply: Reply,
+}
+
+/// Enters the function of a call that runs again.
+pub(crate) type Enter = Box<dyn FnOnce(&Arc<Call>) -> Entered + Send>;
+
+/// What entering the function led to.
+pub(crate) enum Entered {
+    Finished(Finished),
+    Running(Running),
+}
+
+/// What a request leads to.
+pub(crate) enum Begun {
+    /// The outcome will go to the reply.
+    Running(Cancel),
+    /// The outcome is there already, and the reply is of no use.
+    Ended(Outcome),
+}
+
+impl Rounds {
+    pub(crate) fn new(
+        server: String,
+        seal: Seal,
+        limits: RoundLimits,
+        store: Arc<dyn AnyStore>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let tickets = Arc::default();
+        Self { shared: Arc::new(Shared { server, seal, limits, store, counters, tickets }) }
+    }
+
+    /// Takes over a call whose first poll did not finish it.
+    pub(crate) fn begin(
+        &self,
+        running: Running,
+        call: &Arc<Call>,
+        belongs: Belongs,
+        resume: Resume,
+        reply: impl FnOnce() -> Reply,
+    ) -> Begun {
+        let driver = Driver::new(self.shared.clone(), running, call.clone(), belongs, resume, SeatState::default());
+        driver.begin(reply, None)
+    }
+
+    /// Hands answers to a call: to its future if that is here, or else to one that runs again.
+    ///
+    /// # Errors
+    ///
+    /// One and the same error for a state that does not open, and for a ticket that was used with
+    /// other answers.
+    pub(crate) fn retry(&self, retry: Retry<'_>) -> Result<Begun, ErrorObject> {
+        let Retry { belongs, resume, state, answers, round, outlet, enter, reply } = retry;
+        let opened = self.shared.seal.open(&belongs.binding(&self.shared.server), state, now());
+        let opened = opened.ok_or_else(|| self.shared.refuse())?;
+        let mut reply = Some(reply);
+        let digest = AnswersDigest(digest::canonical(answers.map_or("{}", RawValue::get)));
+        // Whoever repeats what is running waits with it.
+        if let Some(seat) = self.shared.tickets.find(&opened.call) {
+            let joined = seat.lock().join(opened.round, digest, &mut reply);
+            if let Some(number) = joined {
+                self.shared.counters.repeated.add(1);
+                return Ok(Begun::Running(Cancel::seat(seat, number)));
+            }
+        }
+        let Some(reply) = reply else { return Err(self.shared.refuse()) };
+        let ticket = Ticket::new(opened.call, opened.round);
+        let answers = answers.map(RawValue::to_owned);
+        let waiting = Waiting { belongs, resume, opened, answers, digest, round, outlet, enter };
+        let (store, time) = (self.shared.store.clone(), self.shared.limits.state_time);
+        let claim: BoxFuture<'static, _> = Box::pin(async move { store.claim_boxed(ticket, digest, time).await });
+        match at_once(claim) {
+            Ok(claim) => self.shared.claimed(claim, waiting, reply),
+            Err(claim) => Ok(Begun::Running(self.later(claim, waiting, reply))),
+        }
+    }
+
+    /// Waits for a store that is elsewhere.
+    fn later(&self, claim: BoxFuture<'static, Result<Claim, BoxError>>, waiting: Waiting, reply: Reply) -> Cancel {
+        /// Cancels what goes on elsewhere if this task is aborted.
+        struct Guard(Option<Cancel>);
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                if let Some(cancel) = &self.0 {
+                    cancel.cancel();
+                }
+            }
+        }
+        let shared = self.shared.clone();
+        let task = tokio::spawn(async move {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
+            let outcome = match shared.claimed(claim.await, waiting, answer) {
+                Ok(Begun::Ended(outcome)) => outcome,
+                Ok(Begun::Running(cancel)) => {
+                    let mut guard = Guard(Some(cancel));
+                    let outcome = receiver.await;
+                    guard.0 = None;
+                    let Ok(outcome) = outcome else { return };
+                    outcome
+                }
+                Err(error) => Outcome::Complete(Err(error)),
+            };
+            reply(outcome);
+        });
+        Cancel::task(task.abort_handle(), None)
+    }
+}
+
+impl Drop for Rounds {
+    fn drop(&mut self) {
+        self.shared.tickets.drop_all();
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A retry that waits for its claim.
+struct Waiting {
+    belongs: Belongs,
+    resume: Resume,
+    opened: State,
+    answers: Option<Box<RawValue>>,
+    digest: AnswersDigest,
+    round: Round,
+    outlet: Arc<dyn Outlet>,
+    enter: Enter,
+}
+
+impl Shared {
+    /// One error for everything that is wrong with a state, so that it teaches an attacker nothing.
+    fn refuse(&self) -> ErrorObject {
+        self.counters.refused.add(1);
+        ErrorObject::invalid_params(
+            "`requestState` is refused: it was not issued for this request, has expired or was used; \
+             send the request again without it",
+        )
+    }
+
+    /// Goes on with a retry whose ticket was looked up.
+    fn claimed(
+        self: &Arc<Self>,
+        claim: Result<Claim, BoxError>,
+        waiting: Waiting,
+        reply: Reply,
+    ) -> Result<Begun, ErrorObject> {
+        let Waiting { belongs, resume, opened, answers, digest, round, outlet, enter } = waiting;
+        match claim {
+            Ok(Claim::Granted) => {}
+            Ok(Claim::Refused) => return Err(self.refuse()),
+            Ok(Claim::Done(outcome)) => {
+                self.counters.repeated.add(1);
+                return Ok(Begun::Ended(outcome.outcome()));
+            }
+            Err(error) => {
+                tracing::error!(error = &*error, "the store of outcomes cannot be asked");
+                let message = "the server cannot look up whether this was done already; try again later";
+                return Err(ErrorObject::new(ErrorCode::InternalError, message));
+            }
+        }
+        let time = self.limits.state_time;
+        let claimed = Claimed::new(self.store.clone(), Ticket::new(opened.call, opened.round), time);
+        let given = answers_by_key(answers.as_deref());
+        let answer_of = |key: &str| given.get(key).map(|it| (*it).to_owned());
+        if let Some(seat) = self.tickets.find(&opened.call) {
+            // The seat stays locked until the answers are in, so that the driver sees all or none.
+            let mut state = seat.lock();
+            if !state.gone && (state.open || state.round != opened.round) {
+                // The call runs, or is further: its last ticket is the only good one.
+                return Err(self.refuse());
+            }
+            if let Some(outcome) = state.early.take() {
+                drop(state);
+                self.tickets.drop_call(&opened.call, &seat, &self.counters);
+                self.counters.resumed.add(1);
+                return Ok(settle(Some(claimed), outcome, || reply));
+            }
+            // One that was evicted just now runs again, like one that is gone.
+            if !state.gone && self.tickets.unpark(&opened.call, &self.counters) {
+                state.opened_by = Some(digest);
+                state.claimed = Some(claimed);
+                state.fresh = true;
+                let number = state.open(reply);
+                seat.call.resume(round, outlet, answer_of);
+                drop(state);
+                self.counters.resumed.add(1);
+                return Ok(Begun::Running(Cancel::seat(seat, number)));
+            }
+        }
+        let Some(remembered) = opened.remembered else {
+            return Err(ErrorObject::new(
+                ErrorCode::InternalError,
+                format!(
+                    "the call of `{}` is gone, and cannot be continued: the server was restarted or needed the room; \
+                     send the request again without `requestState`",
+                    belongs.name
+                ),
+            ));
+        };
+        self.counters.replayed.add(1);
+        let Remembered { memory, reports } = remembered;
+        let call = Call::again(opened.call, round, outlet, memory, reports, answer_of);
+        let running = match enter(&call) {
+            Entered::Running(running) => running.first_poll(),
+            Entered::Finished(finished) => First::Finished(finished),
+        };
+        match running {
+            First::Finished(finished) => {
+                call.end();
+                Ok(settle(Some(claimed), Outcome::Complete(finished), || reply))
+            }
+            First::Pending(running) => {
+                let state = SeatState::again(opened.round, digest);
+                let driver = Driver::new(self.clone(), running, call, belongs, resume, state);
+                Ok(driver.begin(|| reply, Some(claimed)))
+            }
+        }
+    }
+}
+
+/// Keeps the outcome of a round, and then hands it over.
+pub(super) fn settle(claimed: Option<Claimed>, outcome: Outcome, reply: impl FnOnce() -> Reply) -> Begun {
+    let Some(claimed) = claimed else { return Begun::Ended(outcome) };
+    let kept = outcome.clone();
+    match at_once(Box::pin(async move { claimed.commit(&kept).await })) {
+        Ok(()) => Begun::Ended(outcome),
+        Err(commit) => {
+            let reply = reply();
+            let task = tokio::spawn(async move {
+                commit.await;
+                reply(outcome);
+            });
+            Begun::Running(Cancel::task(task.abort_handle(), None))
+        }
+    }
+}
+
+/// The answers that are objects, as every result is; anything else counts as missing.
+fn answers_by_key(answers: Option<&RawValue>) -> std::collections::HashMap<String, &RawValue> {
+    let Some(answers) = answers else { return Default::default() };
+    let mut by_key: std::collections::HashMap<String, &RawValue> =
+        serde_json::from_str(answers.get()).unwrap_or_default();
+    by_key.retain(|_, answer| answer.get().starts_with('{'));
+    by_key
+}
+
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,149 @@
+//! A modern client by hand: one message at a time, to any of several servers.
+
+use std::collections::VecDeque;
+
+use mcp_runtime::prelude::*;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, ReadHalf, WriteHalf};
+use tokio::task::JoinHandle;
+
+/// A connection to a server that runs in this process.
+#[derive(Debug)]
+pub struct Peer {
+    reader: BufReader<ReadHalf<DuplexStream>>,
+    writer: WriteHalf<DuplexStream>,
+    serving: JoinHandle<()>,
+    next_id: i64,
+    /// Notifications that came, the oldest first.
+    pub heard: VecDeque<Value>,
+}
+
+impl Peer {
+    /// Starts a server.
+    pub fn start(server: Server) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let serving = tokio::spawn(async move {
+            let (reader, writer) = tokio::io::split(theirs);
+            server.serve(reader, writer).await.expect("it serves");
+        });
+        let (reader, writer) = tokio::io::split(ours);
+        Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }
+    }
+
+    /// Kills the server, as if its process died.
+    pub async fn kill(self) {
+        self.serving.abort();
+        let _ = self.serving.await;
+    }
+
+    /// Sends a request without waiting; says its id.
+    pub async fn send(&mut self, method: &str, params: Map<String, Value>) -> i64 {
+        self.next_id += 1;
+        let mut params = params;
+        params.entry("_meta").or_insert_with(meta);
+        let message = json!({ "jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params });
+        self.writer.write_all(format!("{message}\n").as_bytes()).await.expect("written");
+        self.next_id
+    }
+
+    /// Tells the server that a request is no longer wanted.
+    pub async fn cancel(&mut self, id: i64) {
+        let message = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+        self.writer.write_all(format!("{message}\n").as_bytes()).await.expect("written");
+    }
+
+    /// Waits for the response to a request, its `result` or its `error`.
+    pub async fn receive(&mut self, id: i64) -> Result<Value, Value> {
+        loop {
+            let mut line = String::new();
+            let read = self.reader.read_line(&mut line).await.expect("read");
+            assert!(read > 0, "the server ended");
+            let mut message: Value = serde_json::from_str(&line).expect("JSON");
+            if message.get("id") != Some(&json!(id)) {
+                self.heard.push_back(message);
+                continue;
+            }
+            return match message.get_mut("error") {
+                Some(error) => Err(error.take()),
+                None => Ok(message["result"].take()),
+            };
+        }
+    }
+
+    /// Sends a request and waits for the response.
+    pub async fn request(&mut self, method: &str, params: Map<String, Value>) -> Result<Value, Value> {
+        let id = self.send(method, params).await;
+        self.receive(id).await
+    }
+
+    /// Calls a tool.
+    pub async fn call(&mut self, call: &Call) -> Result<Value, Value> {
+        self.request("tools/call", call.params.clone()).await
+    }
+}
+
+/// The parameters of a `tools/call`, over its rounds.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// As they are sent.
+    pub params: Map<String, Value>,
+}
+
+impl Call {
+    /// The first round of a call.
+    #[must_use]
+    pub fn new(name: &str, arguments: Value) -> Self {
+        let mut params = Map::new();
+        params.insert("name".to_owned(), json!(name));
+        params.insert("arguments".to_owned(), arguments);
+        Self { params }
+    }
+
+    /// The round after a result that asks; `answer` is given the method and the parameters of each
+    /// question, and may leave one open.
+    #[must_use]
+    pub fn next(&self, asked: &Value, answer: impl Fn(&str, &Value) -> Option<Value>) -> Self {
+        assert_eq!(asked["resultType"], "input_required", "{asked}");
+        let mut answers = Map::new();
+        for (key, request) in asked["inputRequests"].as_object().into_iter().flatten() {
+            let method = request["method"].as_str().expect("a method");
+            if let Some(answer) = answer(method, &request["params"]) {
+                answers.insert(key.clone(), answer);
+            }
+        }
+        let mut params = self.params.clone();
+        params.insert("inputResponses".to_owned(), Value::Object(answers));
+        params.insert("requestState".to_owned(), asked["requestState"].clone());
+        Self { params }
+    }
+}
+
+/// The `_meta` of a modern client that can be asked everything.
+#[must_use]
+pub fn meta() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": { "sampling": {}, "elicitation": {}, "roots": {} },
+    })
+}
+
+/// A model that answers in capitals.
+#[must_use]
+pub fn shout(method: &str, params: &Value) -> Option<Value> {
+    assert_eq!(method, "sampling/createMessage");
+    let question = params["messages"][0]["content"]["text"].as_str().expect("text");
+    Some(said(&question.to_uppercase()))
+}
+
+/// What a model answers.
+#[must_use]
+pub fn said(text: &str) -> Value {
+    json!({ "role": "assistant", "model": "m", "content": { "type": "text", "text": text } })
+}
+
+/// The text of a result that is complete.
+#[must_use]
+pub fn text(result: &Value) -> String {
+    assert_eq!(result["resultType"], "complete", "{result}");
+    result["content"][0]["text"].as_str().unwrap_or_default().to_owned()
+}

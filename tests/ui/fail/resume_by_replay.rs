@@ -1,6 +1,0 @@
-use mcp_runtime::prelude::*;
-
-#[tool(resume = "replay")]
-async fn set() {}
-
-fn main() {}

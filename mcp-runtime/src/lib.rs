@@ -26,7 +26,8 @@ mod transport;
 #[cfg(feature = "client")]
 pub use client::Client;
 pub use context::{
-    Context, CreateMessage, Log, Prompt, QuestionError, ReportProgress, Requester, Sample, SamplingResult,
+    Confirm, Context, CreateMessage, Elicit, ElicitUrl, Elicited, ListRoots, Log, Prompt, QuestionError,
+    ReportProgress, Requester, Sample, SamplingResult,
 };
 pub use error::{Error, ErrorKind};
 #[doc = include_str!("docs/tool.md")]

@@ -105,17 +105,14 @@ fn make_integer(value: &mut Value) {
 
 fn root_is_struct(schema: &Value) -> Result<(), String> {
     let has = |keyword: &str| schema.get(keyword).is_some();
-    let is_object = schema.get("type").is_some_and(|kind| kind == "object");
-    if !is_object {
-        return Err(format!(
-            "a form has named fields, this is {}; ask for a struct with a field for it",
-            named(schema)
-        ));
-    }
-    if ["oneOf", "anyOf", "allOf"].into_iter().any(has) {
+    if has_structs(schema) {
         return Err("its fields depend on each other, which no form can show; \
                     ask for the choice first, and then for its fields, or write one plain struct"
             .to_owned());
+    }
+    if schema.get("type").is_none_or(|kind| kind != "object") {
+        let what = named(schema);
+        return Err(format!("a form has named fields, this is {what}; ask for a struct with a field for it"));
     }
     if has("patternProperties") || schema.get("additionalProperties").is_some_and(|it| *it != Value::Bool(false)) {
         return Err("its fields can have any name; a form has fields that are known, \
@@ -123,6 +120,12 @@ fn root_is_struct(schema: &Value) -> Result<(), String> {
             .to_owned());
     }
     Ok(())
+}
+
+/// Whether a schema is a choice among structs, as enums with data have it.
+fn has_structs(schema: &Value) -> bool {
+    let choices = ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array());
+    choices.flatten().any(|choice| choice.get("type").is_some_and(|kind| kind == "object") || has_structs(choice))
 }
 
 /// A schema in a few words.

@@ -235,6 +235,23 @@ struct Open {
     rest: HashMap<String, Value>,
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+#[expect(dead_code, reason = "only its schema matters")]
+enum Tagged {
+    Circle { radius: f64 },
+    Square { side: f64 },
+    Nothing,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema matters")]
+struct Sorted {
+    name: String,
+    #[serde(flatten)]
+    shape: Tagged,
+}
+
 #[test]
 fn a_type_without_named_fields_is_explained() {
     for (reason, expected) in [
@@ -244,7 +261,9 @@ fn a_type_without_named_fields_is_explained() {
         (reason::<Value>(), "this is anything; "),
         (reason::<HashMap<String, u8>>(), "its fields can have any name; "),
         (reason::<Open>(), "its fields can have any name; "),
-        (reason::<Shape>(), "this is an object, or a string; "),
+        (reason::<Shape>(), "its fields depend on each other, which no form can show; "),
+        (reason::<Tagged>(), "its fields depend on each other, which no form can show; "),
+        (reason::<Sorted>(), "its fields depend on each other, which no form can show; "),
     ] {
         assert!(reason.contains(expected), "{reason}");
     }

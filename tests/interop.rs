@@ -2,21 +2,21 @@
 #![expect(deprecated, reason = "the SDK marks sampling as the specification does since 2026-07-28")]
 
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use mcp_runtime::client::{Client, Era};
 use mcp_runtime::protocol as ours;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
-    CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, ErrorData, Implementation, InputRequest,
-    InputRequests, InputRequiredResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, SamplingMessage,
-    ServerCapabilities, ServerConfig, Tool,
+    CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
+    ElicitationAction, ErrorData, Implementation, InputRequest, InputRequests, InputRequiredResult, ListRootsResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, SamplingMessage, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{ClientLifecycleMode, RequestContext};
 use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientHandler, RoleClient, RoleServer, ServerHandler, ServiceExt as _, serve_client_with_lifecycle};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// A client of the SDK that answers questions to its model with the question in capitals.
@@ -73,6 +73,148 @@ async fn their_client_calls_our_server_in_both_eras() {
 
         let wrong = client.call_tool(CallToolRequestParams::new("add")).await.expect("a result");
         assert_eq!(wrong.is_error, Some(true), "{mode:?}");
+        client.cancel().await.expect("it ends");
+    }
+}
+
+/// A tool of ours that asks a user.
+mod asking {
+    use mcp_runtime::prelude::*;
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    pub(super) struct Lunch {
+        /// For whom?
+        #[schemars(length(min = 1, max = 40))]
+        name: String,
+        #[schemars(email)]
+        receipt: Option<String>,
+        #[schemars(range(min = 1, max = 9))]
+        guests: u8,
+        tip: f32,
+        #[serde(default)]
+        vegan: bool,
+        drink: Drink,
+        #[serde(default = "soup")]
+        dish: Dish,
+        #[schemars(length(max = 2))]
+        more: Vec<Dish>,
+        drinks: Option<Vec<Drink>>,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    enum Drink {
+        Water,
+        Tea,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    enum Dish {
+        /// Soup of the day
+        Soup,
+        /// Pasta with pesto
+        Pasta,
+    }
+
+    fn soup() -> Dish {
+        Dish::Soup
+    }
+
+    /// Order lunch.
+    #[tool]
+    async fn lunch(ctx: Context) -> Result<Json<Option<Lunch>>> {
+        let (lunch, page) = tokio::join!(
+            ctx.elicit::<Lunch>("What would you like?"),
+            ctx.elicit_url("Pay", "https://example.com/pay"),
+        );
+        let places = ctx.roots().await?.len();
+        let paid = page?.is_accepted() && places == 0 && ctx.confirm("Order?").await?;
+        Ok(Json(lunch?.accepted().filter(|_| paid)))
+    }
+
+    pub(super) fn server() -> Server {
+        Server::new("canteen").tools(tools![lunch])
+    }
+}
+
+/// A user of the SDK's client, who remembers the forms.
+#[derive(Clone, Default)]
+struct Guest {
+    forms: Arc<Mutex<Vec<Value>>>,
+}
+
+impl ClientHandler for Guest {
+    async fn create_elicitation(
+        &self,
+        params: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let accept = ElicitResult::new(ElicitationAction::Accept);
+        Ok(match params {
+            ElicitRequestParams::FormElicitationParams { requested_schema, .. } => {
+                self.forms.lock().expect("no panic").push(json!(requested_schema));
+                accept.with_content(json!({
+                    "name": "Ada", "guests": 2, "tip": 0.5, "drink": "Tea", "dish": "Pasta", "more": ["Soup"],
+                }))
+            }
+            _ => accept,
+        })
+    }
+
+    async fn list_roots(&self, _: RequestContext<RoleClient>) -> Result<ListRootsResult, ErrorData> {
+        Ok(ListRootsResult::new(Vec::new()))
+    }
+
+    fn get_info(&self) -> ClientConfig {
+        let capabilities = json!({ "elicitation": { "form": {}, "url": {} }, "roots": {} });
+        ClientConfig::new(
+            serde_json::from_value(capabilities).expect("capabilities"),
+            Implementation::new("guest", "1.0.0"),
+        )
+    }
+}
+
+#[tokio::test]
+async fn their_client_fills_in_our_forms_in_both_eras() {
+    let modes = [
+        ClientLifecycleMode::Initialize,
+        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
+    ];
+    for mode in modes {
+        let (here, there) = tokio::io::duplex(1 << 16);
+        let (reader, writer) = tokio::io::split(there);
+        tokio::spawn(asking::server().serve(reader, writer));
+        let guest = Guest::default();
+        let client = serve_client_with_lifecycle(guest.clone(), here, mode.clone()).await.expect("a connection");
+        let result = client.call_tool(CallToolRequestParams::new("lunch")).await.expect("a result");
+        let expected = json!({
+            "name": "Ada", "receipt": null, "guests": 2, "tip": 0.5, "vegan": false, "drink": "Tea", "dish": "Pasta",
+            "more": ["Soup"], "drinks": null,
+        });
+        assert_eq!(result.structured_content, Some(expected), "{mode:?}: {result:?}");
+        // They understood all of the form: printed by them, it is what we sent.
+        let dishes = json!([
+            { "const": "Soup", "title": "Soup of the day" },
+            { "const": "Pasta", "title": "Pasta with pesto" },
+        ]);
+        let form = json!({
+            "type": "object",
+            "properties": {
+                "name": { "type": "string", "description": "For whom?", "minLength": 1, "maxLength": 40 },
+                "receipt": { "type": "string", "format": "email" },
+                "guests": { "type": "integer", "minimum": 1, "maximum": 9 },
+                "tip": { "type": "number" },
+                "vegan": { "type": "boolean", "default": false },
+                "drink": { "type": "string", "enum": ["Water", "Tea"] },
+                "dish": { "type": "string", "oneOf": dishes, "default": "Soup" },
+                "more": { "type": "array", "maxItems": 2, "items": { "anyOf": dishes } },
+                "drinks": { "type": "array", "items": { "type": "string", "enum": ["Water", "Tea"] } },
+            },
+            "required": ["name", "guests", "tip", "drink", "more"],
+        });
+        let forms = guest.forms.lock().expect("no panic").clone();
+        assert_eq!(forms, [form, json!({ "type": "object", "properties": {} })], "{mode:?}");
         client.cancel().await.expect("it ends");
     }
 }

@@ -26,8 +26,8 @@ mod transport;
 #[cfg(feature = "client")]
 pub use client::Client;
 pub use context::{
-    Context, CreateMessage, IntoToolError, Log, Prompt, QuestionError, ReportProgress, Requester, Sample,
-    SamplingResult, ToolError,
+    Confirm, Context, CreateMessage, Elicit, ElicitUrl, Elicited, IntoToolError, ListRoots, Log, Prompt, QuestionError,
+    ReportProgress, Requester, Sample, SamplingResult, ToolError,
 };
 pub use engine::{
     AnswersDigest, Claim, InvalidResume, InvalidStateKey, MemoryOutcomes, Metrics, OutcomeStore, RememberedOutcome,

@@ -142,16 +142,86 @@ impl ClientBuilder {
         self
     }
 
-    /// Answers the server's questions to the user ([specification]). Without it, the client
-    /// declares that it has none.
+    /// Answers the server's questions to the user that come as a form ([specification]). Without
+    /// it, the client declares that it shows no forms.
     ///
-    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation
+    /// The handler shows `message` and the fields of `requested_schema`, and lets the user accept,
+    /// decline or dismiss them.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    /// use mcp_runtime::Client;
+    /// use mcp_runtime::protocol::{ElicitRequestParams, ElicitResult};
+    ///
+    /// /// Order lunch.
+    /// #[tool]
+    /// async fn lunch(ctx: Context) -> Result<&'static str> {
+    ///     Ok(if ctx.confirm("The soup of the day?").await? { "ordered" } else { "not ordered" })
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// // A user who accepts every form as it is.
+    /// let agreeable = |form: ElicitRequestParams| async move { Ok(ElicitResult::accept(form.defaults())) };
+    /// let client = Client::in_memory(Server::new("canteen").tools(tools![lunch]))
+    ///     .on_elicitation(agreeable)
+    ///     .connect()
+    ///     .await?;
+    /// assert_eq!(client.call::<String>("lunch", ()).await?, "ordered");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation#form-mode-elicitation-requests
     pub fn on_elicitation<F, H>(mut self, handler: H) -> Self
     where
         F: Future<Output = Result<ElicitResult, ErrorObject>> + Send + 'static,
         H: Fn(ElicitRequestParams) -> F + Send + Sync + 'static,
     {
         self.handlers.elicitation = Some(erase(handler));
+        self
+    }
+
+    /// Answers the server's questions to the user that send them to a page ([specification]).
+    /// Without it, the client declares that it opens none.
+    ///
+    /// The handler shows `message` and the whole `url`, and opens it only if the user agrees; it
+    /// must not look at the page itself. [`ElicitResult::agree`] says that they agreed, not that
+    /// they have finished there.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    /// use mcp_runtime::Client;
+    /// use mcp_runtime::protocol::ElicitResult;
+    ///
+    /// /// Connect an account.
+    /// #[tool]
+    /// async fn connect(ctx: Context) -> Result<&'static str> {
+    ///     let answer = ctx.elicit_url("Sign in to connect your account", "https://example.com/connect").await?;
+    ///     Ok(if answer.is_accepted() { "finish signing in, then go on" } else { "not connected" })
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let client = Client::in_memory(Server::new("accounts").tools(tools![connect]))
+    ///     .on_elicitation_url(|page| async move {
+    ///         assert_eq!(page.url.as_deref(), Some("https://example.com/connect"));
+    ///         Ok(ElicitResult::decline())
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// assert_eq!(client.call::<String>("connect", ()).await?, "not connected");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation#url-mode-elicitation-requests
+    pub fn on_elicitation_url<F, H>(mut self, handler: H) -> Self
+    where
+        F: Future<Output = Result<ElicitResult, ErrorObject>> + Send + 'static,
+        H: Fn(ElicitRequestParams) -> F + Send + Sync + 'static,
+    {
+        self.handlers.elicitation_url = Some(erase(handler));
         self
     }
 

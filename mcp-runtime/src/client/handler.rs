@@ -23,6 +23,7 @@ pub(super) struct Handlers {
     pub(super) sampling: Option<Handler<CreateMessageRequestParams, CreateMessageResult>>,
     pub(super) sampling_tools: bool,
     pub(super) elicitation: Option<Handler<ElicitRequestParams, ElicitResult>>,
+    pub(super) elicitation_url: Option<Handler<ElicitRequestParams, ElicitResult>>,
     pub(super) roots: Option<Handler<(), ListRootsResult>>,
     pub(super) log: Option<(LoggingLevel, Listener<LoggingMessageNotificationParams>)>,
     pub(super) progress: Option<Listener<ProgressNotificationParams>>,
@@ -45,7 +46,15 @@ impl Handlers {
             let tools = self.sampling_tools.then(Default::default);
             capabilities.sampling = Some(SamplingCapability { tools, context: None });
         }
-        capabilities.elicitation = self.elicitation.as_ref().map(|_| ElicitationCapability::default());
+        capabilities.elicitation = match (&self.elicitation, &self.elicitation_url) {
+            (None, None) => None,
+            // Forms alone are said by an empty object: servers of 2025-06-18 know nothing else.
+            (Some(_), None) => Some(ElicitationCapability::default()),
+            (form, Some(_)) => {
+                let form = form.as_ref().map(|_| Default::default());
+                Some(ElicitationCapability { form, url: Some(Default::default()) })
+            }
+        };
         capabilities.roots = self.roots.as_ref().map(|_| Default::default());
         capabilities
     }
@@ -68,8 +77,11 @@ impl Handlers {
                 call(self.sampling.as_ref(), method, params, may).await
             }
             Some(Method::ElicitationCreate) => {
-                let may = |params: &ElicitRequestParams| params.mode.as_deref().is_none_or(|mode| mode == "form");
-                call(self.elicitation.as_ref(), method, params, may).await
+                let is_url = |params: &ElicitRequestParams| params.is_url();
+                match params.is_some_and(|raw| serde_json::from_str(raw.get()).is_ok_and(|params| is_url(&params))) {
+                    true => call(self.elicitation_url.as_ref(), method, params, is_url).await,
+                    false => call(self.elicitation.as_ref(), method, params, ElicitRequestParams::is_form).await,
+                }
             }
             Some(Method::RootsList) => match &self.roots {
                 Some(roots) => encode(roots(()).await?),

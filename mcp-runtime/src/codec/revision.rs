@@ -8,11 +8,11 @@ use serde_json::value::{RawValue, to_raw_value};
 #[cfg(feature = "client")]
 use serde_json::{Map, Value, json};
 
+use super::elicitation;
 use crate::protocol::{
-    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DiscoverResult,
-    ElicitRequestParams, ErrorCode, ErrorObject, Implementation, InitializeResult, InputRequiredResult, Method,
-    ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool, ToolAnnotations,
-    keys,
+    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DiscoverResult, ErrorCode,
+    ErrorObject, Implementation, InitializeResult, InputRequest, InputRequiredResult, Method, ProtocolVersion,
+    RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool, ToolAnnotations, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -122,7 +122,7 @@ impl Encoder {
             ServerResult::Empty | ServerResult::ListTools(_) | ServerResult::Discover => out.extend_from_slice(b"{}"),
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
-            ServerResult::InputRequired(result) => input_required(out, result)?,
+            ServerResult::InputRequired(result) => input_required(out, revision, result)?,
         }
         if joint > body {
             if out[joint..] == *b"{}" {
@@ -315,7 +315,11 @@ fn block_for(revision: ProtocolVersion, block: &ContentBlock) -> ContentBlock {
     }
 }
 
-fn input_required(out: &mut Vec<u8>, result: &InputRequiredResult) -> serde_json::Result<()> {
+fn input_required(
+    out: &mut Vec<u8>,
+    revision: ProtocolVersion,
+    result: &InputRequiredResult,
+) -> serde_json::Result<()> {
     out.push(b'{');
     if !result.input_requests.is_empty() {
         out.extend_from_slice(br#""inputRequests":{"#);
@@ -325,7 +329,10 @@ fn input_required(out: &mut Vec<u8>, result: &InputRequiredResult) -> serde_json
             }
             serde_json::to_writer(&mut *out, key)?;
             out.push(b':');
-            serde_json::to_writer(&mut *out, request)?;
+            match request_params_for(revision, request.method, &request.params) {
+                Some(params) => serde_json::to_writer(&mut *out, &InputRequest { method: request.method, params })?,
+                None => serde_json::to_writer(&mut *out, request)?,
+            }
         }
         out.push(b'}');
     }
@@ -378,11 +385,8 @@ fn implementation_for(revision: ProtocolVersion, mut info: Implementation) -> Im
 
 /// The parameters of a request to the client, if the revision needs them said differently.
 fn request_params_for(revision: ProtocolVersion, method: &str, params: &RawValue) -> Option<Box<RawValue>> {
-    if revision >= ProtocolVersion::V2025_11_25 {
-        return None;
-    }
     match Method::from_name(method)? {
-        Method::SamplingCreateMessage => {
+        Method::SamplingCreateMessage if revision < ProtocolVersion::V2025_11_25 => {
             let mut params: CreateMessageRequestParams = serde_json::from_str(params.get()).ok()?;
             // Before 2025-11-25 a message is one block; several blocks become several messages.
             params.messages = params
@@ -394,11 +398,7 @@ fn request_params_for(revision: ProtocolVersion, method: &str, params: &RawValue
                 .collect();
             to_raw_value(&params).ok()
         }
-        Method::ElicitationCreate => {
-            let mut params: ElicitRequestParams = serde_json::from_str(params.get()).ok()?;
-            params.mode = None;
-            to_raw_value(&params).ok()
-        }
+        Method::ElicitationCreate => elicitation::params_for(revision, params),
         _ => None,
     }
 }

@@ -1,26 +1,33 @@
 //! What a tool's function may ask for. Questions go to the engine.
 
+mod elicit;
 mod error;
+mod form;
 mod question;
 mod report;
 mod requester;
+mod roots;
 mod step;
 
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+pub use elicit::{Confirm, Elicit, ElicitUrl, Elicited};
 pub use error::{IntoToolError, ToolError};
 pub use question::{CreateMessage, Prompt, QuestionError, Sample, SamplingResult};
 pub use report::{Log, ReportProgress};
 pub use requester::Requester;
+pub use roots::ListRoots;
 
 use crate::engine::Call;
 use crate::protocol::{ClientCapabilities, CreateMessageRequestParams, Extensions, Implementation, Meta, RequestId};
 
-/// The call that a tool's function runs in: it asks the client's model, reports progress, logs
-/// to the client, and knows who calls.
+/// The call that a tool's function runs in: it asks the client's model and its user, reports
+/// progress, logs to the client, and knows who calls.
 ///
 /// A function gets it by taking a parameter of this type, or of `&Context`, at any place; it
 /// appears in no schema. What it awaits travels as the client's protocol version has it; the
@@ -66,6 +73,131 @@ impl Context {
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/schema#createmessagerequestparams
     pub fn create_message(&self, params: CreateMessageRequestParams) -> CreateMessage {
         CreateMessage::new(self.call.clone(), params)
+    }
+
+    /// Asks the client's user to fill in a form ([specification]).
+    ///
+    /// The form is made from the type of the answer, a struct: each field is one of the form. Doc
+    /// comments are descriptions.
+    ///
+    /// | field | in the form |
+    /// |---|---|
+    /// | `String`, and what is written as text | text; `#[schemars(length(min = 1, max = 80))]` bounds it, `email` and `url` say what it is |
+    /// | integers, `f32`, `f64` | a number; `#[schemars(range(min = 1, max = 9))]` bounds it |
+    /// | `bool` | yes or no |
+    /// | an enum of variants without data | one of several; doc comments on the variants are what the user reads |
+    /// | `Vec` or set of such an enum | some of several; `#[schemars(length(min = 1))]` says how many |
+    /// | `Option` of one of these | may be left empty |
+    ///
+    /// `#[serde(default = "..")]` fills a field in before the user does, `#[schemars(title = "..")]`
+    /// names it, `#[serde(flatten)]` takes in the fields of another struct. What has no place in a
+    /// form, such as a list of structs, is [`QuestionError::NotAForm`].
+    ///
+    /// What the user accepted was held against all that the type says before it is handed out.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Delivery {
+    ///     /// Where it goes
+    ///     #[schemars(length(min = 5))]
+    ///     address: String,
+    ///     speed: Speed,
+    ///     /// For the driver
+    ///     note: Option<String>,
+    /// }
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// #[serde(rename_all = "lowercase")]
+    /// enum Speed {
+    ///     /// Tomorrow, for 10 euros
+    ///     Express,
+    ///     /// This week, for free
+    ///     Standard,
+    /// }
+    ///
+    /// /// Send the order.
+    /// #[tool]
+    /// async fn send(ctx: Context) -> Result<String> {
+    ///     match ctx.elicit::<Delivery>("Where should the order go?").await? {
+    ///         Elicited::Accept(delivery) => Ok(format!("on its way to {}", delivery.address)),
+    ///         Elicited::Decline => Ok("not sent: the user does not want it".to_owned()),
+    ///         Elicited::Cancel => Ok("not sent yet".to_owned()),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Never ask for passwords, keys or cards this way: they would pass through the client. That
+    /// is what [`Context::elicit_url`] is for.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation#form-mode-elicitation-requests
+    pub fn elicit<T: DeserializeOwned + JsonSchema>(&self, message: impl Into<String>) -> Elicit<T> {
+        Elicit::new(self.call.clone(), message.into())
+    }
+
+    /// Asks the client's user to open a page, for what must not pass through the client: signing
+    /// in elsewhere, paying, handing over a key ([specification]).
+    ///
+    /// [`Elicited::Accept`] says that the user agreed to open it, not that they have finished
+    /// there: the page tells the server. It must make sure that whoever opened it is the user of
+    /// this call, and nothing about them or for them may stand in the URL.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Connect the user's calendar.
+    /// #[tool]
+    /// async fn connect_calendar(ctx: Context) -> Result<&'static str> {
+    ///     let url = "https://example.com/connect/calendar";
+    ///     match ctx.elicit_url("Sign in to your calendar", url).await? {
+    ///         Elicited::Accept(()) => Ok("call again when you have signed in"),
+    ///         Elicited::Decline | Elicited::Cancel => Ok("not connected"),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation#url-mode-elicitation-requests
+    pub fn elicit_url(&self, message: impl Into<String>, url: impl Into<String>) -> ElicitUrl {
+        ElicitUrl::new(self.call.clone(), message.into(), url.into())
+    }
+
+    /// Asks the client's user to agree, with a form that has no fields ([specification]). True is
+    /// yes; declining and dismissing are both no.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Delete everything.
+    /// #[tool]
+    /// async fn delete_all(ctx: Context) -> Result<&'static str> {
+    ///     if !ctx.confirm("Delete all 12 files?").await? {
+    ///         return Ok("nothing was deleted");
+    ///     }
+    ///     Ok("deleted")
+    /// }
+    /// ```
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation#response-actions
+    pub fn confirm(&self, message: impl Into<String>) -> Confirm {
+        Confirm::new(self.call.clone(), message.into())
+    }
+
+    /// Asks which directories and files the client opens to the server ([specification]).
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Where may I look?
+    /// #[tool]
+    /// async fn places(ctx: Context) -> Result<Vec<String>> {
+    ///     Ok(ctx.roots().await?.into_iter().map(|root| root.uri).collect())
+    /// }
+    /// ```
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/roots
+    pub fn roots(&self) -> ListRoots {
+        ListRoots::new(self.call.clone())
     }
 
     /// A token that is cancelled when the call ends, be it by a result or because the client no

@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::engine::{Call, Question, QuestionId};
@@ -39,18 +41,56 @@ pub enum QuestionError {
     /// The model answered without any text.
     #[error("the model's answer has no text")]
     NoText,
+    /// The type of an answer cannot be asked for with a form. Nothing was asked; the type must
+    /// change.
+    #[error("`{type_name}` cannot be a form: {reason}")]
+    #[non_exhaustive]
+    NotAForm {
+        /// The type.
+        type_name: &'static str,
+        /// What a form has no place for, field by field, and what can stand there instead.
+        reason: String,
+    },
+    /// What the user shall open is not a URL. Nothing was asked.
+    #[error("{url:?} is not a URL that a user can open: write it in full, as in \"https://example.com/\"")]
+    #[non_exhaustive]
+    NotAUrl {
+        /// What was given.
+        url: String,
+    },
 }
 
 /// One question, from the first poll to its answer.
-struct Asking {
+pub(super) struct Asking {
     call: Arc<Call>,
     method: Method,
     id: Option<QuestionId>,
 }
 
 impl Asking {
-    fn new(call: Arc<Call>, method: Method) -> Self {
+    pub(super) fn new(call: Arc<Call>, method: Method) -> Self {
         Self { call, method, id: None }
+    }
+
+    /// Asks with these parameters, if the client can be asked, and reads the answer. `missing` is
+    /// what the client lacks for it.
+    pub(super) fn poll_result<P: Serialize, R: DeserializeOwned>(
+        &mut self,
+        missing: fn(&ClientCapabilities) -> Option<ClientCapabilities>,
+        params: &P,
+        key: &mut Option<String>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<R, QuestionError>> {
+        let method = self.method;
+        let invalid = |error: serde_json::Error| invalid(method, without_position(&error));
+        if self.id.is_none()
+            && let Err(error) = to_raw_value(params)
+        {
+            return Poll::Ready(Err(invalid(error)));
+        }
+        let question = || (to_raw_value(params).unwrap_or_default(), key.take());
+        let answer = ready!(self.poll(missing, question, cx))?;
+        Poll::Ready(serde_json::from_str(answer.get()).map_err(invalid))
     }
 
     fn poll(
@@ -80,6 +120,11 @@ impl Drop for Asking {
             self.call.abandon(id);
         }
     }
+}
+
+/// The client's answer is not right.
+pub(super) fn invalid(method: Method, reason: String) -> QuestionError {
+    QuestionError::Invalid { method: method.as_str(), reason }
 }
 
 /// What a model is asked: text, one message or several.
@@ -242,17 +287,8 @@ impl Future for CreateMessage {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let Self { asking, params, key } = self.get_mut();
-        let method = asking.method.as_str();
-        let invalid = |error: serde_json::Error| QuestionError::Invalid { method, reason: without_position(&error) };
-        if asking.id.is_none()
-            && let Err(error) = to_raw_value(&params)
-        {
-            return Poll::Ready(Err(invalid(error)));
-        }
-        let required = if params.tools.is_empty() { missing_sampling } else { missing_sampling_tools };
-        let question = || (to_raw_value(&params).unwrap_or_default(), key.take());
-        let answer = ready!(asking.poll(required, question, cx))?;
-        Poll::Ready(serde_json::from_str(answer.get()).map_err(invalid))
+        let missing = if params.tools.is_empty() { missing_sampling } else { missing_sampling_tools };
+        asking.poll_result(missing, params, key, cx)
     }
 }
 

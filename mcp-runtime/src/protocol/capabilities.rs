@@ -125,14 +125,41 @@ impl ClientCapabilities {
         Self { sampling: Some(sampling), ..Self::default() }
     }
 
+    /// Only `elicitation`, which means forms, as an error names it.
+    pub(crate) fn only_elicitation() -> Self {
+        Self { elicitation: Some(ElicitationCapability::default()), ..Self::default() }
+    }
+
+    /// `elicitation` with `form`, as an error names it to clients that declared something else.
+    pub(crate) fn only_elicitation_form() -> Self {
+        let elicitation = ElicitationCapability { form: Some(Map::new()), url: None };
+        Self { elicitation: Some(elicitation), ..Self::default() }
+    }
+
+    /// `elicitation` with `url`, as an error names it.
+    pub(crate) fn only_elicitation_url() -> Self {
+        let elicitation = ElicitationCapability { form: None, url: Some(Map::new()) };
+        Self { elicitation: Some(elicitation), ..Self::default() }
+    }
+
+    /// Only `roots`, as an error names it.
+    pub(crate) fn only_roots() -> Self {
+        Self { roots: Some(Map::new()), ..Self::default() }
+    }
+
     /// The names of what is declared, for a sentence.
     pub(crate) fn names(&self) -> String {
         let mut names = Vec::new();
         if let Some(sampling) = &self.sampling {
             names.push(if sampling.tools.is_some() { "sampling.tools" } else { "sampling" });
         }
-        if self.elicitation.is_some() {
-            names.push("elicitation");
+        match &self.elicitation {
+            None => {}
+            Some(ElicitationCapability { form: None, url: None }) => names.push("elicitation"),
+            Some(ElicitationCapability { form, url }) => {
+                names.extend(form.as_ref().map(|_| "elicitation.form"));
+                names.extend(url.as_ref().map(|_| "elicitation.url"));
+            }
         }
         if self.roots.is_some() {
             names.push("roots");
@@ -154,7 +181,9 @@ pub struct SamplingCapability {
     pub context: Option<Map<String, Value>>,
 }
 
-/// How a client's user can be asked.
+/// How a client's user can be asked ([specification]).
+///
+/// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/elicitation#capabilities
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ElicitationCapability {
@@ -164,6 +193,20 @@ pub struct ElicitationCapability {
     /// By a page at a URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<Map<String, Value>>,
+}
+
+impl ElicitationCapability {
+    /// Whether the user can be given a form.
+    #[must_use]
+    pub fn has_form(&self) -> bool {
+        self.form.is_some() || self.url.is_none()
+    }
+
+    /// Whether the user can be sent to a page.
+    #[must_use]
+    pub fn has_url(&self) -> bool {
+        self.url.is_some()
+    }
 }
 
 /// What a server offers ([specification]).

@@ -24,6 +24,56 @@ pub struct ElicitRequestParams {
     pub elicitation_id: Option<String>,
 }
 
+impl ElicitRequestParams {
+    /// A question with a form of these fields.
+    pub fn form(message: impl Into<String>, requested_schema: Map<String, Value>) -> Self {
+        Self {
+            mode: Some(FORM.to_owned()),
+            message: message.into(),
+            requested_schema: Some(requested_schema),
+            ..Self::default()
+        }
+    }
+
+    /// A question that sends the user to a page.
+    pub fn url(message: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { mode: Some(URL.to_owned()), message: message.into(), url: Some(url.into()), ..Self::default() }
+    }
+
+    /// Whether it has a form.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        self.mode.as_deref().is_none_or(|mode| mode == FORM)
+    }
+
+    /// Whether it sends the user to a page.
+    #[must_use]
+    pub fn is_url(&self) -> bool {
+        self.mode.as_deref() == Some(URL)
+    }
+
+    /// The values that the form gives its fields before the user has touched them; fields without
+    /// one are left out.
+    ///
+    /// ```
+    /// use mcp_runtime::protocol::ElicitRequestParams;
+    /// use serde_json::{Map, json};
+    ///
+    /// let properties = json!({ "pieces": { "type": "integer", "default": 1 }, "note": { "type": "string" } });
+    /// let schema = Map::from_iter([("properties".to_owned(), properties)]);
+    /// assert_eq!(json!(ElicitRequestParams::form("How many?", schema).defaults()), json!({ "pieces": 1 }));
+    /// ```
+    #[must_use]
+    pub fn defaults(&self) -> Map<String, Value> {
+        let properties = self.requested_schema.as_ref().and_then(|schema| schema.get("properties")?.as_object());
+        let default = |(name, field): (&String, &Value)| Some((name.clone(), field.get("default")?.clone()));
+        properties.into_iter().flatten().filter_map(default).collect()
+    }
+}
+
+const FORM: &str = "form";
+const URL: &str = "url";
+
 /// What the user answered ([specification]).
 ///
 /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/schema#elicitresult
@@ -42,6 +92,12 @@ impl ElicitResult {
     #[must_use]
     pub fn accept(content: Map<String, Value>) -> Self {
         Self { action: ElicitAction::Accept, content: Some(content) }
+    }
+
+    /// The user agreed, where there is nothing to fill in: to open a page.
+    #[must_use]
+    pub fn agree() -> Self {
+        Self { action: ElicitAction::Accept, content: None }
     }
 
     /// The user said no.

@@ -29,7 +29,11 @@ pub(crate) fn wanted(schema: &Value) -> String {
             let words: Vec<_> = kinds.iter().filter_map(Value::as_str).map(|kind| of_kind(kind, schema)).collect();
             words.join(" or ")
         }
-        _ => "a value of the tool's schema".to_owned(),
+        // One of the forms that text can have, such as those of an address.
+        _ => match schema.get("format").and_then(Value::as_str).and_then(Format::from_name) {
+            Some(format) => format.describe().to_owned(),
+            None => "a value of the tool's schema".to_owned(),
+        },
     }
 }
 
@@ -204,6 +208,10 @@ mod tests {
             (json!({ "enum": ["a", "b"] }), "one of \"a\", \"b\""),
             (json!({ "oneOf": [{ "const": "a" }, { "enum": ["b", "c"] }] }), "one of \"a\", \"b\", \"c\""),
             (json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }] }), "an integer, or a string"),
+            (
+                json!({ "type": "string", "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }),
+                "an IPv4 address, or an IPv6 address",
+            ),
             (json!({ "type": ["string", "null"] }), "a string or null"),
             (
                 json!({ "type": "array", "items": { "type": "string" }, "maxItems": 3 }),

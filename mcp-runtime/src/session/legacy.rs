@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::protocol::{ClientCapabilities, Implementation, InitializeRequestParams, LoggingLevel, ProtocolVersion};
+use crate::protocol::{
+    ClientCapabilities, ElicitationCapability, Implementation, InitializeRequestParams, LoggingLevel, ProtocolVersion,
+};
 
 /// What a legacy client said in `initialize`.
 #[derive(Debug)]
@@ -21,7 +23,13 @@ pub(crate) fn negotiate(offered: &str) -> ProtocolVersion {
 
 impl LegacySession {
     pub(crate) fn new(revision: ProtocolVersion, params: InitializeRequestParams) -> Self {
-        let InitializeRequestParams { capabilities, client_info, .. } = params;
+        let InitializeRequestParams { mut capabilities, client_info, .. } = params;
+        // What is declared counts as far as the revision has it: forms came with 2025-06-18, pages
+        // with 2025-11-25.
+        if revision < ProtocolVersion::V2025_11_25 {
+            let forms = capabilities.elicitation.filter(|_| revision >= ProtocolVersion::V2025_06_18);
+            capabilities.elicitation = forms.map(|_| ElicitationCapability::default());
+        }
         // A client that never sets a level hears what goes on, but no details.
         Self { revision, client_info, capabilities, log_level: Mutex::new(LoggingLevel::Info) }
     }

@@ -1,0 +1,120 @@
+//! A question to the user in the words of each revision.
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::protocol::{ElicitRequestParams, ProtocolVersion};
+
+/// The parameters of `elicitation/create`, if the revision needs them said differently.
+pub(super) fn params_for(revision: ProtocolVersion, params: &RawValue) -> Option<Box<RawValue>> {
+    let mut params: ElicitRequestParams = serde_json::from_str(params.get()).ok()?;
+    match revision {
+        // Only 2025-11-25 has names for visits of a page, and wants one for each.
+        ProtocolVersion::V2025_11_25 if params.is_url() && params.elicitation_id.is_none() => {
+            params.elicitation_id = Some(elicitation_id(&params));
+        }
+        ProtocolVersion::V2025_11_25 => return None,
+        modern if modern.is_modern() => {
+            params.elicitation_id.take()?;
+        }
+        _ => {
+            params.mode = None;
+            params.requested_schema = params.requested_schema.map(form_of_2025_06_18);
+        }
+    }
+    to_raw_value(&params).ok()
+}
+
+/// A name that is the same whenever the same is asked.
+fn elicitation_id(params: &ElicitRequestParams) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(params.url.as_deref().unwrap_or_default());
+    hasher.update([0]);
+    hasher.update(&params.message);
+    hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn form_of_2025_06_18(mut form: Map<String, Value>) -> Map<String, Value> {
+    let required = form.get("required").cloned().unwrap_or_default();
+    let is_required = |name: &String| required.as_array().is_some_and(|names| names.iter().any(|it| it == name));
+    let Some(Value::Object(fields)) = form.get_mut("properties") else { return form };
+    // That revision has no lists. An optional one is not asked for, so that clients which know
+    // nothing else can show the form. A required one stays: without it no answer could be right,
+    // and a client that is newer than what it speaks may well know it.
+    fields.retain(|name, field| field.get("type").is_none_or(|kind| kind != "array") || is_required(name));
+    for field in fields.values_mut().filter_map(Value::as_object_mut) {
+        if field.get("type").is_none_or(|kind| kind != "boolean") {
+            field.remove("default");
+        }
+        if let Some(Value::Array(choices)) = field.remove("oneOf") {
+            let all = |keyword: &str| choices.iter().filter_map(|choice| choice.get(keyword).cloned()).collect();
+            field.insert("enum".to_owned(), all("const"));
+            field.insert("enumNames".to_owned(), all("title"));
+        }
+    }
+    form
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(revision: ProtocolVersion, params: &Value) -> Value {
+        let raw = to_raw_value(params).expect("JSON");
+        let said = params_for(revision, &raw).unwrap_or(raw);
+        serde_json::from_str(said.get()).expect("JSON")
+    }
+
+    #[test]
+    fn a_form_is_said_in_the_words_of_2025_06_18() {
+        let form = json!({ "mode": "form", "message": "?", "requestedSchema": {
+            "type": "object",
+            "properties": {
+                "size": {
+                    "type": "string", "title": "Size", "default": "s",
+                    "oneOf": [{ "const": "s", "title": "Small" }, { "const": "l", "title": "Large" }],
+                },
+                "plain": { "type": "string", "enum": ["a"], "default": "a" },
+                "count": { "type": "integer", "maximum": 3, "default": 1 },
+                "wrap": { "type": "boolean", "default": true },
+                "extras": { "type": "array", "items": { "type": "string", "enum": ["x"] }, "default": ["x"] },
+                "colors": { "type": "array", "items": { "type": "string", "enum": ["red"] }, "default": ["red"] },
+            },
+            "required": ["size", "colors"],
+        } });
+        let expected = json!({ "message": "?", "requestedSchema": {
+            "type": "object",
+            "properties": {
+                "size": { "type": "string", "title": "Size", "enum": ["s", "l"], "enumNames": ["Small", "Large"] },
+                "plain": { "type": "string", "enum": ["a"] },
+                "count": { "type": "integer", "maximum": 3 },
+                "wrap": { "type": "boolean", "default": true },
+                "colors": { "type": "array", "items": { "type": "string", "enum": ["red"] } },
+            },
+            "required": ["size", "colors"],
+        } });
+        assert_eq!(said(ProtocolVersion::V2025_06_18, &form), expected);
+        for newer in [ProtocolVersion::V2025_11_25, ProtocolVersion::V2026_07_28] {
+            assert_eq!(said(newer, &form), form, "{newer}");
+        }
+    }
+
+    #[test]
+    fn a_visit_has_a_name_in_2025_11_25_only() {
+        let unnamed = json!({ "mode": "url", "message": "?", "url": "https://example.com/" });
+        let mut named = unnamed.clone();
+        named["elicitationId"] = json!("mine");
+        let (old, new) = (ProtocolVersion::V2025_11_25, ProtocolVersion::V2026_07_28);
+        assert_eq!(said(new, &unnamed), unnamed);
+        assert_eq!(said(new, &named), unnamed);
+        assert_eq!(said(old, &named), named);
+        let id = said(old, &unnamed)["elicitationId"].clone();
+        assert_eq!(id.as_str().map(str::len), Some(32));
+        assert_eq!(said(old, &unnamed)["elicitationId"], id, "the same question has the same name");
+        let other = json!({ "mode": "url", "message": "!", "url": "https://example.com/" });
+        assert_ne!(said(old, &other)["elicitationId"], id);
+    }
+}

@@ -27,6 +27,7 @@ pub(crate) struct ToolAttributes {
     pub(crate) strict: Option<Ident>,
     pub(crate) lenient: Option<Ident>,
     pub(crate) undescribed: Option<Undescribed>,
+    pub(crate) task: Option<Task>,
     /// How calls go on: a variant of `Resume`.
     pub(crate) resume: Option<Ident>,
     pub(crate) runtime: Option<Path>,
@@ -36,6 +37,19 @@ pub(crate) struct ToolAttributes {
 pub(crate) struct Timeout {
     pub(crate) key: Ident,
     pub(crate) duration: TokenStream,
+}
+
+/// When calls become tasks.
+pub(crate) struct Task {
+    pub(crate) key: Ident,
+    pub(crate) when: TaskWhen,
+}
+
+pub(crate) enum TaskWhen {
+    Always,
+    Required,
+    /// After this time, as tokens of a `Duration`.
+    After(TokenStream),
 }
 
 /// What an argument without a description is.
@@ -55,6 +69,8 @@ const KEYS: &[&str] = &[
     "timeout",
     "concurrency",
     "resume",
+    "task",
+    "task_after",
     "blocking",
     "strict",
     "lenient",
@@ -118,6 +134,16 @@ impl ToolAttributes {
                     }
                 });
                 set(&mut self.concurrency, key, value, diag);
+            }
+            "task" => set(&mut self.task, key, task(key, input, diag), diag),
+            "task_after" => {
+                let after = timeout(key, input, diag);
+                let task = after.map(|Timeout { key, duration }| Task { key, when: TaskWhen::After(duration) });
+                if self.task.is_some() {
+                    diag.error(key, "a call becomes a task at once, `task`, or after a time, `task_after`; remove one of them");
+                } else {
+                    self.task = task;
+                }
             }
             "resume" => set(&mut self.resume, key, resume(key, input, diag), diag),
             "output_schema" => {
@@ -249,23 +275,37 @@ fn annotations(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> O
 }
 
 fn timeout(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Timeout> {
-    let what = "a time: `timeout = \"5s\"`, with `ms`, `s`, `m` or `h`";
-    let value: Expr = expr(key, input, diag, what)?;
+    let what = format!("a time: `{key} = \"5s\"`, with `ms`, `s`, `m` or `h`");
+    let value: Expr = expr(key, input, diag, &what)?;
     let duration = match literal(&value) {
         Some(Lit::Str(text)) => match millis(&text.value()) {
             Some(millis) => quote! { ::core::time::Duration::from_millis(#millis) },
             None => {
-                diag.error(text, format!("`timeout` needs {what}, more than 0"));
+                diag.error(text, format!("`{key}` needs {what}, more than 0"));
                 return None;
             }
         },
         Some(other) => {
-            diag.error(other, format!("`timeout` needs {what}"));
+            diag.error(other, format!("`{key}` needs {what}"));
             return None;
         }
         None => quote! { #value },
     };
     Some(Timeout { key: key.clone(), duration })
+}
+
+/// `task` alone, or `task = "required"`.
+fn task(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Task> {
+    let key = key.clone();
+    if !input.peek(Token![=]) {
+        return Some(Task { key, when: TaskWhen::Always });
+    }
+    let value = text(&key, input, diag)?;
+    if value.value() == "required" {
+        return Some(Task { key, when: TaskWhen::Required });
+    }
+    diag.error(value, "`task` stands alone, or is \"required\"; a time is given with `task_after = \"5s\"`");
+    None
 }
 
 fn millis(text: &str) -> Option<u64> {

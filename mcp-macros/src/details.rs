@@ -7,6 +7,7 @@ use syn::spanned::Spanned as _;
 use syn::{Expr, RangeLimits};
 
 use crate::arg::{ArgAttributes, DefaultValue, OneOf, number};
+use crate::attrs::TaskWhen;
 use crate::expand::held;
 use crate::model::ToolModel;
 use crate::param::{ParamModel, Passing};
@@ -141,6 +142,13 @@ pub(crate) fn tool_details(model: &ToolModel, runtime: &Runtime) -> TokenStream 
     if let Some(resume) = &attributes.resume {
         let private = runtime.private();
         say("resume", quote! { #private::Resume::#resume });
+    }
+    if let Some(task) = &attributes.task {
+        match &task.when {
+            TaskWhen::Always => say("task", TokenStream::new()),
+            TaskWhen::Required => say("task_required", TokenStream::new()),
+            TaskWhen::After(time) => say("task_after", time.clone()),
+        }
     }
     if attributes.strict.is_some() {
         say("strict", TokenStream::new());

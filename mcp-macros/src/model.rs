@@ -100,6 +100,12 @@ impl ToolModel {
                 "`timeout` cannot stop a function that never awaits; make it `async`, or `blocking`",
             );
         }
+        if let (Mode::Plain | Mode::Queued, Some(task)) = (mode, &attributes.task) {
+            diag.error(
+                &task.key,
+                "a function that never awaits is done at once, and no task; make it `async`, or `blocking`",
+            );
+        }
         if let (Place::Impl, Some(glue)) = (place, &attributes.glue) {
             diag.error(glue, "a method has no hidden type; remove `glue`");
         }

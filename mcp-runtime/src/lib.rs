@@ -30,8 +30,8 @@ pub use context::{
     ReportProgress, Requester, Sample, SamplingResult, ToolError,
 };
 pub use engine::{
-    AnswersDigest, Claim, InvalidResume, InvalidStateKey, MemoryOutcomes, Metrics, OutcomeStore, RememberedOutcome,
-    Resume, StateKey, Ticket,
+    AnswersDigest, Claim, InvalidResume, InvalidStateKey, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore,
+    RememberedOutcome, Resume, StateKey, TaskMessage, TaskRecord, TaskStore, Ticket,
 };
 pub use error::{Error, ErrorKind};
 #[doc = include_str!("docs/tool.md")]

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::elicitation;
 use crate::protocol::{
-    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DiscoverResult, ErrorCode,
+    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DetailedTask, DiscoverResult, ErrorCode,
     ErrorObject, Implementation, InitializeResult, InputRequest, InputRequiredResult, Method, ProtocolVersion,
-    RequestId, ResourceLink, SamplingMessage, ServerNotification, ServerResult, Tool, ToolAnnotations, keys,
+    RequestId, ResourceLink, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, TaskStatus, Tool, ToolAnnotations, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -30,6 +30,7 @@ pub(crate) struct Encoder {
 }
 
 const INPUT_REQUIRED: &[u8] = br#""resultType":"input_required""#;
+const TASK: &[u8] = br#""resultType":"task""#;
 const COMPLETE: &[u8] = br#""resultType":"complete""#;
 
 impl Encoder {
@@ -69,7 +70,11 @@ impl Encoder {
     }
 
     fn result(&self, out: &mut Vec<u8>, revision: ProtocolVersion, result: &ServerResult) -> serde_json::Result<()> {
-        let head = if matches!(result, ServerResult::InputRequired(_)) { INPUT_REQUIRED } else { COMPLETE };
+        let head = match result {
+            ServerResult::InputRequired(_) => INPUT_REQUIRED,
+            ServerResult::CreateTask(_) => TASK,
+            _ => COMPLETE,
+        };
         let body = out.len();
         match result {
             ServerResult::ListTools(None) => {
@@ -123,6 +128,8 @@ impl Encoder {
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::InputRequired(result) => input_required(out, revision, result)?,
+            ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, task)?,
+            ServerResult::GetTask(task) => detailed_task(out, revision, task)?,
         }
         if joint > body {
             if out[joint..] == *b"{}" {
@@ -169,7 +176,7 @@ impl Encoder {
     pub(crate) fn initialize_result(&self, revision: ProtocolVersion) -> InitializeResult {
         InitializeResult {
             protocol_version: revision.as_str().to_owned(),
-            capabilities: self.discovery.capabilities.clone(),
+            capabilities: capabilities_for_legacy(self.discovery.capabilities.clone()),
             server_info: implementation_for(revision, self.server_info.clone()),
             instructions: self.discovery.instructions.clone(),
         }
@@ -315,6 +322,52 @@ fn block_for(revision: ProtocolVersion, block: &ContentBlock) -> ContentBlock {
     }
 }
 
+fn detailed_task(out: &mut Vec<u8>, revision: ProtocolVersion, detailed: &DetailedTask) -> serde_json::Result<()> {
+    let DetailedTask { task, input_requests: asked, outcome } = detailed;
+    serde_json::to_writer(&mut *out, task)?;
+    // Its closing brace goes after the rest.
+    out.pop();
+    if task.status == TaskStatus::InputRequired {
+        out.push(b',');
+        input_requests(out, revision, asked)?;
+    }
+    match outcome {
+        Some(Ok(result)) => {
+            out.extend_from_slice(br#","result":"#);
+            tool_result(out, revision, result)?;
+        }
+        Some(Err(error)) => {
+            out.extend_from_slice(br#","error":"#);
+            serde_json::to_writer(&mut *out, error)?;
+        }
+        None => {}
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// The member `inputRequests`.
+fn input_requests(
+    out: &mut Vec<u8>,
+    revision: ProtocolVersion,
+    requests: &[(String, InputRequest)],
+) -> serde_json::Result<()> {
+    out.extend_from_slice(br#""inputRequests":{"#);
+    for (index, (key, request)) in requests.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        serde_json::to_writer(&mut *out, key)?;
+        out.push(b':');
+        match request_params_for(revision, request.method, &request.params) {
+            Some(params) => serde_json::to_writer(&mut *out, &InputRequest { method: request.method, params })?,
+            None => serde_json::to_writer(&mut *out, request)?,
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
 fn input_required(
     out: &mut Vec<u8>,
     revision: ProtocolVersion,
@@ -322,19 +375,7 @@ fn input_required(
 ) -> serde_json::Result<()> {
     out.push(b'{');
     if !result.input_requests.is_empty() {
-        out.extend_from_slice(br#""inputRequests":{"#);
-        for (index, (key, request)) in result.input_requests.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            serde_json::to_writer(&mut *out, key)?;
-            out.push(b':');
-            match request_params_for(revision, request.method, &request.params) {
-                Some(params) => serde_json::to_writer(&mut *out, &InputRequest { method: request.method, params })?,
-                None => serde_json::to_writer(&mut *out, request)?,
-            }
-        }
-        out.push(b'}');
+        input_requests(out, revision, &result.input_requests)?;
     }
     if let Some(state) = &result.request_state {
         if !result.input_requests.is_empty() {
@@ -369,6 +410,12 @@ fn tool_for(revision: ProtocolVersion, mut tool: Tool) -> Tool {
         tool.annotations = None;
     }
     tool
+}
+
+/// Extensions are of the modern era; the tasks of 2025-11-25 are others.
+fn capabilities_for_legacy(mut capabilities: ServerCapabilities) -> ServerCapabilities {
+    capabilities.extensions.clear();
+    capabilities
 }
 
 fn implementation_for(revision: ProtocolVersion, mut info: Implementation) -> Implementation {

@@ -125,8 +125,9 @@ impl IntoFuture for ReportProgress {
     fn into_future(self) -> Self::IntoFuture {
         let Self { call, progress, total, message } = self;
         Box::pin(async move {
-            let Some(progress_token) = call.round().progress_token.clone() else { return };
             let Some(outlet) = call.outlet() else { return };
+            // The outlet of a task needs no token: whoever wants to know asks.
+            let Some(progress_token) = call.round().progress_token.clone().or_else(|| outlet.own_token()) else { return };
             if call.advance(progress) {
                 let params = ProgressNotificationParams { progress_token, progress, total, message };
                 outlet.notify(ServerNotification::Progress(params)).await;

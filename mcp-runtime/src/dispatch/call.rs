@@ -10,10 +10,11 @@ use serde_json::value::RawValue;
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{
-    Begun, Belongs, Call, Carrier, Enter, Entered, Finished, First, Outcome, Retry, Running, digest_of_arguments,
+    Begun, Belongs, Call, Carrier, Enter, Entered, Finished, First, Outcome, Retry, RoundPolicy, Running, TaskMode,
+    digest_of_arguments,
     noticed_if_slow, panicked, push,
 };
-use crate::protocol::{CallToolResult, ErrorObject, Extensions, Method, ServerResult};
+use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, Extensions, Method, ServerResult};
 use crate::registry::{Entry, EntryCall};
 use crate::tool::{Arguments, Progress, Started, ToolCall};
 
@@ -33,6 +34,12 @@ impl Dispatcher {
         // Before the function runs: a call that is refused must not have done anything.
         request.origin.has_room()?;
         let resume = entry.resume.unwrap_or(self.resume);
+        let task = self.task_mode(entry, request)?;
+        let task_after = match task {
+            Some(TaskMode::After(time)) => Some(time),
+            _ => None,
+        };
+        let policy = RoundPolicy { resume, task_after };
         let belongs = || Belongs {
             method: Method::ToolsCall.as_str(),
             name: entry.name.to_string(),
@@ -44,7 +51,7 @@ impl Dispatcher {
                 let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), request.origin.reply());
                 let enter = self.enter_again(entry, arguments, request.extensions);
                 let belongs = belongs();
-                let retry = Retry { belongs, resume, state: &state, answers, round, outlet, enter, reply };
+                let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, reply };
                 return self.rounds.retry(retry).map(begun);
             }
         }
@@ -56,7 +63,8 @@ impl Dispatcher {
         };
         let context = || Context::new(call.get_or_init(begin).clone());
         let started = self.start(entry, arguments, request.extensions, &|| request.requester(), &context);
-        let call = call.into_inner();
+        // A task is told by its call how it stands.
+        let call = call.into_inner().or_else(|| task.map(|_| begin()));
         let work = match started {
             Ok(Started(Progress::Running(work))) => work,
             Ok(Started(Progress::Finished(finished))) => {
@@ -72,10 +80,28 @@ impl Dispatcher {
             First::Finished(finished) => return Ok(Dispatched::Done(finished)),
             First::Pending(running) => running,
         };
+        let reply = || request.origin.reply();
         Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
-            None => Dispatched::Running(push(running, request.origin.reply())),
-            Some(call) => begun(self.rounds.begin(running, &call, belongs(), resume, || request.origin.reply())),
+            None => Dispatched::Running(push(running, reply())),
+            Some(call) => begun(match task {
+                Some(TaskMode::Always | TaskMode::Required) if self.tasks.has_room() => {
+                    self.tasks.begin(running, call, reply)
+                }
+                _ => self.rounds.begin(running, &call, belongs(), policy, reply),
+            }),
         })
+    }
+
+    /// When the call becomes a task, if the tool and the client know tasks.
+    fn task_mode(&self, entry: &Entry, request: &Request<'_, '_>) -> Result<Option<TaskMode>, ErrorObject> {
+        let Some(mode) = entry.task.filter(|_| request.carrier == Carrier::Rounds) else { return Ok(None) };
+        if (request.round)().capabilities.has_tasks() {
+            return Ok(Some(mode));
+        }
+        if mode == TaskMode::Required {
+            return Err(ErrorObject::missing_capability(&ClientCapabilities::only_tasks()));
+        }
+        Ok(None)
     }
 
     /// Enters the tool; a panic is an outcome.
@@ -135,7 +161,7 @@ fn failed(text: String) -> Finished {
     Ok(ServerResult::CallTool(CallToolResult::error(text)))
 }
 
-fn begun(begun: Begun) -> Dispatched {
+pub(super) fn begun(begun: Begun) -> Dispatched {
     match begun {
         Begun::Running(cancel) => Dispatched::Running(cancel),
         Begun::Ended(outcome) => Dispatched::Done(finished(outcome)),

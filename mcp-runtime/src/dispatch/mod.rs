@@ -1,6 +1,7 @@
 //! Method to handler, one match.
 
 mod call;
+mod task;
 
 pub(crate) use call::finished;
 
@@ -8,7 +9,7 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 
 use crate::context::Requester;
-use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds};
+use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Tasks};
 use crate::protocol::{ErrorObject, Extensions, Method, Outlet, Params, ProtocolVersion, ServerResult};
 use crate::registry::Registry;
 use crate::tool::States;
@@ -18,6 +19,7 @@ pub(crate) struct Dispatcher {
     pub(crate) registry: Registry,
     pub(crate) states: States,
     pub(crate) rounds: Rounds,
+    pub(crate) tasks: Arc<Tasks>,
     /// How calls go on, unless their tools say otherwise.
     pub(crate) resume: Resume,
     pub(crate) mask_errors: bool,
@@ -68,6 +70,10 @@ impl Dispatcher {
         }
         Dispatched::Done(match method {
             Method::ToolsCall => match self.call_tool(request) {
+                Ok(dispatched) => return dispatched,
+                Err(error) => Err(error),
+            },
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => match self.task(method, request) {
                 Ok(dispatched) => return dispatched,
                 Err(error) => Err(error),
             },

@@ -16,6 +16,8 @@ mod push;
 mod rounds;
 mod seal;
 mod state;
+mod task;
+mod task_store;
 mod ticket;
 
 use std::future::Future;
@@ -39,10 +41,13 @@ pub use metrics::Metrics;
 pub(crate) use outcomes::AnyStore;
 pub use outcomes::{AnswersDigest, Claim, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
-pub(crate) use rounds::{Begun, Belongs, Enter, Entered, Retry, RoundLimits, Rounds};
+pub(crate) use rounds::{Begun, Belongs, Enter, Entered, Retry, RoundLimits, RoundPolicy, Rounds};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
 use state::{CallId, Remembered, Reports};
+pub(crate) use task::{TaskLimits, TaskMode, Tasks};
+pub(crate) use task_store::AnyTaskStore;
+pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
 
 use crate::protocol::{
     Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, Extensions, Implementation, InputRequest,
@@ -466,6 +471,40 @@ impl Call {
         if let Some(outlet) = outlet {
             outlet.withdraw(id.index());
         }
+    }
+
+    /// The questions that the client has, as it must be told of them.
+    fn open_requests(&self) -> Vec<(String, InputRequest)> {
+        let mut state = self.lock();
+        let open = state.journal.open_questions();
+        open.into_iter().map(|(_, id)| state.journal.input_request(id)).collect()
+    }
+
+    /// Marks the questions that the client has not seen as seen. Whether there were any.
+    fn takes_unsent(&self) -> bool {
+        !self.lock().journal.take_unsent().is_empty()
+    }
+
+    /// Brings in answers to open questions. Whether there were any.
+    fn take_answers(&self, answer_of: impl Fn(&str) -> Option<RawParams>) -> bool {
+        let open = self.lock().journal.open_questions();
+        let mut any = false;
+        for (key, id) in open {
+            if let Some(answer) = answer_of(&key) {
+                self.answer(id, Ok(answer));
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn set_outlet(&self, outlet: Arc<dyn Outlet>) {
+        self.lock().outlet = Some(outlet);
+    }
+
+    fn wake_driver(&self) {
+        let driver = self.lock().driver.take();
+        driver.into_iter().for_each(Waker::wake);
     }
 
     /// Brings in an answer and wakes whoever waits for it.

@@ -17,7 +17,7 @@ use super::digest::Digest;
 use super::state::CallId;
 use super::{Outcome, after};
 use crate::protocol::{
-    BoxFuture, CallToolResult, ErrorObject, InputRequest, InputRequiredResult, Meta, Method, ServerResult,
+    BoxFuture, CallToolResult, ErrorObject, InputRequest, InputRequiredResult, Meta, Method, ServerResult, Task,
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -387,23 +387,25 @@ impl fmt::Debug for MemoryOutcomes {
 
 /// An outcome as bytes have it.
 #[derive(Serialize, Deserialize)]
-enum Written {
+pub(super) enum Written {
     Empty,
     /// With its metadata, which results do not write themselves.
     CallTool(CallToolResult, Option<Meta>),
+    CreateTask(Task),
     Error(ErrorObject),
     /// Key, method and parameters of each question, and the state.
     InputRequired(Vec<(String, String, RawParams)>, Option<String>),
 }
 
 impl Written {
-    fn of(outcome: &Outcome) -> Option<Self> {
+    pub(super) fn of(outcome: &Outcome) -> Option<Self> {
         Some(match outcome {
             Outcome::Complete(Err(error)) => Self::Error(error.clone()),
             Outcome::Complete(Ok(ServerResult::Empty)) => Self::Empty,
             Outcome::Complete(Ok(ServerResult::CallTool(result))) => {
                 Self::CallTool(result.clone(), result.meta.clone())
             }
+            Outcome::Complete(Ok(ServerResult::CreateTask(task))) => Self::CreateTask((**task).clone()),
             // Nothing else takes rounds.
             Outcome::Complete(Ok(_)) => return None,
             Outcome::InputRequired(InputRequiredResult { input_requests, request_state }) => {
@@ -415,13 +417,14 @@ impl Written {
         })
     }
 
-    fn into_outcome(self) -> Option<Outcome> {
+    pub(super) fn into_outcome(self) -> Option<Outcome> {
         Some(match self {
             Self::Empty => Outcome::Complete(Ok(ServerResult::Empty)),
             Self::CallTool(mut result, meta) => {
                 result.meta = meta;
                 Outcome::Complete(Ok(ServerResult::CallTool(result)))
             }
+            Self::CreateTask(task) => Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task)))),
             Self::Error(error) => Outcome::Complete(Err(error)),
             Self::InputRequired(questions, request_state) => {
                 let input_requests = questions

@@ -7,13 +7,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::outcomes::Claimed;
-use super::rounds::{Begun, Belongs, Shared, now, settle};
+use super::rounds::{Begun, Belongs, RoundPolicy, Shared, now, settle};
 use super::state::State;
 use super::ticket::{Registration, Seat, SeatState};
-use super::{Call, Cancel, Finished, Outcome, Reply, Resume, Running, after};
+use super::{Call, Cancel, Finished, Outcome, Reply, Running, after};
 use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult};
 
 /// What a task of its own and the table of tickets add to a parked call, about, in bytes.
@@ -26,13 +26,15 @@ pub(super) struct Driver {
     running: Running,
     seat: Arc<Seat>,
     belongs: Belongs,
-    resume: Resume,
+    policy: RoundPolicy,
 }
 
 /// How the polling of a round ended.
 enum Stop {
     Finished(Finished),
     Asks,
+    /// It goes on as a task.
+    TakesLong,
     /// Nobody came back in time.
     Expired,
 }
@@ -43,14 +45,14 @@ impl Driver {
         running: Running,
         call: Arc<Call>,
         belongs: Belongs,
-        resume: Resume,
+        policy: RoundPolicy,
         state: SeatState,
     ) -> Self {
         let id = call.id();
         let seat = Seat::new(call, state);
         let (tickets, counters) = (Arc::downgrade(&shared.tickets), shared.counters.clone());
         let registration = Registration { tickets, counters, id, seat: seat.clone() };
-        Self { shared, registration, running, seat, belongs, resume }
+        Self { shared, registration, running, seat, belongs, policy }
     }
 
     /// Goes on after the first poll: the round ends at once, or somebody waits for its end.
@@ -90,6 +92,11 @@ impl Driver {
                     tracing::debug!(name = self.belongs.name, "a parked call was dropped: no answers came in time");
                     return;
                 }
+                Stop::TakesLong => {
+                    let Self { shared, registration, running, seat, .. } = self;
+                    let outcome = shared.tasks.create(running, seat.call.clone()).await;
+                    return end_round(&shared, &registration, outcome, None).await;
+                }
                 Stop::Asks => {
                     let outcome = self.ask(&mut self.seat.lock());
                     if self.is_parked_by(&outcome) {
@@ -127,6 +134,7 @@ impl Driver {
     /// Polls until the call is finished, asks in an open round, or waits for too long.
     async fn poll_round(&mut self) -> Stop {
         let mut deadline = pin!(sleep_until(self.deadline()));
+        let mut long: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|cx| {
             self.seat.lock().fresh = false;
             self.seat.call.set_driver(cx.waker());
@@ -136,7 +144,16 @@ impl Driver {
             let mut state = self.seat.lock();
             if state.open {
                 // Answers that came in just now are looked at first.
-                return if !state.fresh && self.may_end_round() { Poll::Ready(Stop::Asks) } else { Poll::Pending };
+                if state.fresh {
+                    return Poll::Pending;
+                }
+                if self.may_end_round() {
+                    return Poll::Ready(Stop::Asks);
+                }
+                let Some(time) = self.policy.task_after else { return Poll::Pending };
+                let long = long.get_or_insert_with(|| Box::pin(sleep_until(after(time))));
+                let is_long = long.as_mut().poll(cx).is_ready() && self.shared.tasks.has_room();
+                return if is_long { Poll::Ready(Stop::TakesLong) } else { Poll::Pending };
             }
             // Between rounds only: while a request waits, the call may take its time.
             if deadline.as_mut().poll(cx).is_ready() {
@@ -156,12 +173,12 @@ impl Driver {
     /// parked is dropped at the end of its round: its steps are done before that.
     fn may_end_round(&self) -> bool {
         let call = &self.seat.call;
-        call.has_unsent() && (self.resume.parks() || !call.is_in_step())
+        call.has_unsent() && (self.policy.resume.parks() || !call.is_in_step())
     }
 
     /// Whether the future stays after this outcome.
     fn is_parked_by(&self, outcome: &Outcome) -> bool {
-        matches!(outcome, Outcome::InputRequired(_)) && self.resume.parks()
+        matches!(outcome, Outcome::InputRequired(_)) && self.policy.resume.parks()
     }
 
     /// About how much memory the call holds while it waits.
@@ -190,7 +207,7 @@ impl Driver {
         state.round += 1;
         state.opened_by = None;
         let input_requests = self.seat.call.take_input_requests();
-        let remembered = if self.resume.remembers() { self.seat.call.remembered() } else { None };
+        let remembered = if self.policy.resume.remembers() { self.seat.call.remembered() } else { None };
         let time = if remembered.is_some() { limits.state_time } else { limits.parked_time };
         let expires = now().saturating_add(time.as_secs().max(1));
         let content = State { call: self.registration.id, round: state.round, expires, remembered };

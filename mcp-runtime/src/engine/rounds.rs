@@ -15,6 +15,7 @@ use super::outcomes::{AnswersDigest, AnyStore, Claim, Claimed, Ticket, at_once};
 use super::parked::Driver;
 use super::seal::{Binding, Seal};
 use super::state::{Remembered, State};
+use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, Finished, First, Outcome, Reply, Resume, Round, Running};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet};
@@ -61,6 +62,7 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn AnyStore>,
     pub(super) counters: Arc<Counters>,
     pub(super) tickets: Arc<Tickets>,
+    pub(super) tasks: Arc<Tasks>,
 }
 
 /// The request that a call belongs to; a retry must repeat it.
@@ -77,10 +79,18 @@ impl Belongs {
     }
 }
 
+/// How a call goes from round to round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoundPolicy {
+    pub(crate) resume: Resume,
+    /// After how long in one round it becomes a task, if the client knows tasks.
+    pub(crate) task_after: Option<Duration>,
+}
+
 /// A request that brings answers to a call.
 pub(crate) struct Retry<'a> {
     pub(crate) belongs: Belongs,
-    pub(crate) resume: Resume,
+    pub(crate) policy: RoundPolicy,
     pub(crate) state: &'a str,
     /// `inputResponses` as it came.
     pub(crate) answers: Option<&'a RawValue>,
@@ -115,9 +125,10 @@ impl Rounds {
         limits: RoundLimits,
         store: Arc<dyn AnyStore>,
         counters: Arc<Counters>,
+        tasks: Arc<Tasks>,
     ) -> Self {
         let tickets = Arc::default();
-        Self { shared: Arc::new(Shared { server, seal, limits, store, counters, tickets }) }
+        Self { shared: Arc::new(Shared { server, seal, limits, store, counters, tickets, tasks }) }
     }
 
     /// Takes over a call whose first poll did not finish it.
@@ -126,10 +137,10 @@ impl Rounds {
         running: Running,
         call: &Arc<Call>,
         belongs: Belongs,
-        resume: Resume,
+        policy: RoundPolicy,
         reply: impl FnOnce() -> Reply,
     ) -> Begun {
-        let driver = Driver::new(self.shared.clone(), running, call.clone(), belongs, resume, SeatState::default());
+        let driver = Driver::new(self.shared.clone(), running, call.clone(), belongs, policy, SeatState::default());
         driver.begin(reply, None)
     }
 
@@ -140,7 +151,7 @@ impl Rounds {
     /// One and the same error for a state that does not open, and for a ticket that was used with
     /// other answers.
     pub(crate) fn retry(&self, retry: Retry<'_>) -> Result<Begun, ErrorObject> {
-        let Retry { belongs, resume, state, answers, round, outlet, enter, reply } = retry;
+        let Retry { belongs, policy, state, answers, round, outlet, enter, reply } = retry;
         let opened = self.shared.seal.open(&belongs.binding(&self.shared.server), state, now());
         let opened = opened.ok_or_else(|| self.shared.refuse())?;
         let mut reply = Some(reply);
@@ -156,7 +167,7 @@ impl Rounds {
         let Some(reply) = reply else { return Err(self.shared.refuse()) };
         let ticket = Ticket::new(opened.call, opened.round);
         let answers = answers.map(RawValue::to_owned);
-        let waiting = Waiting { belongs, resume, opened, answers, digest, round, outlet, enter };
+        let waiting = Waiting { belongs, policy, opened, answers, digest, round, outlet, enter };
         let (store, time) = (self.shared.store.clone(), self.shared.limits.state_time);
         let claim: BoxFuture<'static, _> = Box::pin(async move { store.claim_boxed(ticket, digest, time).await });
         match at_once(claim) {
@@ -208,7 +219,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A retry that waits for its claim.
 struct Waiting {
     belongs: Belongs,
-    resume: Resume,
+    policy: RoundPolicy,
     opened: State,
     answers: Option<Box<RawValue>>,
     digest: AnswersDigest,
@@ -234,7 +245,7 @@ impl Shared {
         waiting: Waiting,
         reply: Reply,
     ) -> Result<Begun, ErrorObject> {
-        let Waiting { belongs, resume, opened, answers, digest, round, outlet, enter } = waiting;
+        let Waiting { belongs, policy, opened, answers, digest, round, outlet, enter } = waiting;
         match claim {
             Ok(Claim::Granted) => {}
             Ok(Claim::Refused) => return Err(self.refuse()),
@@ -301,7 +312,7 @@ impl Shared {
             }
             First::Pending(running) => {
                 let state = SeatState::again(opened.round, digest);
-                let driver = Driver::new(self.clone(), running, call, belongs, resume, state);
+                let driver = Driver::new(self.clone(), running, call, belongs, policy, state);
                 Ok(driver.begin(|| reply, Some(claimed)))
             }
         }

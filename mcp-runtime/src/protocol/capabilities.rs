@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Meta;
+use super::{Meta, TASKS_EXTENSION};
 
 /// A name, a version and how to show them: who a server or a client is ([specification]).
 ///
@@ -166,6 +166,16 @@ impl ClientCapabilities {
         }
         names.extend(self.extensions.keys().map(String::as_str));
         names.join(", ")
+    }
+
+    /// Whether calls may become tasks.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.extensions.get(TASKS_EXTENSION).is_some_and(Value::is_object)
+    }
+
+    pub(crate) fn only_tasks() -> Self {
+        let extensions = Map::from_iter([(TASKS_EXTENSION.to_owned(), Value::Object(Map::new()))]);
+        Self { extensions, ..Self::default() }
     }
 }
 

@@ -17,6 +17,7 @@ mod resources;
 mod roots;
 mod sampling;
 mod server_result;
+mod tasks;
 mod tools;
 mod version;
 
@@ -31,6 +32,10 @@ pub use prompts::*;
 pub use resources::*;
 pub use roots::*;
 pub use sampling::*;
+pub(crate) use tasks::DetailedTask;
+#[cfg(feature = "client")]
+pub(crate) use tasks::ReceivedTask;
+pub use tasks::{TASKS_EXTENSION, Task, TaskStatus};
 pub use tools::*;
 pub use version::*;
 

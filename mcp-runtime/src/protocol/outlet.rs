@@ -3,7 +3,7 @@ use std::pin::Pin;
 
 use serde_json::value::RawValue;
 
-use super::{ErrorObject, ServerNotification};
+use super::{ErrorObject, ProgressToken, ServerNotification};
 
 /// A future behind a pointer, as traits without `async fn` return it.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -16,6 +16,11 @@ pub(crate) type OnAnswer = Box<dyn FnOnce(Answered) + Send>;
 
 /// The way from a running call to the client that made it. The connection hands it in.
 pub(crate) trait Outlet: Send + Sync {
+    /// What stands for the token of a client that gave none, where progress needs none.
+    fn own_token(&self) -> Option<ProgressToken> {
+        None
+    }
+
     /// Queues a notification; waits while the client is slow to read.
     fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()>;
 

@@ -70,7 +70,7 @@ impl ProtocolVersion {
     pub(crate) const fn has(self, method: Method) -> bool {
         match method {
             Method::Initialize | Method::Ping | Method::LoggingSetLevel => !self.is_modern(),
-            Method::ServerDiscover => self.is_modern(),
+            Method::ServerDiscover | Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.is_modern(),
             _ => true,
         }
     }

@@ -18,7 +18,7 @@ pub use dynamic::DynTool;
 pub use spec::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
 
 use crate::context::Requester;
-use crate::engine::{CallLimits, Resume};
+use crate::engine::{CallLimits, Resume, TaskMode};
 use crate::protocol;
 use crate::schema::nearest;
 use crate::tool::{
@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) limits: CallLimits,
     /// How its calls go on, if it says so.
     pub(crate) resume: Option<Resume>,
+    /// When its calls become tasks.
+    pub(crate) task: Option<TaskMode>,
     pub(crate) call: EntryCall,
     /// As lists describe it.
     pub(crate) described: protocol::Tool,
@@ -180,7 +182,7 @@ impl Built {
         described.icons = details.icons;
         described.meta = details.meta;
         let limits = CallLimits::new(details.timeout, details.concurrency);
-        Entry { name, module, limits, resume: details.resume, call, described, visible: details.visible }
+        Entry { name, module, limits, resume: details.resume, task: details.task, call, described, visible: details.visible }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::dynamic::DynTool;
 use crate::context::Requester;
-use crate::engine::Resume;
+use crate::engine::{Resume, TaskMode};
 use crate::protocol::{Icon, Meta, ToolAnnotations};
 use crate::tool::{Leniency, ParamSpec, Receiver, Started, ToolCall};
 
@@ -79,6 +79,7 @@ pub struct ToolDetails {
     pub(super) concurrency: Option<usize>,
     pub(super) leniency: Option<Leniency>,
     pub(super) resume: Option<Resume>,
+    pub(super) task: Option<TaskMode>,
     pub(super) output_schema: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) visible: Option<fn(&Requester) -> bool>,
     pub(super) problems: Vec<String>,
@@ -149,6 +150,21 @@ impl ToolDetails {
     /// How its calls go on when their client has answered.
     pub fn resume(&mut self, resume: Resume) {
         self.resume = Some(resume);
+    }
+
+    /// Its calls become tasks, for clients that know tasks.
+    pub fn task(&mut self) {
+        self.task = Some(TaskMode::Always);
+    }
+
+    /// The same, and clients that do not know tasks cannot call it.
+    pub fn task_required(&mut self) {
+        self.task = Some(TaskMode::Required);
+    }
+
+    /// Its calls become tasks when they take longer than this.
+    pub fn task_after(&mut self, time: Duration) {
+        self.task = Some(TaskMode::After(time));
     }
 
     /// Who sees the tool and can call it.

@@ -8,9 +8,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connection::{self, Limits};
 use crate::codec::Encoder;
 use crate::dispatch::Dispatcher;
-use crate::engine::{AnyStore, MemoryOutcomes, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal, StateKey};
+use crate::engine::{
+    AnyStore, AnyTaskStore, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal, StateKey,
+    TaskLimits, TaskStore, Tasks,
+};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities};
+use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION};
 use crate::registry::{Built, Policy, Tools};
 use crate::tool::{Leniency, States};
 
@@ -51,6 +54,8 @@ pub struct Server {
     state_keys: Vec<StateKey>,
     outcomes: Option<Arc<dyn AnyStore>>,
     metrics: Metrics,
+    task_limits: TaskLimits,
+    tasks_in: Option<Arc<dyn AnyTaskStore>>,
     mask_errors: bool,
 }
 
@@ -71,6 +76,8 @@ impl Server {
             state_keys: Vec::new(),
             outcomes: None,
             metrics: Metrics::default(),
+            task_limits: TaskLimits::default(),
+            tasks_in: None,
             mask_errors: false,
         }
     }
@@ -257,6 +264,35 @@ impl Server {
         self
     }
 
+    /// Where calls are kept that go on as tasks; [`MemoryTasks`] by default. Servers behind one
+    /// address should share one. Which calls become tasks is said by `#[tool(task)]` and
+    /// `#[tool(task_after = "..")]`.
+    pub fn task_store(mut self, store: impl TaskStore) -> Self {
+        self.tasks_in = Some(Arc::new(store));
+        self
+    }
+
+    /// How long a task can be asked for after it was made; one hour by default. One that still runs
+    /// then is dropped.
+    pub fn task_timeout(mut self, time: Duration) -> Self {
+        self.task_limits.time = time;
+        self
+    }
+
+    /// How long clients are told to wait before they ask again how far a task has come; one second by
+    /// default.
+    pub fn task_poll_interval(mut self, time: Duration) -> Self {
+        self.task_limits.poll = time;
+        self
+    }
+
+    /// How many tasks may run at the same time; 1,000 by default. Calls that would be one more go on
+    /// like those of clients that know no tasks.
+    pub fn max_running_tasks(mut self, tasks: usize) -> Self {
+        self.task_limits.running = tasks;
+        self
+    }
+
     /// Serves one connection over any pair of byte streams, one message a line, until the input
     /// ends. A program that serves several connections shares nothing between them this way; what
     /// they are to share goes into a state behind an `Arc`.
@@ -308,11 +344,18 @@ impl Server {
         }
         let seal = Seal::new(&state_keys(self.state_keys)?);
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
-        let rounds = Rounds::new(self.info.name.clone(), seal, self.rounds, outcomes, self.metrics.0);
-        let tools = registry.iter().map(|entry| entry.described.clone()).collect();
+        let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));
+        let tasks = Arc::new(Tasks::new(store, self.task_limits));
+        let counters = self.metrics.0;
+        let rounds = Rounds::new(self.info.name.clone(), seal, self.rounds, outcomes, counters, tasks.clone());
+        let extensions = registry.iter().any(|entry| entry.task.is_some()).then(|| {
+            (TASKS_EXTENSION.to_owned(), serde_json::Value::Object(serde_json::Map::new()))
+        });
+        let described = registry.iter().map(|entry| entry.described.clone()).collect();
         let capabilities = ServerCapabilities {
             tools: Some(Default::default()),
             logging: Some(Default::default()),
+            extensions: extensions.into_iter().collect(),
             ..ServerCapabilities::default()
         };
         let discovery = DiscoverResult {
@@ -321,9 +364,9 @@ impl Server {
             instructions: self.instructions,
             ..DiscoverResult::default()
         };
-        let encoder = Encoder::new(self.info, tools, discovery);
+        let encoder = Encoder::new(self.info, described, discovery);
         let dispatcher =
-            Dispatcher { registry, states: self.states, rounds, resume: self.resume, mask_errors: self.mask_errors };
+            Dispatcher { registry, states: self.states, rounds, tasks, resume: self.resume, mask_errors: self.mask_errors };
         Ok(Ready {
             dispatcher: Arc::new(dispatcher),
             encoder: Arc::new(encoder),

@@ -35,6 +35,7 @@ struct Product {
     timeout = "5s",
     concurrency = 4,
     resume = "parked",
+    task_after = "5s",
     strict,
     undescribed = "allow",
     output_schema = Product,
@@ -46,8 +47,16 @@ async fn all(id: u8) -> Result<CallToolResult> {
 }
 
 /// Others.
-#[tool(icons = [Icon::new("https://example.com/b.svg").mime_type("image/svg+xml")], timeout = LONG, concurrency = FEW, lenient, resume = "auto", visible = |_| true)]
+#[tool(icons = [Icon::new("https://example.com/b.svg").mime_type("image/svg+xml")], timeout = LONG, concurrency = FEW, lenient, resume = "auto", task, visible = |_| true)]
 async fn others() {}
+
+/// From its state alone, and as a task alone.
+#[tool(resume = "replay", task = "required")]
+async fn in_the_background() {}
+
+/// After a time that is computed.
+#[tool(blocking, task_after = LONG)]
+fn blocks_for_long() {}
 
 /// One at a time.
 #[tool(concurrency = 1)]

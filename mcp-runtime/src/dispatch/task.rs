@@ -1,0 +1,32 @@
+//! `tasks/get`, `tasks/update` and `tasks/cancel`.
+
+use std::collections::HashMap;
+
+use super::call::begun;
+use super::{Dispatched, Dispatcher, Request};
+use crate::protocol::{ClientCapabilities, ErrorObject, Method};
+
+impl Dispatcher {
+    pub(super) fn task(&self, method: Method, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
+        // Whether the client knows tasks comes first: it must not learn from this which ones there are.
+        if !(request.round)().capabilities.has_tasks() {
+            return Err(ErrorObject::missing_capability(&ClientCapabilities::only_tasks()));
+        }
+        let missing = || ErrorObject::invalid_params("`params.taskId` is missing; it names the task");
+        let params = request.params.ok_or_else(missing)?;
+        let id = params.text("taskId")?.into_owned();
+        let reply = || request.origin.reply();
+        Ok(begun(match method {
+            Method::TasksUpdate => {
+                let answers = params.optional_object("inputResponses")?.ok_or_else(|| {
+                    ErrorObject::invalid_params("`params.inputResponses` is missing; it has an answer under each key")
+                })?;
+                let answers: HashMap<String, _> = serde_json::from_str(answers.get())
+                    .map_err(|error| ErrorObject::invalid_params(format!("`params.inputResponses`: {error}")))?;
+                self.tasks.update(id, answers, reply)
+            }
+            Method::TasksCancel => self.tasks.cancel(id, reply),
+            _ => self.tasks.get(id, reply),
+        }))
+    }
+}

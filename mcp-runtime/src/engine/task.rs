@@ -1,0 +1,425 @@
+//! The task carrier: a call goes on in the background under an id that its client asks for, and
+//! questions wait there to be answered (the extension `io.modelcontextprotocol/tasks`).
+
+use std::collections::HashMap;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::outcomes::at_once;
+use super::rounds::Begun;
+use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
+use super::{Call, Cancel, Finished, Outcome, RawParams, Reply, Running, after};
+use crate::protocol::{
+    BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, ProgressToken, ServerNotification, ServerResult, Task,
+    TaskStatus,
+};
+
+/// When a call becomes a task, for a client that knows tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TaskMode {
+    /// If it does not finish at once.
+    Always,
+    /// The same, and other clients cannot call it.
+    Required,
+    /// If it has run for so long in one round.
+    After(Duration),
+}
+
+/// How much tasks may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TaskLimits {
+    /// How long a task can be asked for after it was made.
+    pub(crate) time: Duration,
+    /// How long clients are told to wait before they ask again.
+    pub(crate) poll: Duration,
+    /// The most tasks that run at the same time.
+    pub(crate) running: usize,
+}
+
+impl Default for TaskLimits {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(3600), poll: Duration::from_secs(1), running: 1_000 }
+    }
+}
+
+/// The tasks of a server.
+pub(crate) struct Tasks {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn AnyTaskStore>,
+    limits: TaskLimits,
+    /// Those that this process runs.
+    running: Mutex<HashMap<String, Arc<Seat>>>,
+}
+
+impl Shared {
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Seat>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tasks {
+    pub(crate) fn new(store: Arc<dyn AnyTaskStore>, limits: TaskLimits) -> Self {
+        Self { shared: Arc::new(Shared { store, limits, running: Mutex::default() }) }
+    }
+
+    /// Whether one more may run.
+    pub(crate) fn has_room(&self) -> bool {
+        self.shared.running().len() < self.shared.limits.running
+    }
+
+    /// Makes a task of a call. The outcome of its request is that it did.
+    pub(crate) fn begin(&self, running: Running, call: Arc<Call>, reply: impl FnOnce() -> Reply) -> Begun {
+        let create = create(self.shared.clone(), running, call);
+        eventually(Box::pin(create), reply)
+    }
+
+    /// The same, for a call whose round is open already.
+    pub(super) async fn create(&self, running: Running, call: Arc<Call>) -> Outcome {
+        create(self.shared.clone(), running, call).await
+    }
+
+    /// `tasks/get`.
+    pub(crate) fn get(&self, id: String, reply: impl FnOnce() -> Reply) -> Begun {
+        let shared = self.shared.clone();
+        let get = async move { shared.find(&id).await.map(|it| ServerResult::GetTask(Box::new(it.detailed()))) };
+        eventually(Box::pin(async move { Outcome::Complete(get.await) }), reply)
+    }
+
+    /// `tasks/update`: hands over answers. Those to questions that are not open go nowhere.
+    pub(crate) fn update(
+        &self,
+        id: String,
+        mut answers: HashMap<String, RawParams>,
+        reply: impl FnOnce() -> Reply,
+    ) -> Begun {
+        answers.retain(|_, answer| answer.get().starts_with('{'));
+        self.tell(id, Message::Answers(answers), reply)
+    }
+
+    /// `tasks/cancel`: stops a task that is not over.
+    pub(crate) fn cancel(&self, id: String, reply: impl FnOnce() -> Reply) -> Begun {
+        self.tell(id, Message::Cancel, reply)
+    }
+
+    fn tell(&self, id: String, message: Message, reply: impl FnOnce() -> Reply) -> Begun {
+        let shared = self.shared.clone();
+        let tell = async move {
+            match shared.find(&id).await? {
+                Found::Here(seat) => seat.hear(message, &shared).await,
+                Found::Stored(record) if record.task().status.is_over() => {}
+                Found::Stored(_) => {
+                    shared.store.send_boxed(&id, TaskMessage(message)).await.map_err(unreachable)?;
+                }
+            }
+            Ok(ServerResult::Empty)
+        };
+        eventually(Box::pin(async move { Outcome::Complete(tell.await) }), reply)
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        let seats: Vec<_> = self.shared.running().drain().map(|(_, seat)| seat).collect();
+        seats.iter().for_each(|seat| seat.abort());
+    }
+}
+
+/// A future that is usually ready at once: its output, or a task that waits for it.
+fn eventually(future: BoxFuture<'static, Outcome>, reply: impl FnOnce() -> Reply) -> Begun {
+    match at_once(future) {
+        Ok(outcome) => Begun::Ended(outcome),
+        Err(future) => {
+            let reply = reply();
+            let task = tokio::spawn(async move { reply(future.await) });
+            Begun::Running(Cancel::task(task.abort_handle(), None))
+        }
+    }
+}
+
+fn unreachable(error: Box<dyn std::error::Error + Send + Sync>) -> ErrorObject {
+    tracing::error!(error = &*error, "the store of tasks cannot be asked");
+    ErrorObject::new(ErrorCode::InternalError, "the server cannot look up its tasks; try again later")
+}
+
+/// Where a task was found.
+enum Found {
+    Here(Arc<Seat>),
+    Stored(Arc<TaskRecord>),
+}
+
+impl Found {
+    fn detailed(&self) -> DetailedTask {
+        match self {
+            Self::Here(seat) => seat.detailed(),
+            Self::Stored(record) => record.task.clone(),
+        }
+    }
+}
+
+impl Shared {
+    async fn find(&self, id: &str) -> Result<Found, ErrorObject> {
+        let here = self.running().get(id).cloned();
+        if let Some(seat) = here {
+            return Ok(Found::Here(seat));
+        }
+        let record = self.store.get_boxed(id).await.map_err(unreachable)?;
+        // Somebody else's task is as good as none.
+        let record = record.filter(|record| record.principal.is_none());
+        record.map(Found::Stored).ok_or_else(|| {
+            ErrorObject::invalid_params(format!("there is no task `{id}`: it has expired, or was never made"))
+        })
+    }
+
+    /// How much longer a task is kept.
+    fn left(&self, seat: &Seat) -> Duration {
+        seat.until.saturating_duration_since(Instant::now())
+    }
+
+    async fn put(&self, seat: &Seat) -> Result<(), ErrorObject> {
+        let record = Arc::new(TaskRecord { task: seat.detailed(), principal: None });
+        self.store.put_boxed(&seat.id, record, self.left(seat)).await.map_err(unreachable)
+    }
+}
+
+async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>) -> Outcome {
+    let mut id = [0; 16];
+    if getrandom::fill(&mut id).is_err() {
+        let message = "the operating system has no randomness to name a task with";
+        return Outcome::Complete(Err(ErrorObject::new(ErrorCode::InternalError, message)));
+    }
+    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let now = timestamp();
+    let mut task = Task::default();
+    task.task_id.clone_from(&id);
+    task.created_at.clone_from(&now);
+    task.last_updated_at = now;
+    task.ttl_ms = Some(millis(shared.limits.time));
+    task.poll_interval_ms = Some(millis(shared.limits.poll));
+    let seat = Arc::new(Seat {
+        id,
+        until: after(shared.limits.time),
+        call,
+        state: Mutex::new(SeatState { task: task.clone(), changed: false, over: None }),
+        driver: OnceLock::new(),
+    });
+    seat.call.set_outlet(Arc::new(TaskOutlet { seat: Arc::downgrade(&seat) }));
+    // Whoever is told of the task can ask for it.
+    if let Err(error) = shared.put(&seat).await {
+        return Outcome::Complete(Err(error));
+    }
+    shared.running().insert(seat.id.clone(), seat.clone());
+    let driver = Driver { registration: Registration { shared: shared.clone(), seat: seat.clone() }, running };
+    let driver = tokio::spawn(driver.run()).abort_handle();
+    _ = seat.driver.set(driver);
+    Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task))))
+}
+
+fn timestamp() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// One task that this process runs.
+struct Seat {
+    id: String,
+    until: Instant,
+    call: Arc<Call>,
+    state: Mutex<SeatState>,
+    /// There as soon as the driver was started.
+    driver: OnceLock<AbortHandle>,
+}
+
+struct SeatState {
+    task: Task,
+    /// The store has not seen the latest.
+    changed: bool,
+    over: Option<Over>,
+}
+
+/// How a task ended.
+#[derive(Clone)]
+enum Over {
+    Finished(Finished),
+    Cancelled,
+    Expired,
+}
+
+impl Seat {
+    fn lock(&self) -> MutexGuard<'_, SeatState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn abort(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.abort();
+        }
+    }
+
+    /// Notes that something has changed.
+    fn touch(&self, change: impl FnOnce(&mut Task)) {
+        {
+            let mut state = self.lock();
+            change(&mut state.task);
+            state.task.last_updated_at = timestamp();
+            state.changed = true;
+        }
+        self.call.wake_driver();
+    }
+
+    fn take_changed(&self) -> bool {
+        std::mem::take(&mut self.lock().changed)
+    }
+
+    /// The task as it is now.
+    fn detailed(&self) -> DetailedTask {
+        let open = self.call.open_requests();
+        let state = self.lock();
+        let mut task = state.task.clone();
+        let (status, outcome) = match &state.over {
+            None if open.is_empty() => (TaskStatus::Working, None),
+            None => (TaskStatus::InputRequired, None),
+            Some(Over::Cancelled) => (TaskStatus::Cancelled, None),
+            Some(Over::Finished(Ok(ServerResult::CallTool(result)))) => (TaskStatus::Completed, Some(Ok(result.clone()))),
+            Some(Over::Finished(Err(error))) => (TaskStatus::Failed, Some(Err(error.clone()))),
+            Some(Over::Finished(Ok(_))) => {
+                let error = ErrorObject::new(ErrorCode::InternalError, "the call ended without a result");
+                (TaskStatus::Failed, Some(Err(error)))
+            }
+            Some(Over::Expired) => {
+                let error = ErrorObject::new(ErrorCode::InternalError, "the task was not finished in its time");
+                (TaskStatus::Failed, Some(Err(error)))
+            }
+        };
+        task.status = status;
+        if let Some(Err(error)) = &outcome {
+            task.status_message = Some(error.message.to_string());
+        }
+        let input_requests = if status == TaskStatus::InputRequired { open } else { Vec::new() };
+        DetailedTask { task, input_requests, outcome }
+    }
+
+    /// Something that a client wants of the task.
+    async fn hear(self: &Arc<Self>, message: Message, shared: &Arc<Shared>) {
+        match message {
+            Message::Answers(answers) => {
+                if self.call.take_answers(|key| answers.get(key).cloned()) {
+                    self.touch(|_| {});
+                }
+            }
+            Message::Cancel => {
+                self.lock().over.get_or_insert(Over::Cancelled);
+                self.touch(|_| {});
+                if let Err(error) = shared.put(self).await {
+                    tracing::error!(%error, "a task that was cancelled still seems to run");
+                }
+                // The registration does the rest.
+                self.abort();
+            }
+        }
+    }
+}
+
+/// Forgets a task when its driver is gone, however that came about.
+struct Registration {
+    shared: Arc<Shared>,
+    seat: Arc<Seat>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.shared.running().remove(&self.seat.id);
+        self.seat.call.end();
+    }
+}
+
+/// Polls one task.
+struct Driver {
+    registration: Registration,
+    running: Running,
+}
+
+impl Driver {
+    async fn run(self) {
+        let Self { registration, mut running } = self;
+        let Registration { shared, seat } = &registration;
+        let mut deadline = pin!(sleep_until(seat.until));
+        let over = loop {
+            let polled = poll_fn(|cx| {
+                seat.call.set_driver(cx.waker());
+                if let Poll::Ready(finished) = Pin::new(&mut running).poll(cx) {
+                    return Poll::Ready(Some(finished));
+                }
+                if seat.call.takes_unsent() {
+                    seat.touch(|_| {});
+                }
+                if seat.take_changed() { Poll::Ready(None) } else { Poll::Pending }
+            });
+            tokio::select! {
+                biased;
+                polled = polled => match polled {
+                    Some(finished) => break Over::Finished(finished),
+                    // It is told once more when there is something newer.
+                    None => _ = shared.put(seat).await,
+                },
+                TaskMessage(message) = shared.store.receive_boxed(&seat.id) => match message {
+                    Message::Cancel => break Over::Cancelled,
+                    answers @ Message::Answers(_) => seat.hear(answers, shared).await,
+                },
+                () = &mut deadline => break Over::Expired,
+            }
+        };
+        drop(running);
+        seat.lock().over.get_or_insert(over);
+        seat.touch(|_| {});
+        if let Err(error) = shared.put(seat).await {
+            tracing::error!(%error, "what came of a task was lost");
+        }
+    }
+}
+
+/// The way from a task to whoever asks for it. Progress becomes the task's message; log messages
+/// have no way.
+struct TaskOutlet {
+    seat: Weak<Seat>,
+}
+
+impl Outlet for TaskOutlet {
+    fn own_token(&self) -> Option<ProgressToken> {
+        Some(ProgressToken::Number(0))
+    }
+
+    fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()> {
+        if let (ServerNotification::Progress(params), Some(seat)) = (notification, self.seat.upgrade()) {
+            let counted = match params.total {
+                Some(total) => format!("{} of {total}", params.progress),
+                None => params.progress.to_string(),
+            };
+            let message = match params.message {
+                Some(message) => format!("{message} ({counted})"),
+                None => counted,
+            };
+            seat.touch(|task| task.status_message = Some(message));
+        }
+        Box::pin(std::future::ready(()))
+    }
+
+    fn request(&self, _: usize, _: &'static str, _: RawParams, _: OnAnswer) {}
+
+    fn withdraw(&self, _: usize) {
+        if let Some(seat) = self.seat.upgrade() {
+            seat.touch(|_| {});
+        }
+    }
+}

@@ -1,13 +1,18 @@
 //! One tool, every carrier, one result; and what a call leaves behind when it ends early.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcp_runtime::client::{Client, ClientBuilder, Era};
 use mcp_runtime::prelude::*;
-use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorCode, ErrorObject, SamplingMessage};
-use mcp_tests::{Effects, server};
+use mcp_runtime::protocol::{
+    CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject,
+    SamplingMessage,
+};
+use mcp_tests::raw::{Call, Peer, text};
+use mcp_tests::{Effects, World, server, server_in};
 use tokio::process::Command;
 use tokio::sync::Notify;
 
@@ -42,6 +47,128 @@ async fn every_carrier_gives_the_same_result_over_real_pipes() {
         let answer: String = client.call("ask_thrice", ()).await.expect("an answer");
         assert_eq!(answer, "ONE AND TWO", "{era:?}");
         client.close().await.expect("it ends");
+    }
+}
+
+/// Answers a question to the user with a size.
+async fn wish(_: ElicitRequestParams) -> Result<ElicitResult, ErrorObject> {
+    let content = serde_json::json!({ "size": 12 });
+    Ok(ElicitResult::accept(content.as_object().cloned().unwrap_or_default()))
+}
+
+/// The same by hand.
+fn answer(method: &str, params: &serde_json::Value) -> Option<serde_json::Value> {
+    match method {
+        "elicitation/create" => Some(serde_json::json!({ "action": "accept", "content": { "size": 12 } })),
+        _ => mcp_tests::raw::shout(method, params),
+    }
+}
+
+const PLANNED: &str = "TEA ONE, TEA TWO (16), size Some(12)";
+
+fn counts(before: u32) -> BTreeMap<String, u32> {
+    [("after", 1), ("before", before), ("step", 1)].map(|(word, count)| (word.to_owned(), count)).into()
+}
+
+/// What of a server is the same in every process.
+fn same(server: Server) -> Server {
+    server.state_key([3; 32]).task_poll_interval(Duration::from_millis(10))
+}
+
+#[tokio::test]
+async fn a_tool_gives_one_result_on_every_carrier_and_does_what_the_carrier_promises() {
+    let arguments = [("topic", "tea")];
+    // Where a client is connected for the whole call: pushed, parked, and as a task.
+    for (era, tasks) in [(Era::Legacy, false), (Era::Modern, false), (Era::Modern, true)] {
+        let world = Arc::<World>::default();
+        let client = Client::in_memory(same(server_in(Arc::default(), Some(world.clone())))).on_elicitation(wish);
+        let client = connect(if tasks { client.tasks() } else { client }, era).await;
+        let planned: String = client.call("plan", arguments).await.expect("a plan");
+        assert_eq!((planned.as_str(), world.counts()), (PLANNED, counts(1)), "{era:?}, tasks: {tasks}");
+    }
+    // Where the process is another one in every round, or in the last one only.
+    for (replaced, before) in [(&[true, true][..], 3), (&[false, true], 2)] {
+        let world = Arc::<World>::default();
+        let start = || Peer::start(same(server_in(Arc::default(), Some(world.clone()))));
+        let mut peer = start();
+        let mut call = Call::new("plan", serde_json::json!({ "topic": "tea" }));
+        for replaced in replaced {
+            call = call.next(&peer.call(&call).await.expect("a result"), answer);
+            if *replaced {
+                peer.kill().await;
+                peer = start();
+            }
+        }
+        let planned = text(&peer.call(&call).await.expect("a result"));
+        assert_eq!((planned.as_str(), world.counts()), (PLANNED, counts(before)), "{replaced:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tool_gives_one_result_on_every_carrier_over_real_pipes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fixture = |world: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
+        command.env("FIXTURE_WORLD", world).env("MCP_STATE_KEY", "07".repeat(32));
+        command
+    };
+    for (name, era, tasks) in
+        [("push", Era::Legacy, false), ("parked", Era::Modern, false), ("task", Era::Modern, true)]
+    {
+        let world = folder.path().join(name);
+        let client = Client::stdio(fixture(&world)).on_stderr(|_| {}).on_elicitation(wish);
+        let client = connect(if tasks { client.tasks() } else { client }, era).await;
+        let planned: String = client.call("plan", [("topic", "tea")]).await.expect("a plan");
+        client.close().await.expect("it ends");
+        assert_eq!((planned.as_str(), World::in_file(world).counts()), (PLANNED, counts(1)), "{name}");
+    }
+    for (name, replaced, before) in [("replayed", &[true, true][..], 3), ("mixed", &[false, true], 2)] {
+        let world = folder.path().join(name);
+        let mut process = Process::start(fixture(&world));
+        let mut call = Call::new("plan", serde_json::json!({ "topic": "tea" }));
+        for replaced in replaced {
+            call = call.next(&process.call(&call).await, answer);
+            if *replaced {
+                process.kill().await;
+                process = Process::start(fixture(&world));
+            }
+        }
+        let planned = text(&process.call(&call).await);
+        process.kill().await;
+        assert_eq!((planned.as_str(), World::in_file(world).counts()), (PLANNED, counts(before)), "{name}");
+    }
+}
+
+/// A server process, one request at a time.
+struct Process {
+    child: tokio::process::Child,
+    reader: tokio::io::BufReader<tokio::process::ChildStdout>,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        use std::process::Stdio;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("it starts");
+        let reader = tokio::io::BufReader::new(child.stdout.take().expect("an output"));
+        Self { child, reader }
+    }
+
+    async fn call(&mut self, call: &Call) -> serde_json::Value {
+        use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+        let mut params = call.params.clone();
+        params.insert("_meta".to_owned(), mcp_tests::raw::meta());
+        let message = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+        let input = self.child.stdin.as_mut().expect("an input");
+        input.write_all(format!("{message}\n").as_bytes()).await.expect("written");
+        let mut line = String::new();
+        self.reader.read_line(&mut line).await.expect("read");
+        let mut answer: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        answer["result"].take()
+    }
+
+    async fn kill(mut self) {
+        self.child.kill().await.expect("it ends");
     }
 }
 

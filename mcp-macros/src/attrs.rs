@@ -140,7 +140,10 @@ impl ToolAttributes {
                 let after = timeout(key, input, diag);
                 let task = after.map(|Timeout { key, duration }| Task { key, when: TaskWhen::After(duration) });
                 if self.task.is_some() {
-                    diag.error(key, "a call becomes a task at once, `task`, or after a time, `task_after`; remove one of them");
+                    diag.error(
+                        key,
+                        "a call becomes a task at once, `task`, or after a time, `task_after`; remove one of them",
+                    );
                 } else {
                     self.task = task;
                 }

@@ -8,7 +8,10 @@ use mcp_runtime::prelude::*;
 #[tokio::main]
 async fn main() -> Result<()> {
     // What calls leave running must not keep a test waiting.
-    let mut server = mcp_tests::server(Arc::default()).drain_timeout(Duration::from_millis(500));
+    let world = std::env::var_os("FIXTURE_WORLD").map(|file| Arc::new(mcp_tests::World::in_file(file)));
+    let mut server = mcp_tests::server_in(Arc::default(), world)
+        .drain_timeout(Duration::from_millis(500))
+        .task_poll_interval(Duration::from_millis(10));
     if let Ok(calls) = std::env::var("FIXTURE_CALLS_IN_FLIGHT") {
         server = server.max_calls_in_flight(calls.parse()?);
     }

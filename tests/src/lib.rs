@@ -200,6 +200,68 @@ pub async fn ask_thrice(ctx: &Context, effects: State<Effects>) -> Result<String
     Ok(three.text()?.to_owned())
 }
 
+/// What tools did to the world outside, word by word: in memory, or in a file that processes share.
+#[derive(Debug, Default)]
+pub struct World {
+    words: Mutex<Vec<String>>,
+    file: Option<std::path::PathBuf>,
+}
+
+impl World {
+    /// One that is a file.
+    #[must_use]
+    pub fn in_file(file: impl Into<std::path::PathBuf>) -> Self {
+        Self { file: Some(file.into()), ..Self::default() }
+    }
+
+    /// Does something.
+    pub fn record(&self, word: &str) {
+        use std::io::Write as _;
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).push(word.to_owned());
+        if let Some(file) = &self.file {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
+            writeln!(file.expect("a file"), "{word}").expect("written");
+        }
+    }
+
+    /// What was done, and how often.
+    pub fn counts(&self) -> std::collections::BTreeMap<String, u32> {
+        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(file) = &self.file {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            words = text.lines().map(str::to_owned).collect();
+        }
+        let mut counts = std::collections::BTreeMap::new();
+        words.into_iter().for_each(|word| *counts.entry(word).or_default() += 1);
+        counts
+    }
+}
+
+/// A size, as the user may wish it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Wish {
+    /// In centimetres.
+    pub size: u8,
+}
+
+/// Plan something: two questions to the model at once, a step, a timer, and a question to the user.
+#[tool(task)]
+pub async fn plan(topic: String, ctx: Context, world: State<World>) -> Result<String> {
+    world.record("before");
+    let (one, two) = tokio::join!(ctx.sample(format!("{topic} one")), ctx.sample(format!("{topic} two")));
+    let draft = format!("{}, {}", one?.text()?, two?.text()?);
+    let length = ctx
+        .step("save", async || {
+            world.record("step");
+            Ok(draft.len())
+        })
+        .await?;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let wish = ctx.elicit::<Wish>("Which size?").await?.accepted();
+    world.record("after");
+    Ok(format!("{draft} ({length}), size {:?}", wish.map(|wish| wish.size)))
+}
+
 /// Ask the model, and do without if it cannot be asked.
 #[tool]
 pub async fn ask_or_not(ctx: Context) -> String {
@@ -231,6 +293,11 @@ pub fn who(ctx: Context) -> String {
 
 /// A server of all these tools.
 pub fn server(effects: std::sync::Arc<Effects>) -> Server {
+    server_in(effects, None)
+}
+
+/// The same, with a world outside.
+pub fn server_in(effects: std::sync::Arc<Effects>, world: Option<std::sync::Arc<World>>) -> Server {
     Server::new("fixture")
         .version("1.2.3")
         .title("Fixture")
@@ -238,6 +305,7 @@ pub fn server(effects: std::sync::Arc<Effects>) -> Server {
         .icon(Icon::new("https://example.com/icon.png").mime_type("image/png").size("48x48"))
         .instructions("For tests.")
         .state(effects)
+        .state(world.unwrap_or_default())
         .tools(tools![
             add,
             echo,
@@ -262,5 +330,6 @@ pub fn server(effects: std::sync::Arc<Effects>) -> Server {
             ask_or_not,
             report,
             who,
+            plan,
         ])
 }

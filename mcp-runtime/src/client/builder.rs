@@ -48,6 +48,7 @@ pub struct ClientBuilder {
     handlers: Handlers,
     era: Era,
     max_rounds: u32,
+    tasks: bool,
     timeout: Duration,
     probe_timeout: Duration,
 }
@@ -86,6 +87,7 @@ impl ClientBuilder {
             handlers: Handlers::default(),
             era: Era::Auto,
             max_rounds: 10,
+            tasks: false,
             timeout: Duration::from_secs(300),
             probe_timeout: Duration::from_secs(5),
         }
@@ -107,6 +109,15 @@ impl ClientBuilder {
     /// it.
     pub fn max_rounds(mut self, rounds: u32) -> Self {
         self.max_rounds = rounds;
+        self
+    }
+
+    /// Lets a server go on with a call in the background, as a *task*
+    /// ([extension](https://modelcontextprotocol.io/extensions/tasks/overview), since 2026-07-28).
+    /// [`Client::call_tool`] then waits for the task; [`Client::start_tool`] hands it out. Off by
+    /// default.
+    pub fn tasks(mut self) -> Self {
+        self.tasks = true;
         self
     }
 
@@ -275,6 +286,7 @@ impl ClientBuilder {
             handlers: Arc::new(self.handlers),
             era: self.era,
             max_rounds: self.max_rounds,
+            tasks: self.tasks,
             timeout: self.timeout,
             probe_timeout: self.probe_timeout,
         });

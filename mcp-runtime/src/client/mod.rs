@@ -4,6 +4,7 @@ mod builder;
 mod handler;
 mod process;
 mod rounds;
+mod task;
 mod wire;
 
 use std::fmt;
@@ -15,15 +16,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 pub use builder::{ClientBuilder, Era};
+pub use task::{Called, TaskHandle};
 
 use crate::codec::request_meta;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
     CallToolResult, ClientCapabilities, Implementation, ListPromptsResult, ListResourcesResult, ListToolsResult,
-    LoggingLevel, Method, Prompt, ProtocolVersion, Resource, ServerCapabilities, Tool, keys,
+    LoggingLevel, Method, Prompt, ProtocolVersion, Resource, ServerCapabilities, TASKS_EXTENSION, Task, Tool, keys,
 };
 use handler::Handlers;
 use process::Process;
+use rounds::Completed;
 use wire::Wire;
 
 /// A connection to a server.
@@ -68,6 +71,8 @@ pub(crate) struct Options {
     handlers: Arc<Handlers>,
     era: Era,
     max_rounds: u32,
+    /// Whether calls may become tasks.
+    tasks: bool,
     timeout: Duration,
     probe_timeout: Duration,
 }
@@ -178,6 +183,19 @@ impl Client {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#calling-tools
     pub async fn call_tool(&self, name: &str, arguments: impl Serialize) -> Result<CallToolResult, Error> {
+        match self.start_tool(name, arguments).await? {
+            Called::Done(result) => Ok(result),
+            Called::Task(task) => task.finish_or_cancel().await,
+        }
+    }
+
+    /// Calls a tool like [`Client::call_tool`], but does not wait for a call that the server lets go
+    /// on as a task. Only a client with [tasks](ClientBuilder::tasks) can get one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::call_tool`].
+    pub async fn start_tool(&self, name: &str, arguments: impl Serialize) -> Result<Called<'_>, Error> {
         let mut params = Map::new();
         params.insert("name".to_owned(), json!(name));
         match arguments_of(&arguments)? {
@@ -185,8 +203,23 @@ impl Client {
             arguments => _ = params.insert("arguments".to_owned(), arguments),
         }
         let method = Method::ToolsCall.as_str();
-        let answer = rounds::complete(self, method, params).await?;
-        decode(method, answer.get())
+        match rounds::complete(self, method, params).await? {
+            Completed::Result(result) => decode(method, result.get()).map(Called::Done),
+            Completed::Task(task) => Ok(Called::Task(TaskHandle::new(self, task))),
+        }
+    }
+
+    /// A task of the server by its id, as it was kept from an earlier
+    /// [`TaskHandle::id`](TaskHandle::id).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server knows no such task, and those of the connection.
+    pub async fn task(&self, id: impl Into<String>) -> Result<TaskHandle<'_>, Error> {
+        let task = Task { task_id: id.into(), ..Task::default() };
+        let mut handle = TaskHandle::new(self, task);
+        handle.refresh().await?;
+        Ok(handle)
     }
 
     /// Calls a tool and decodes what it returns: its structured content, the `result` member of
@@ -234,6 +267,11 @@ impl Client {
         let params = self.options.params_for(self.server.version, params);
         self.wire.request(method, params, self.options.timeout).await
     }
+
+    /// Sends a request whose answer nobody wants.
+    fn forget(&self, method: Method, params: Map<String, Value>) {
+        self.wire.forget(method, self.options.params_for(self.server.version, params));
+    }
 }
 
 impl Options {
@@ -245,7 +283,11 @@ impl Options {
     fn params_for(&self, version: ProtocolVersion, mut params: Map<String, Value>) -> Map<String, Value> {
         let mut meta = Map::new();
         if version.is_modern() {
-            meta = request_meta(&self.info, &self.capabilities());
+            let mut capabilities = self.capabilities();
+            if self.tasks {
+                capabilities.extensions.insert(TASKS_EXTENSION.to_owned(), json!({}));
+            }
+            meta = request_meta(&self.info, &capabilities);
             if let Some(level) = self.handlers.log_level() {
                 meta.insert(keys::LOG_LEVEL.to_owned(), json!(level));
             }

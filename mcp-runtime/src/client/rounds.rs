@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::wire::refused;
 use super::{Client, decode};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{Answered, ReceivedInputRequired};
+use crate::protocol::{Answered, Method, ReceivedInputRequired, Task};
 
 #[derive(Deserialize)]
 struct Kind {
@@ -25,11 +25,14 @@ struct Kind {
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-pub(super) async fn complete(
-    client: &Client,
-    method: &str,
-    params: Map<String, Value>,
-) -> Result<Box<RawValue>, Error> {
+/// How a request of several rounds ended.
+pub(super) enum Completed {
+    Result(Box<RawValue>),
+    /// It goes on as a task.
+    Task(Task),
+}
+
+pub(super) async fn complete(client: &Client, method: &str, params: Map<String, Value>) -> Result<Completed, Error> {
     let mut answers = Map::new();
     let mut state: Option<String> = None;
     let mut wait = FIRST_WAIT;
@@ -44,7 +47,11 @@ pub(super) async fn complete(
         let result = client.request(method, params).await?;
         let kind: Kind = decode(method, result.get())?;
         match kind.result_type.as_deref() {
-            None | Some("complete") => return Ok(result),
+            None | Some("complete") => return Ok(Completed::Result(result)),
+            // Nothing else can become one, and nobody else has said that they know tasks.
+            Some("task") if method == Method::ToolsCall.as_str() && client.options.tasks => {
+                return decode(method, result.get()).map(Completed::Task);
+            }
             Some("input_required") => {}
             Some(other) => {
                 return Err(Error::new(
@@ -79,7 +86,7 @@ pub(super) async fn complete(
 }
 
 /// Answers the questions of one round at the same time.
-async fn answer_all(
+pub(super) async fn answer_all(
     client: &Client,
     requests: std::collections::BTreeMap<String, crate::protocol::ReceivedInputRequest>,
 ) -> Result<Map<String, Value>, Error> {

@@ -96,6 +96,14 @@ impl Wire {
         let _ = self.outgoing.send(message);
     }
 
+    /// Sends a request whose answer nobody wants.
+    pub(super) fn forget(&self, method: Method, params: Map<String, Value>) {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method.as_str(), "params": params });
+        // If the connection has ended, there is nothing left to stop.
+        let _ = self.outgoing.send(message);
+    }
+
     /// Sends a request and waits. Dropping the future cancels the request.
     pub(super) async fn request(
         &self,

@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::elicitation;
 use crate::protocol::{
-    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DetailedTask, DiscoverResult, ErrorCode,
-    ErrorObject, Implementation, InitializeResult, InputRequest, InputRequiredResult, Method, ProtocolVersion,
-    RequestId, ResourceLink, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, TaskStatus, Tool, ToolAnnotations, keys,
+    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DetailedTask, DiscoverResult,
+    ErrorCode, ErrorObject, Implementation, InitializeResult, InputRequest, InputRequiredResult, Method,
+    ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult,
+    TaskStatus, Tool, ToolAnnotations, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.

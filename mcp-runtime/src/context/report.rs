@@ -127,7 +127,9 @@ impl IntoFuture for ReportProgress {
         Box::pin(async move {
             let Some(outlet) = call.outlet() else { return };
             // The outlet of a task needs no token: whoever wants to know asks.
-            let Some(progress_token) = call.round().progress_token.clone().or_else(|| outlet.own_token()) else { return };
+            let Some(progress_token) = call.round().progress_token.clone().or_else(|| outlet.own_token()) else {
+                return;
+            };
             if call.advance(progress) {
                 let params = ProgressNotificationParams { progress_token, progress, total, message };
                 outlet.notify(ServerNotification::Progress(params)).await;

@@ -11,8 +11,7 @@ use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{
     Begun, Belongs, Call, Carrier, Enter, Entered, Finished, First, Outcome, Retry, RoundPolicy, Running, TaskMode,
-    digest_of_arguments,
-    noticed_if_slow, panicked, push,
+    digest_of_arguments, noticed_if_slow, panicked, push,
 };
 use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, Extensions, Method, ServerResult};
 use crate::registry::{Entry, EntryCall};

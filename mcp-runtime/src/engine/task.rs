@@ -16,8 +16,8 @@ use super::rounds::Begun;
 use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
 use super::{Call, Cancel, Finished, Outcome, RawParams, Reply, Running, after};
 use crate::protocol::{
-    BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, ProgressToken, ServerNotification, ServerResult, Task,
-    TaskStatus,
+    BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, ProgressToken, ServerNotification, ServerResult,
+    Task, TaskStatus,
 };
 
 /// When a call becomes a task, for a client that knows tasks.
@@ -198,12 +198,14 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>) -> Outco
     }
     let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
     let now = timestamp();
-    let mut task = Task::default();
-    task.task_id.clone_from(&id);
-    task.created_at.clone_from(&now);
-    task.last_updated_at = now;
-    task.ttl_ms = Some(millis(shared.limits.time));
-    task.poll_interval_ms = Some(millis(shared.limits.poll));
+    let task = Task {
+        task_id: id.clone(),
+        created_at: now.clone(),
+        last_updated_at: now,
+        ttl_ms: Some(millis(shared.limits.time)),
+        poll_interval_ms: Some(millis(shared.limits.poll)),
+        ..Task::default()
+    };
     let seat = Arc::new(Seat {
         id,
         until: after(shared.limits.time),
@@ -291,7 +293,9 @@ impl Seat {
             None if open.is_empty() => (TaskStatus::Working, None),
             None => (TaskStatus::InputRequired, None),
             Some(Over::Cancelled) => (TaskStatus::Cancelled, None),
-            Some(Over::Finished(Ok(ServerResult::CallTool(result)))) => (TaskStatus::Completed, Some(Ok(result.clone()))),
+            Some(Over::Finished(Ok(ServerResult::CallTool(result)))) => {
+                (TaskStatus::Completed, Some(Ok(result.clone())))
+            }
             Some(Over::Finished(Err(error))) => (TaskStatus::Failed, Some(Err(error.clone()))),
             Some(Over::Finished(Ok(_))) => {
                 let error = ErrorObject::new(ErrorCode::InternalError, "the call ended without a result");

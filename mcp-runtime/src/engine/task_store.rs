@@ -306,9 +306,7 @@ mod tests {
     const TIME: Duration = Duration::from_secs(60);
 
     fn record(status: TaskStatus) -> TaskRecord {
-        let mut task = Task::default();
-        task.task_id = "t".to_owned();
-        task.status = status;
+        let task = Task { task_id: "t".to_owned(), status, ..Task::default() };
         let request = InputRequest { method: "roots/list", params: RawValue::NULL.to_owned() };
         let (input_requests, outcome) = match status {
             TaskStatus::InputRequired => (vec![("k".to_owned(), request)], None),

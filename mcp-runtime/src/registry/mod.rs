@@ -182,7 +182,16 @@ impl Built {
         described.icons = details.icons;
         described.meta = details.meta;
         let limits = CallLimits::new(details.timeout, details.concurrency);
-        Entry { name, module, limits, resume: details.resume, task: details.task, call, described, visible: details.visible }
+        Entry {
+            name,
+            module,
+            limits,
+            resume: details.resume,
+            task: details.task,
+            call,
+            described,
+            visible: details.visible,
+        }
     }
 }
 

@@ -9,11 +9,13 @@ use super::connection::{self, Limits};
 use crate::codec::Encoder;
 use crate::dispatch::Dispatcher;
 use crate::engine::{
-    AnyStore, AnyTaskStore, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal, StateKey,
-    TaskLimits, TaskStore, Tasks,
+    AnyStore, AnyTaskStore, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal,
+    StateKey, TaskLimits, TaskStore, Tasks,
 };
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION};
+use crate::protocol::{
+    DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
+};
 use crate::registry::{Built, Policy, Tools};
 use crate::tool::{Leniency, States};
 
@@ -348,9 +350,10 @@ impl Server {
         let tasks = Arc::new(Tasks::new(store, self.task_limits));
         let counters = self.metrics.0;
         let rounds = Rounds::new(self.info.name.clone(), seal, self.rounds, outcomes, counters, tasks.clone());
-        let extensions = registry.iter().any(|entry| entry.task.is_some()).then(|| {
-            (TASKS_EXTENSION.to_owned(), serde_json::Value::Object(serde_json::Map::new()))
-        });
+        let extensions = registry
+            .iter()
+            .any(|entry| entry.task.is_some())
+            .then(|| (TASKS_EXTENSION.to_owned(), serde_json::Value::Object(serde_json::Map::new())));
         let described = registry.iter().map(|entry| entry.described.clone()).collect();
         let capabilities = ServerCapabilities {
             tools: Some(Default::default()),
@@ -365,8 +368,14 @@ impl Server {
             ..DiscoverResult::default()
         };
         let encoder = Encoder::new(self.info, described, discovery);
-        let dispatcher =
-            Dispatcher { registry, states: self.states, rounds, tasks, resume: self.resume, mask_errors: self.mask_errors };
+        let dispatcher = Dispatcher {
+            registry,
+            states: self.states,
+            rounds,
+            tasks,
+            resume: self.resume,
+            mask_errors: self.mask_errors,
+        };
         Ok(Ready {
             dispatcher: Arc::new(dispatcher),
             encoder: Arc::new(encoder),

@@ -256,10 +256,10 @@ async fn a_run_that_does_not_ask_what_it_had_asked_is_told_how_to_mend_it() {
     let world = Arc::<World>::default();
     let error = run(Call::new("wander", json!({})), || Peer::start(server(&world))).await.expect_err("it diverged");
     let message = error["message"].as_str().expect("text");
-    for part in ["`wander`", "question 0", "question 1", "`ctx.step(..)`", "`.key(\"..\")`"] {
+    for part in ["`wander`", "question 0", "question 2", "`ctx.step(..)`", "`.key(\"..\")`"] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    assert_eq!(world.before.load(Ordering::SeqCst), 2, "it is not asked on and on");
+    assert_eq!(world.before.load(Ordering::SeqCst), 3, "once may be chance, but it is not asked on and on");
 }
 
 /// Asks something else each time it runs, and says that it is the same.
@@ -508,11 +508,11 @@ async fn states_are_refused_alike_before_any_code_runs() {
 #[tokio::test]
 async fn a_state_expires() {
     let world = Arc::<World>::default();
-    let mut peer = Peer::start(server(&world).state_timeout(Duration::from_secs(1)));
+    let mut peer = Peer::start(server(&world).state_timeout(Duration::from_millis(50)));
     let first = Call::new("twice", json!({}));
     let retry = first.next(&peer.call(&first).await.expect("a result"), shout);
     // Its time is real time, which nobody can pause.
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
     assert_eq!(peer.call(&retry).await.expect_err("it expired")["code"], -32602);
     assert_eq!(world.counts(), [1, 1, 0]);
 }

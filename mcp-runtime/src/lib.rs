@@ -30,13 +30,14 @@ pub use context::{
     ReportProgress, Requester, Sample, SamplingResult, ToolError,
 };
 pub use engine::{
-    AnswersDigest, Claim, InvalidResume, InvalidStateKey, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore,
+    AnswersDigest, Claim, Claimant, InvalidResume, InvalidStateKey, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore,
     RememberedOutcome, Resume, StateKey, TaskMessage, TaskRecord, TaskStore, Ticket,
 };
 pub use error::{Error, ErrorKind};
 #[doc = include_str!("docs/tool.md")]
 pub use mcp_macros::tool;
 pub use protocol::extensions::Extensions;
+pub use protocol::principal::Principal;
 pub use registry::{DynTool, Tools};
 pub use server::Server;
 pub use tool::{

@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::engine::{Call, Question, QuestionId};
+use super::step::Inside;
+use crate::engine::{Call, Question, QuestionId, Required};
 use crate::protocol::{
-    ClientCapabilities, CreateMessageRequestParams, CreateMessageResult, ErrorObject, Method, ModelHint,
+    ClientCapabilities, CreateMessageRequestParams, CreateMessageResult, ErrorCode, ErrorObject, Method, ModelHint,
     ModelPreferences, SamplingContent, SamplingMessage, without_position,
 };
 
@@ -76,7 +77,7 @@ impl Asking {
     /// what the client lacks for it.
     pub(super) fn poll_result<P: Serialize, R: DeserializeOwned>(
         &mut self,
-        missing: fn(&ClientCapabilities) -> Option<ClientCapabilities>,
+        missing: Required,
         params: &P,
         key: &mut Option<String>,
         cx: &mut TaskContext<'_>,
@@ -95,22 +96,23 @@ impl Asking {
 
     fn poll(
         &mut self,
-        required: fn(&ClientCapabilities) -> Option<ClientCapabilities>,
+        required: Required,
         question: impl FnOnce() -> (Box<RawValue>, Option<String>),
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Box<RawValue>, QuestionError>> {
-        if self.id.is_none()
-            && let Some(required) = required(&self.call.round().capabilities)
-        {
-            return Poll::Ready(Err(QuestionError::Unsupported { required: Box::new(required) }));
-        }
-        let method = self.method.as_str();
+        let Self { call, method, id } = self;
         let question = || {
             let (params, key) = question();
-            Question { method, params, key }
+            Question { method: method.as_str(), params, key, within: Inside::of(call), required }
         };
-        let answer = ready!(self.call.poll_answer(&mut self.id, question, cx));
-        Poll::Ready(answer.map_err(QuestionError::Refused))
+        let answer = ready!(call.poll_answer(id, question, cx));
+        Poll::Ready(answer.map_err(|error| {
+            let is_missing = error.code == ErrorCode::MissingRequiredClientCapability;
+            match required(&call.round().capabilities).filter(|_| is_missing) {
+                Some(required) => QuestionError::Unsupported { required: Box::new(required) },
+                None => QuestionError::Refused(error),
+            }
+        }))
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::Context;
 use super::error::ToolError;
-use crate::engine::{self, Call};
+use crate::engine::{self, Call, StepKey};
 use crate::protocol::without_position;
 
 impl Context {
@@ -41,11 +41,16 @@ impl Context {
     /// survive that shows at once. A step is known by its name, and by how often the name was used
     /// before in the call: steps in loops and in `join!` work, if those of one name are alike.
     ///
-    /// A step that fails is not kept: a run that comes to it again does it again. A step that is
-    /// done after the last question is in nobody's hands yet when the server dies right then, and is
-    /// done again if the client repeats its request; [`Context::idempotency_key`] closes that gap
-    /// together with the system that is called. A step whose future is dropped half way (by
-    /// `select!`, a timeout or a cancelled request) may have had its effect.
+    /// A step that fails, or whose future is dropped, is not kept; the next one of its name is taken
+    /// for the same, tried again. If it was dropped half way (by `select!`, a timeout or a cancelled
+    /// request) it may have had its effect all the same.
+    ///
+    /// A step is in the client's hands from the end of the next round on. One that is done after
+    /// that, beside a question that waits or after the last one, is done again if the server dies or
+    /// the call must make room before the next round ends; [`Context::idempotency_key`] closes that
+    /// gap together with the system that is called. A call that is never parked
+    /// ([`Resume::Replay`](crate::Resume::Replay)) does not end a round while a step is running, for
+    /// up to 30 seconds.
     ///
     /// # Errors
     ///
@@ -60,32 +65,27 @@ impl Context {
         let name = name.into();
         if let Some(outer) = Inside::of(&self.call) {
             return Err(ToolError::new(format!(
-                "step `{name}` stands inside of step `{outer}`: when that is done, nobody would know of it; \
-                 take it out, or let the outer one be no step"
+                "step `{name}` stands inside of step `{}`: when that is done, nobody would know of it; \
+                 take it out, or let the outer one be no step",
+                outer.as_text()
             )));
         }
         let key = match self.call.begin_step(&name)? {
             engine::Step::Done(result) => return read(&name, &result),
             engine::Step::New(key) => key,
         };
-        let mut running = RunningStep { call: &self.call, counts: true };
+        let mut running = RunningStep { call: &self.call, key: Some(key.clone()) };
         let mut body = pin!(body());
         let result = poll_fn(|cx| {
-            let inside = Inside::enter(&self.call, &name);
-            let polled = body.as_mut().poll(cx);
-            if inside.has_asked() {
-                // It waits for the client, who must be asked before it can be done.
-                running.end();
-            }
-            polled
+            let _inside = Inside::enter(&self.call, &key);
+            body.as_mut().poll(cx)
         })
         .await?;
         let written = to_raw_value(&result).map_err(|error| {
             ToolError::new(format!("the result of step `{name}` cannot be written as JSON: {error}"))
         })?;
         let read = read(&name, &written)?;
-        self.call.finish_step(key, written);
-        running.end();
+        running.end(Some(written));
         Ok(read)
     }
 
@@ -93,7 +93,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// As those of [`Context::step`], of which this is one, named `now`.
+    /// As those of [`Context::step`], of which this is one.
     ///
     /// ```
     /// # use mcp_runtime::prelude::*;
@@ -106,12 +106,13 @@ impl Context {
     /// ```
     pub async fn now(&self) -> Result<SystemTime, ToolError> {
         let since = self
-            .step("now", || async {
+            .step("mcp-runtime/now", || async {
                 let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 Ok((since.as_secs(), since.subsec_nanos()))
             })
             .await?;
-        Ok(SystemTime::UNIX_EPOCH + Duration::new(since.0, since.1))
+        let since = Duration::from_secs(since.0).saturating_add(Duration::from_nanos(since.1.into()));
+        SystemTime::UNIX_EPOCH.checked_add(since).ok_or_else(|| ToolError::new("the clock of the server is not right"))
     }
 
     /// A new identifier in the form of a UUID (version 8), the same in every run of the call: the
@@ -126,7 +127,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn uuid(&self) -> String {
-        uuid(self.call.derived("uuid"))
+        uuid(self.call.derived(Inside::of(&self.call).as_ref(), "uuid"))
     }
 
     /// A key that names this call to other systems: the same in every round and every run, on every
@@ -145,6 +146,7 @@ impl Context {
     /// }
     /// ```
     ///
+    /// It is one key for all of the call: for several effects, add to it what each of them is.
     /// A client that sends a request anew, without the state of the call that it had begun, begins
     /// another call.
     #[must_use]
@@ -156,8 +158,9 @@ impl Context {
     /// did not return an error, and before the client gets the result. What was registered first is
     /// done first. In a call that runs several times, that is in its last run.
     ///
-    /// Nothing is done for a call that fails, panics, runs out of time or is cancelled. Register it
-    /// outside of steps: the body of a step does not run again.
+    /// Nothing is done for a call that fails, panics, runs out of time or is cancelled. An effect that
+    /// panics makes the call one that panicked, and those after it are not done. Register them outside
+    /// of steps: the body of a step does not run again.
     ///
     /// ```
     /// # use mcp_runtime::prelude::*;
@@ -203,59 +206,51 @@ fn uuid(mut bytes: [u8; 16]) -> String {
     text
 }
 
-/// A step that counts as running, until it is over or dropped.
+/// A step that runs, until it is over or dropped.
 struct RunningStep<'c> {
     call: &'c Call,
-    counts: bool,
+    key: Option<StepKey>,
 }
 
 impl RunningStep<'_> {
-    fn end(&mut self) {
-        if std::mem::take(&mut self.counts) {
-            self.call.end_step();
+    fn end(&mut self, result: Option<Box<RawValue>>) {
+        if let Some(key) = self.key.take() {
+            self.call.end_step(&key, result);
         }
     }
 }
 
 impl Drop for RunningStep<'_> {
     fn drop(&mut self) {
-        self.end();
+        self.end(None);
     }
 }
 
 thread_local! {
-    /// The step whose body is polled on this thread right now: its call, and its name.
-    static STEP: Cell<Option<(usize, String)>> = const { Cell::new(None) };
+    /// The step whose body is polled on this thread right now, and its call.
+    static STEP: Cell<Option<(usize, StepKey)>> = const { Cell::new(None) };
 }
 
 /// While a body is polled.
-struct Inside<'c> {
-    call: &'c Call,
-    outer: Option<(usize, String)>,
-    asked: usize,
+pub(super) struct Inside {
+    outer: Option<(usize, StepKey)>,
 }
 
-impl<'c> Inside<'c> {
-    fn enter(call: &'c Call, name: &str) -> Self {
-        let outer = STEP.replace(Some((place(call), name.to_owned())));
-        Self { call, outer, asked: call.questions() }
+impl Inside {
+    fn enter(call: &Call, key: &StepKey) -> Self {
+        Self { outer: STEP.replace(Some((place(call), key.clone()))) }
     }
 
-    /// Whether the body asked the client something while it was polled.
-    fn has_asked(&self) -> bool {
-        self.call.questions() > self.asked
-    }
-
-    /// The name of the step of this call that is polled right now.
-    fn of(call: &Call) -> Option<String> {
+    /// The step of this call that is polled right now.
+    pub(super) fn of(call: &Call) -> Option<StepKey> {
         let step = STEP.take();
-        let name = step.as_ref().filter(|(of, _)| *of == place(call)).map(|(_, name)| name.clone());
+        let key = step.as_ref().filter(|(of, _)| *of == place(call)).map(|(_, key)| key.clone());
         STEP.set(step);
-        name
+        key
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Inside {
     fn drop(&mut self) {
         STEP.set(self.outer.take());
     }

@@ -11,7 +11,7 @@ use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{
     Begun, Belongs, Call, Carrier, Enter, Entered, Finished, First, Outcome, Retry, RoundPolicy, Running, TaskMode,
-    digest_of_arguments, noticed_if_slow, panicked, push,
+    Work, digest_of_arguments, noticed_if_slow, panicked, push,
 };
 use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, Extensions, Method, ServerResult};
 use crate::registry::{Entry, EntryCall};
@@ -43,12 +43,13 @@ impl Dispatcher {
             method: Method::ToolsCall.as_str(),
             name: entry.name.to_string(),
             arguments: digest_of_arguments(arguments),
+            principal: request.principal(),
         };
         if request.carrier == Carrier::Rounds {
             let answers = params.optional_object("inputResponses")?;
             if let Some(state) = params.optional_text("requestState")? {
                 let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), request.origin.reply());
-                let enter = self.enter_again(entry, arguments, request.extensions);
+                let enter: &dyn Fn() -> Enter = &|| self.enter_again(entry, arguments, request.extensions);
                 let belongs = belongs();
                 let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, reply };
                 return self.rounds.retry(retry).map(begun);
@@ -66,6 +67,10 @@ impl Dispatcher {
         let call = call.into_inner().or_else(|| task.map(|_| begin()));
         let work = match started {
             Ok(Started(Progress::Running(work))) => work,
+            // What is to be done now that it has returned takes its time.
+            Ok(Started(Progress::Finished(finished))) if call.as_ref().is_some_and(|call| call.has_effects()) => {
+                Work::Future(Box::pin(std::future::ready(finished)))
+            }
             Ok(Started(Progress::Finished(finished))) => {
                 end(call.as_ref());
                 return Ok(Dispatched::Done(finished));
@@ -84,7 +89,7 @@ impl Dispatcher {
             None => Dispatched::Running(push(running, reply())),
             Some(call) => begun(match task {
                 Some(TaskMode::Always | TaskMode::Required) if self.tasks.has_room() => {
-                    self.tasks.begin(running, call, reply)
+                    self.tasks.begin(running, call, request.principal(), reply)
                 }
                 _ => self.rounds.begin(running, &call, belongs(), policy, reply),
             }),
@@ -144,13 +149,12 @@ impl Dispatcher {
             };
             let context = || Context::new(call.clone());
             let requester = || Requester::new((*call.round()).clone());
-            match dispatcher.start(entry, arguments.as_deref(), &extensions, &requester, &context) {
-                Ok(Started(Progress::Running(work))) => {
-                    let running = Running::new(entry.name.clone(), failed, &entry.limits, work, Some(call.clone()));
-                    Entered::Running(running)
-                }
-                Ok(Started(Progress::Finished(finished))) | Err(finished) => Entered::Finished(finished),
-            }
+            let work = match dispatcher.start(entry, arguments.as_deref(), &extensions, &requester, &context) {
+                Ok(Started(Progress::Running(work))) => work,
+                Ok(Started(Progress::Finished(finished))) => Work::Future(Box::pin(std::future::ready(finished))),
+                Err(panicked) => return Entered::Finished(panicked),
+            };
+            Entered::Running(Running::new(entry.name.clone(), failed, &entry.limits, work, Some(call.clone())))
         })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::context::Requester;
 use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Tasks};
-use crate::protocol::{ErrorObject, Extensions, Method, Outlet, Params, ProtocolVersion, ServerResult};
+use crate::protocol::{ErrorObject, Extensions, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult};
 use crate::registry::Registry;
 use crate::tool::States;
 
@@ -48,6 +48,10 @@ pub(crate) struct Request<'a, 'm> {
 }
 
 impl Request<'_, '_> {
+    fn principal(&self) -> Option<Principal> {
+        self.extensions.get().cloned()
+    }
+
     fn requester(&self) -> Requester {
         Requester::new((self.round)())
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::call::begun;
 use super::{Dispatched, Dispatcher, Request};
+use crate::engine::TaskAsked;
 use crate::protocol::{ClientCapabilities, ErrorObject, Method};
 
 impl Dispatcher {
@@ -14,7 +15,7 @@ impl Dispatcher {
         }
         let missing = || ErrorObject::invalid_params("`params.taskId` is missing; it names the task");
         let params = request.params.ok_or_else(missing)?;
-        let id = params.text("taskId")?.into_owned();
+        let asked = TaskAsked { id: params.text("taskId")?.into_owned(), principal: request.principal() };
         let reply = || request.origin.reply();
         Ok(begun(match method {
             Method::TasksUpdate => {
@@ -23,10 +24,10 @@ impl Dispatcher {
                 })?;
                 let answers: HashMap<String, _> = serde_json::from_str(answers.get())
                     .map_err(|error| ErrorObject::invalid_params(format!("`params.inputResponses`: {error}")))?;
-                self.tasks.update(id, answers, reply)
+                self.tasks.update(asked, answers, reply)
             }
-            Method::TasksCancel => self.tasks.cancel(id, reply),
-            _ => self.tasks.get(id, reply),
+            Method::TasksCancel => self.tasks.cancel(asked, reply),
+            _ => self.tasks.get(asked, reply),
         }))
     }
 }

@@ -5,12 +5,12 @@
 //! key that does not depend on the order in which things happen: [`Memory`] is that, and what
 //! `requestState` carries.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
 use super::digest;
-use crate::protocol::{Answered, ErrorObject, InputRequest};
+use crate::protocol::{Answered, ClientCapabilities, ErrorObject, InputRequest};
 
 /// Something only the client can give.
 #[derive(Debug)]
@@ -19,7 +19,14 @@ pub(crate) struct Question {
     pub(crate) params: super::RawParams,
     /// The author's name for it, if they gave one.
     pub(crate) key: Option<String>,
+    /// The step in whose body it is asked.
+    pub(crate) within: Option<StepKey>,
+    /// What a client that declared these capabilities would have to declare, too, to be asked.
+    pub(crate) required: Required,
 }
+
+/// What is missing in the capabilities of a client for a question.
+pub(crate) type Required = fn(&ClientCapabilities) -> Option<ClientCapabilities>;
 
 /// The place of a question in the journal of its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +35,20 @@ pub(crate) struct QuestionId(usize);
 impl QuestionId {
     pub(crate) fn index(self) -> usize {
         self.0
+    }
+}
+
+/// What a step is known by: its name, and how often the name was used before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct StepKey {
+    name: String,
+    occurrence: usize,
+}
+
+impl StepKey {
+    /// It as the state has it.
+    pub(crate) fn as_text(&self) -> String {
+        numbered(&self.name, self.occurrence)
     }
 }
 
@@ -44,21 +65,27 @@ pub(crate) enum Step {
     /// It was done before, with this result.
     Done(super::RawParams),
     /// It is to be done; its result is kept under this key.
-    New(String),
+    New(StepKey),
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     entries: Vec<Entry>,
-    /// How often each name was used in a key.
+    /// How often each name of a question was used.
     names: HashMap<String, usize>,
-    keys: HashSet<String>,
+    /// How often each name of a step was used, and the occurrences that came to nothing.
+    step_names: HashMap<String, (usize, BTreeSet<usize>)>,
+    /// The steps that are running.
+    running: Vec<StepKey>,
     /// What is kept for a run that starts over; `None` for a call that never will.
     memory: Option<Memory>,
-    /// The answers that this run was started with and did not take: the key of each, and what the
-    /// question was about.
-    fresh: HashMap<String, String>,
-    /// Whether it took one.
+    /// The answers that nobody has taken in this run, if it started over: the key of each, and what
+    /// the question was about.
+    untaken: HashMap<String, String>,
+    /// What the client was asked last and did not answer.
+    unanswered: HashSet<String>,
+    /// Whether this run took an answer that no run before it had taken, or asked again for one that
+    /// is missing.
     moved: bool,
 }
 
@@ -74,6 +101,8 @@ struct Entry {
 enum State {
     /// The client has not seen it.
     Unsent,
+    /// It was given up in an earlier run, so it probably will be in this one.
+    Held,
     /// The client has it.
     Sent,
     Answered(Answered),
@@ -83,49 +112,66 @@ enum State {
 
 /// What a call must know to run again from the top.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Memory {
-    records: Vec<Record>,
-    by_key: HashMap<String, usize>,
+    pub(crate) answers: Records,
+    pub(crate) steps: Records,
     /// What the client was asked last: key, and the question as a message can say it.
     pub(crate) open: Vec<(String, String)>,
+    /// Answers that no run has taken yet: key, and the question as a message can say it.
+    pub(crate) untaken: Vec<(String, String)>,
+    /// Questions that were given up.
+    pub(crate) given_up: Vec<String>,
+    /// How many rounds in a row were given answers and did not take them.
+    pub(crate) fruitless: u32,
 }
 
-/// One answer, or the result of one step.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    pub(crate) key: String,
-    pub(crate) value: super::RawParams,
+/// Values, each under its key, in the order in which they came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Records {
+    list: Vec<(String, super::RawParams)>,
+    by_key: HashMap<String, usize>,
 }
 
-impl PartialEq for Memory {
-    fn eq(&self, other: &Self) -> bool {
-        let pairs =
-            |it: &Self| it.records.iter().map(|it| (it.key.clone(), it.value.get().to_owned())).collect::<Vec<_>>();
-        pairs(self) == pairs(other) && self.open == other.open
-    }
-}
-
-impl Memory {
-    pub(crate) fn records(&self) -> &[Record] {
-        &self.records
+impl Records {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &RawValue)> {
+        self.list.iter().map(|(key, value)| (key.as_str(), &**value))
     }
 
     /// Keeps a value; the first one under a key stays.
     pub(crate) fn keep(&mut self, key: String, value: super::RawParams) {
         if !self.by_key.contains_key(&key) {
-            self.by_key.insert(key.clone(), self.records.len());
-            self.records.push(Record { key, value });
+            self.by_key.insert(key.clone(), self.list.len());
+            self.list.push((key, value));
         }
     }
 
-    fn find(&self, key: &str) -> Option<&Record> {
-        self.by_key.get(key).and_then(|place| self.records.get(*place))
+    fn find(&self, key: &str) -> Option<&RawValue> {
+        self.by_key.get(key).and_then(|place| self.list.get(*place)).map(|(_, value)| &**value)
     }
 
     fn size(&self) -> usize {
-        self.records.iter().map(|it| 2 * it.key.len() + it.value.get().len() + size_of::<Record>()).sum()
+        let each = size_of::<(String, super::RawParams)>() + size_of::<(String, usize)>();
+        self.list.iter().map(|(key, value)| 2 * key.len() + value.get().len() + each).sum()
     }
 }
+
+#[cfg(test)]
+impl PartialEq for Records {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().map(|(key, value)| (key, value.get())).eq(other.iter().map(|(key, value)| (key, value.get())))
+    }
+}
+
+impl Memory {
+    fn size(&self) -> usize {
+        self.answers.size() + self.steps.size()
+    }
+}
+
+/// After how many rounds in a row that were given answers and did not take them a call has diverged.
+/// One may be chance: what finished earlier in this run than in the last one may ask first.
+const FRUITLESS: u32 = 2;
 
 impl Journal {
     /// The journal of a call that may run again from the top.
@@ -136,14 +182,18 @@ impl Journal {
     /// The journal of a call that does: it knows what came of earlier rounds. Of `answers`, those
     /// to questions that the client was asked count.
     pub(crate) fn again(mut memory: Memory, answer_of: impl Fn(&str) -> Option<super::RawParams>) -> Self {
-        let mut fresh = HashMap::new();
+        let mut untaken: HashMap<_, _> = std::mem::take(&mut memory.untaken).into_iter().collect();
+        let mut unanswered = HashSet::new();
         for (key, about) in std::mem::take(&mut memory.open) {
-            if let Some(answer) = answer_of(&key) {
-                fresh.insert(key.clone(), about);
-                memory.keep(key, answer);
+            match answer_of(&key) {
+                Some(answer) => {
+                    memory.answers.keep(key.clone(), answer);
+                    untaken.insert(key, about);
+                }
+                None => _ = unanswered.insert(key),
             }
         }
-        Self { memory: Some(memory), fresh, ..Self::default() }
+        Self { memory: Some(memory), untaken, unanswered, ..Self::default() }
     }
 
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
@@ -152,9 +202,14 @@ impl Journal {
         if self.memory.is_some() {
             // At once, so that a run that starts over counts in the same way.
             let key = self.key(id).to_owned();
-            if let Some(record) = self.memory.as_ref().and_then(|memory| memory.find(&key)) {
-                self.entries[id].state = State::Answered(Ok(record.value.clone()));
-                self.moved |= self.fresh.remove(&key).is_some();
+            let Some(memory) = &self.memory else { return QuestionId(id) };
+            if let Some(answer) = memory.answers.find(&key) {
+                self.entries[id].state = State::Answered(Ok(answer.to_owned()));
+                self.moved |= self.untaken.remove(&key).is_some();
+            } else if memory.given_up.contains(&key) {
+                self.entries[id].state = State::Held;
+            } else {
+                self.moved |= self.unanswered.contains(&key);
             }
         }
         QuestionId(id)
@@ -175,33 +230,61 @@ impl Journal {
     }
 
     pub(crate) fn answer(&mut self, id: QuestionId, answer: Answered) {
-        if !matches!(self.entries[id.0].state, State::Sent | State::Unsent) {
+        if !self.entries[id.0].is_open() {
             return;
         }
         if let (Some(_), Ok(value)) = (&self.memory, &answer) {
             let (key, value) = (self.key(id.0).to_owned(), value.clone());
             if let Some(memory) = &mut self.memory {
-                memory.keep(key, value);
+                memory.answers.keep(key, value);
             }
         }
         self.entries[id.0].state = State::Answered(answer);
     }
 
-    /// Begins a step, known by its name and how often that was used.
+    /// A question that the client cannot be asked.
+    pub(crate) fn refuse(&mut self, id: QuestionId) {
+        let entry = &mut self.entries[id.0];
+        entry.forget();
+        entry.state = State::Closed;
+    }
+
+    /// Begins a step.
     pub(crate) fn begin_step(&mut self, name: &str) -> Step {
-        // No method begins like this, and no author's key is mistaken for it.
-        let key = self.new_key(format!("step:{name}"));
-        match self.memory.as_ref().and_then(|memory| memory.find(&key)) {
-            Some(record) => Step::Done(record.value.clone()),
-            None => Step::New(key),
+        let (uses, free) = self.step_names.entry(name.to_owned()).or_default();
+        let occurrence = free.pop_first().unwrap_or_else(|| {
+            *uses += 1;
+            *uses
+        });
+        let key = StepKey { name: name.to_owned(), occurrence };
+        if let Some(result) = self.memory.as_ref().and_then(|memory| memory.steps.find(&key.as_text())) {
+            return Step::Done(result.to_owned());
+        }
+        self.running.push(key.clone());
+        Step::New(key)
+    }
+
+    /// A step is over. One that came to nothing leaves its place to the next of its name, which is
+    /// probably the same tried again.
+    pub(crate) fn end_step(&mut self, key: &StepKey, result: Option<super::RawParams>) {
+        self.running.retain(|running| running != key);
+        match (result, &mut self.memory) {
+            (Some(result), Some(memory)) => memory.steps.keep(key.as_text(), result),
+            (Some(_), None) => {}
+            (None, _) => {
+                if let Some((_, free)) = self.step_names.get_mut(&key.name) {
+                    free.insert(key.occurrence);
+                }
+            }
         }
     }
 
-    /// Keeps the result of a step.
-    pub(crate) fn finish_step(&mut self, key: String, value: super::RawParams) {
-        if let Some(memory) = &mut self.memory {
-            memory.keep(key, value);
-        }
+    /// Whether a step is running that does not wait for the client itself.
+    pub(crate) fn is_in_step(&self) -> bool {
+        let waits = |step: &StepKey| {
+            self.entries.iter().any(|entry| entry.is_open() && entry.question.within.as_ref() == Some(step))
+        };
+        self.running.iter().any(|step| !waits(step))
     }
 
     /// Whether the call may run again from the top.
@@ -214,22 +297,40 @@ impl Journal {
         let open = self.open_questions();
         let mut memory = self.memory.clone()?;
         memory.open = open.into_iter().map(|(key, id)| (key, self.question(id).about())).collect();
+        memory.untaken = self.untaken.iter().map(|(key, about)| (key.clone(), about.clone())).collect();
+        memory.untaken.sort_unstable();
         Some(memory)
     }
 
-    /// What a question that was answered was about, and one that is asked now, if this run was
-    /// started with answers, took none of them, and asks something else.
-    pub(crate) fn divergence(&self) -> Option<(&str, String)> {
-        if self.moved {
+    /// The round ends with questions. If this run and the last one were given answers, took none of
+    /// them and ask something else, they diverge: then this is what a question that was answered was
+    /// about, and one that is asked now.
+    pub(crate) fn end_round(&mut self) -> Option<(String, String)> {
+        let asks = self.entries.iter().find(|entry| entry.is_open()).map(|entry| entry.question.about());
+        let memory = self.memory.as_mut()?;
+        if self.moved || self.untaken.is_empty() {
+            memory.fruitless = 0;
             return None;
         }
-        let asks = |entry: &&Entry| matches!(entry.state, State::Sent | State::Unsent);
-        let asked = self.entries.iter().find(asks)?.question.about();
-        self.fresh.values().next().map(|answered| (answered.as_str(), asked))
+        memory.fruitless += 1;
+        // From here on the future goes on, if it is kept, and its questions are answered in person.
+        self.moved = true;
+        if memory.fruitless < FRUITLESS {
+            return None;
+        }
+        self.untaken.values().min().cloned().zip(asks)
     }
 
     /// Nobody wants the answer. Returns whether the client has the question.
     pub(crate) fn abandon(&mut self, id: QuestionId) -> bool {
+        if self.entries[id.0].is_open() && self.memory.is_some() {
+            let key = self.key(id.0).to_owned();
+            if let Some(memory) = &mut self.memory
+                && !memory.given_up.contains(&key)
+            {
+                memory.given_up.push(key);
+            }
+        }
         let entry = &mut self.entries[id.0];
         entry.forget();
         matches!(std::mem::replace(&mut entry.state, State::Closed), State::Sent)
@@ -259,6 +360,20 @@ impl Journal {
         self.entries.iter().any(|entry| matches!(entry.state, State::Unsent))
     }
 
+    /// Whether there are questions that an earlier run gave up.
+    pub(crate) fn has_held(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.state, State::Held))
+    }
+
+    /// This run does not give up what an earlier one did: it is asked like everything else.
+    pub(crate) fn release_held(&mut self) {
+        for entry in &mut self.entries {
+            if matches!(entry.state, State::Held) {
+                entry.state = State::Unsent;
+            }
+        }
+    }
+
     /// The questions that the client has not seen; from now on it has.
     pub(crate) fn take_unsent(&mut self) -> Vec<QuestionId> {
         let mut unsent = Vec::new();
@@ -271,20 +386,30 @@ impl Journal {
         unsent
     }
 
-    /// What the client was asked and did not answer must be asked again.
-    pub(crate) fn ask_again(&mut self) {
-        for entry in &mut self.entries {
-            if matches!(entry.state, State::Sent) {
-                entry.state = State::Unsent;
+    /// What the client was asked and did not answer must be asked again, if it can still be asked.
+    /// The places of questions that it cannot.
+    pub(crate) fn ask_again(&mut self, capabilities: &ClientCapabilities) -> Vec<QuestionId> {
+        let mut refused = Vec::new();
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if !matches!(entry.state, State::Sent) {
+                continue;
             }
+            entry.state = match (entry.question.required)(capabilities) {
+                None => State::Unsent,
+                Some(required) => {
+                    refused.push(QuestionId(index));
+                    State::Answered(Err(ErrorObject::missing_capability(&required)))
+                }
+            };
         }
+        refused
     }
 
     /// Answers all open questions with an error; says how many there were.
     pub(crate) fn fail_open(&mut self, error: &ErrorObject) -> usize {
         let mut open = 0;
         for entry in &mut self.entries {
-            if matches!(entry.state, State::Sent | State::Unsent) {
+            if entry.is_open() {
                 entry.state = State::Answered(Err(error.clone()));
                 open += 1;
             }
@@ -306,39 +431,43 @@ impl Journal {
     /// About how many bytes it holds.
     pub(crate) fn size(&self) -> usize {
         let texts: usize = self.entries.iter().map(|entry| entry.question.params.get().len()).sum();
-        let keys: usize = self.keys.iter().map(|key| 3 * key.len() + 2 * size_of::<String>()).sum();
-        texts + keys + self.entries.capacity() * size_of::<Entry>() + self.memory.as_ref().map_or(0, Memory::size)
+        let names: usize = self.names.keys().map(|name| name.len() + size_of::<(String, usize)>()).sum();
+        texts + names + self.entries.capacity() * size_of::<Entry>() + self.memory.as_ref().map_or(0, Memory::size)
     }
 
     /// The key of a question, from its name.
     fn key(&mut self, index: usize) -> &str {
         if self.entries[index].key.is_none() {
-            let key = self.new_key(self.entries[index].question.name());
-            self.entries[index].key = Some(key);
+            let name = self.entries[index].question.name();
+            let uses = self.names.entry(name.clone()).or_default();
+            *uses += 1;
+            self.entries[index].key = Some(numbered(&name, *uses));
         }
         self.entries[index].key.as_deref().unwrap_or_default()
     }
+}
 
-    /// A name, with its occurrence from the second one on.
-    fn new_key(&mut self, name: String) -> String {
-        let uses = self.names.entry(name.clone()).or_default();
-        loop {
-            *uses += 1;
-            let key = if *uses == 1 { name.clone() } else { format!("{name}-{uses}") };
-            // An author's key may look like one of ours.
-            if self.keys.insert(key.clone()) {
-                return key;
-            }
-        }
-    }
+/// A name with its occurrence, so that no two pairs of them read the same: the first occurrence is
+/// not said, unless the name looks as if it was.
+fn numbered(name: &str, occurrence: usize) -> String {
+    let looks_numbered = || {
+        let unnumbered = name.trim_end_matches(|it: char| it.is_ascii_digit());
+        unnumbered.len() < name.len() && unnumbered.ends_with('-')
+    };
+    if occurrence == 1 && !looks_numbered() { name.to_owned() } else { format!("{name}-{occurrence}") }
 }
 
 impl Question {
-    /// The author's name for it, or method and digest of the canonical parameters.
+    /// The author's name for it, or method and digest of the canonical parameters; in a step, that of
+    /// the step before it.
     fn name(&self) -> String {
-        match &self.key {
+        let name = match &self.key {
             Some(key) => key.clone(),
             None => format!("{}-{}", self.method.replace('/', "_"), digest::short(&self.params)),
+        };
+        match &self.within {
+            Some(step) => format!("{}/{name}", step.as_text()),
+            None => name,
         }
     }
 
@@ -354,6 +483,11 @@ impl Question {
 }
 
 impl Entry {
+    /// Whether somebody waits for the answer.
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Unsent | State::Held | State::Sent)
+    }
+
     /// The parameters of a question that is over are of no use.
     fn forget(&mut self) {
         self.question.params = RawValue::NULL.to_owned();

@@ -20,6 +20,7 @@ mod task;
 mod task_store;
 mod ticket;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -34,18 +35,18 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use digest::arguments as digest_of_arguments;
 use journal::Memory;
-pub(crate) use journal::{Ask, Journal, Question, QuestionId, Step};
+pub(crate) use journal::{Ask, Journal, Question, QuestionId, Required, Step, StepKey};
 pub(crate) use limits::CallLimits;
 use limits::Limited;
 pub use metrics::Metrics;
 pub(crate) use outcomes::AnyStore;
-pub use outcomes::{AnswersDigest, Claim, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
+pub use outcomes::{AnswersDigest, Claim, Claimant, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
 pub(crate) use rounds::{Begun, Belongs, Enter, Entered, Retry, RoundLimits, RoundPolicy, Rounds};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
 use state::{CallId, Remembered, Reports};
-pub(crate) use task::{TaskLimits, TaskMode, Tasks};
+pub(crate) use task::{Asked as TaskAsked, TaskLimits, TaskMode, Tasks};
 pub(crate) use task_store::AnyTaskStore;
 pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
 
@@ -136,6 +137,7 @@ impl Outcome {
                 state + result.input_requests.iter().map(size).sum::<usize>()
             }
             Self::Complete(Ok(ServerResult::CallTool(result))) => result.size(),
+            Self::Complete(Err(error)) => error.message.len(),
             Self::Complete(_) => 0,
         }
     }
@@ -185,10 +187,8 @@ struct CallState {
     reports: Reports,
     /// What it has heard of an earlier run and this one has not said yet: digests of log messages.
     said: Vec<u32>,
-    /// How many steps are running that do not wait for the client themselves.
-    steps: usize,
-    /// How often something was derived from the id.
-    derived: u64,
+    /// How often something was derived from the id, for each purpose.
+    derived: HashMap<String, u64>,
     /// What is to be done when the call has completed.
     on_complete: Vec<OnComplete>,
     ended: bool,
@@ -232,8 +232,7 @@ impl Call {
             outlet: Some(outlet),
             said: reports.logs.clone(),
             reports,
-            steps: 0,
-            derived: 0,
+            derived: HashMap::new(),
             on_complete: Vec::new(),
             ended: false,
             gone: false,
@@ -314,31 +313,41 @@ impl Call {
             return Err(call_ended());
         }
         let step = state.journal.begin_step(name);
-        if let Step::New(_) = step {
-            state.steps += 1;
+        if let Step::New(key) = &step {
+            // What is derived in a step that is tried again is what was derived before.
+            state.derived.remove(&derived_in(Some(key), "uuid"));
         }
         Ok(step)
     }
 
-    /// A step that was begun is over, or waits for the client itself.
-    pub(crate) fn end_step(&self) {
+    /// A step is over; it has come to nothing without a result.
+    pub(crate) fn end_step(&self, key: &StepKey, result: Option<RawParams>) {
         let driver = {
             let mut state = self.lock();
-            state.steps = state.steps.saturating_sub(1);
+            state.journal.end_step(key, result);
             // A round may have waited for it.
-            if state.steps == 0 { state.driver.take() } else { None }
+            state.driver.take()
         };
         driver.into_iter().for_each(Waker::wake);
     }
 
-    /// Keeps the result of a step.
-    pub(crate) fn finish_step(&self, key: String, value: RawParams) {
-        self.lock().journal.finish_step(key, value);
+    /// Whether a step is running that does not wait for the client itself.
+    fn is_in_step(&self) -> bool {
+        self.lock().journal.is_in_step()
     }
 
-    /// How many questions were asked.
-    pub(crate) fn questions(&self) -> usize {
-        self.lock().wakers.len()
+    /// Whether it may run again from the top.
+    fn remembers(&self) -> bool {
+        self.lock().journal.remembers()
+    }
+
+    /// Whether there are questions that an earlier run gave up.
+    fn has_held(&self) -> bool {
+        self.lock().journal.has_held()
+    }
+
+    fn release_held(&self) {
+        self.lock().journal.release_held();
     }
 
     /// What names the call to other systems.
@@ -346,23 +355,33 @@ impl Call {
         digest::derived(&self.id(), "idempotency", 0)
     }
 
-    /// Something that is new each time, and the same in each run.
-    pub(crate) fn derived(&self, purpose: &str) -> [u8; 16] {
+    /// Something that is new each time, and the same in each run; what is derived in a step does not
+    /// count outside of it.
+    pub(crate) fn derived(&self, within: Option<&StepKey>, purpose: &str) -> [u8; 16] {
+        let purpose = derived_in(within, purpose);
         let occurrence = {
             let mut state = self.lock();
-            state.derived += 1;
-            state.derived
+            let uses = state.derived.entry(purpose.clone()).or_default();
+            *uses += 1;
+            *uses
         };
-        digest::derived(&self.id(), purpose, occurrence)
+        digest::derived(&self.id(), &purpose, occurrence)
     }
 
-    /// Whether a step is running.
-    fn is_in_step(&self) -> bool {
-        self.lock().steps > 0
+    /// Whether something is to be done when the call has completed.
+    pub(crate) fn has_effects(&self) -> bool {
+        !self.lock().on_complete.is_empty()
     }
 
+    /// Notes something to be done when the call has completed.
     pub(crate) fn on_complete(&self, effect: OnComplete) {
-        self.lock().on_complete.push(effect);
+        let mut state = self.lock();
+        if state.ended {
+            // It goes nowhere, and must not go while the lock is held: its destructor may be anything.
+            drop(state);
+            return drop(effect);
+        }
+        state.on_complete.push(effect);
     }
 
     fn take_on_complete(&self) -> Vec<OnComplete> {
@@ -384,10 +403,9 @@ impl Call {
         Some(Remembered { memory, reports: state.reports.clone() })
     }
 
-    /// Says so, if a run that was given answers did not ask for them again.
-    fn has_diverged(&self, name: &str) -> Option<String> {
-        let state = self.lock();
-        let (answered, asks) = state.journal.divergence()?;
+    /// Ends a round with questions. Says so, if the call runs again and does not ask what it had asked.
+    fn end_round(&self, name: &str) -> Option<String> {
+        let (answered, asks) = self.lock().journal.end_round()?;
         Some(format!(
             "`{name}` ran again and did not ask what it had asked before, so that the answer cannot reach it: it asked \
              {answered}, and now asks {asks}. What differs from one run to the next (time, randomness, what is read \
@@ -410,6 +428,7 @@ impl Call {
         if state.ended {
             return Poll::Ready(Err(call_ended()));
         }
+        let mut is_new = false;
         let asked = match *id {
             Some(asked) => asked,
             None if state.gone => return Poll::Ready(Err(client_is_gone())),
@@ -417,15 +436,23 @@ impl Call {
                 let asked = state.journal.ask(question());
                 *id = Some(asked);
                 state.wakers.push(None);
-                if let Some(driver) = state.driver.take() {
-                    driver.wake();
-                }
+                is_new = true;
                 asked
             }
         };
         match state.journal.take_answer(asked) {
             Ask::Answered(answer) => Poll::Ready(answer),
             Ask::Unanswered => {
+                if is_new {
+                    // What was answered before needs no capability now.
+                    if let Some(required) = state.missing(asked) {
+                        state.journal.refuse(asked);
+                        return Poll::Ready(Err(ErrorObject::missing_capability(&required)));
+                    }
+                    if let Some(driver) = state.driver.take() {
+                        driver.wake();
+                    }
+                }
                 state.wakers[asked.index()] = Some(cx.waker().clone());
                 Poll::Pending
             }
@@ -445,7 +472,10 @@ impl Call {
                     wakers.extend(state.wakers[id.index()].take());
                 }
             }
-            state.journal.ask_again();
+            let round = state.round.clone();
+            for refused in state.journal.ask_again(&round.capabilities) {
+                wakers.extend(state.wakers[refused.index()].take());
+            }
             wakers.extend(state.driver.take());
             wakers
         };
@@ -521,16 +551,33 @@ impl Call {
 
     /// Ends the call: whoever still asks gets an error, spawned work is told to stop.
     pub(crate) fn end(&self) {
-        let wakers = {
+        let (wakers, effects) = {
             let mut state = self.lock();
             state.ended = true;
             state.outlet = None;
-            state.on_complete.clear();
             state.journal.close();
-            state.wakers.iter_mut().filter_map(Option::take).collect::<Vec<_>>()
+            let wakers: Vec<_> = state.wakers.iter_mut().filter_map(Option::take).collect();
+            (wakers, std::mem::take(&mut state.on_complete))
         };
+        // What they hold goes without the lock: its destructors may be anything.
+        drop(effects);
         self.cancelled.cancel();
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl CallState {
+    /// What the client would have to declare to be asked this.
+    fn missing(&self, question: QuestionId) -> Option<ClientCapabilities> {
+        (self.journal.question(question).required)(&self.round.capabilities)
+    }
+}
+
+/// A purpose of the body of a step.
+fn derived_in(within: Option<&StepKey>, purpose: &str) -> String {
+    match within {
+        Some(step) => format!("{}/{purpose}", step.as_text()),
+        None => purpose.to_owned(),
     }
 }
 
@@ -662,6 +709,7 @@ impl Future for Running {
         if polled.is_pending()
             && let Self { limited: Some(limited), call: Some(call), .. } = &mut *self
             && call.waits_for_client()
+            && !call.is_in_step()
         {
             limited.leave();
         }
@@ -744,7 +792,8 @@ impl Cancel {
 
     /// Lets questions to the client fail, because it is gone; the call itself may go on.
     pub(crate) fn client_is_gone(&self) {
-        let Some(call) = &self.call else { return };
+        // Where questions travel in the reply, that can still be written, and somebody else may go on.
+        let (Abort::Task(_), Some(call)) = (&self.abort, &self.call) else { return };
         let wakers: Vec<_> = {
             let mut state = call.lock();
             state.outlet = None;
@@ -792,7 +841,13 @@ mod tests {
     }
 
     fn poll(call: &Call, id: &mut Option<QuestionId>) -> Poll<Answered> {
-        let question = || Question { method: "roots/list", params: RawValue::NULL.to_owned(), key: None };
+        let question = || Question {
+            method: "roots/list",
+            params: RawValue::NULL.to_owned(),
+            key: None,
+            within: None,
+            required: |_| None,
+        };
         call.poll_answer(id, question, &mut TaskContext::from_waker(Waker::noop()))
     }
 

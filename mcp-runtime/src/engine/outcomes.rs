@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::RawParams;
@@ -111,15 +112,46 @@ pub enum Claim {
     Refused,
 }
 
+/// Names who claims, so that one whose claim has ended cannot touch that of its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Claimant(u64);
+
+impl Claimant {
+    /// Nobody else.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        let mut bytes = [0; 8];
+        // Without randomness no state can be sealed, so there is nothing to claim.
+        _ = getrandom::fill(&mut bytes);
+        Self(u64::from_ne_bytes(bytes))
+    }
+}
+
+/// Sixteen hexadecimal digits.
+impl fmt::Display for Claimant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// Remembers what came of rounds. The default one is the memory of the process; servers that share
 /// a [state key](crate::Server::state_key) and continue each other's calls want one that they
 /// share, too, so that a reply that got lost is not made again by another of them.
 ///
 /// It must hold what it was given until its time is over, or at least as long as it can: what is
-/// forgotten too soon may be done twice.
+/// forgotten too soon may be done twice. Outcomes are what tools return: keep them where you would
+/// keep that. In a store outside of the process, a claim is an entry under the [`Ticket`] with the
+/// answers and the [`Claimant`], made only if there is none (in Redis, `SET` with `NX` and `PX`).
 pub trait OutcomeStore: Send + Sync + 'static {
+    /// For how long a claim lasts before it must be renewed: 30 seconds, unless a store says
+    /// otherwise. When the server dies that has it, others wait for that long. `None` for a store
+    /// that dies with its server.
+    fn lease(&self) -> Option<Duration> {
+        Some(Duration::from_secs(30))
+    }
+
     /// Claims a ticket. While somebody else who sent the same answers runs the round, this waits
-    /// for what comes of it; a claim that is neither committed nor released ends after `time`.
+    /// for what comes of it, or until that claim ends.
     ///
     /// # Errors
     ///
@@ -129,96 +161,199 @@ pub trait OutcomeStore: Send + Sync + 'static {
         &self,
         ticket: Ticket,
         answers: AnswersDigest,
-        time: Duration,
+        claimant: Claimant,
     ) -> impl Future<Output = Result<Claim, BoxError>> + Send;
+
+    /// Makes a claim last for another [lease](Self::lease).
+    fn renew(&self, _ticket: Ticket, _claimant: Claimant) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// Keeps what came of a round that was claimed, for this time. The reply goes out afterwards.
     ///
     /// # Errors
     ///
-    /// When it could not be kept. That is logged, and the reply goes out all the same.
+    /// When it could not be kept. The reply goes out all the same.
     fn commit(
         &self,
         ticket: Ticket,
+        claimant: Claimant,
         outcome: Arc<RememberedOutcome>,
         time: Duration,
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
     /// Gives a claim back: the round came to nothing, and may be run by whoever claims it next.
-    fn release(&self, ticket: Ticket) -> impl Future<Output = ()> + Send;
+    fn release(&self, ticket: Ticket, claimant: Claimant) -> impl Future<Output = ()> + Send;
+}
+
+/// A store of any type, and a store that is shared.
+impl<S: OutcomeStore> OutcomeStore for Arc<S> {
+    fn lease(&self) -> Option<Duration> {
+        S::lease(self)
+    }
+
+    fn claim(
+        &self,
+        ticket: Ticket,
+        answers: AnswersDigest,
+        claimant: Claimant,
+    ) -> impl Future<Output = Result<Claim, BoxError>> + Send {
+        S::claim(self, ticket, answers, claimant)
+    }
+
+    fn renew(&self, ticket: Ticket, claimant: Claimant) -> impl Future<Output = ()> + Send {
+        S::renew(self, ticket, claimant)
+    }
+
+    fn commit(
+        &self,
+        ticket: Ticket,
+        claimant: Claimant,
+        outcome: Arc<RememberedOutcome>,
+        time: Duration,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+        S::commit(self, ticket, claimant, outcome, time)
+    }
+
+    fn release(&self, ticket: Ticket, claimant: Claimant) -> impl Future<Output = ()> + Send {
+        S::release(self, ticket, claimant)
+    }
 }
 
 /// An [`OutcomeStore`] of any type.
 pub(crate) trait AnyStore: Send + Sync {
-    fn claim_boxed(
-        &self,
-        ticket: Ticket,
-        answers: AnswersDigest,
-        time: Duration,
-    ) -> BoxFuture<'_, Result<Claim, BoxError>>;
+    fn lease_of(&self) -> Option<Duration>;
+    fn claim_boxed(&self, of: ClaimOf, answers: AnswersDigest) -> BoxFuture<'_, Result<Claim, BoxError>>;
+    fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
     fn commit_boxed(
         &self,
-        ticket: Ticket,
+        of: ClaimOf,
         outcome: Arc<RememberedOutcome>,
         time: Duration,
     ) -> BoxFuture<'_, Result<(), BoxError>>;
-    fn release_boxed(&self, ticket: Ticket) -> BoxFuture<'_, ()>;
+    fn release_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
+}
+
+/// Which ticket, and who claims it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClaimOf {
+    pub(crate) ticket: Ticket,
+    pub(crate) claimant: Claimant,
 }
 
 impl<S: OutcomeStore> AnyStore for S {
-    fn claim_boxed(
-        &self,
-        ticket: Ticket,
-        answers: AnswersDigest,
-        time: Duration,
-    ) -> BoxFuture<'_, Result<Claim, BoxError>> {
-        Box::pin(self.claim(ticket, answers, time))
+    fn lease_of(&self) -> Option<Duration> {
+        self.lease()
+    }
+
+    fn claim_boxed(&self, of: ClaimOf, answers: AnswersDigest) -> BoxFuture<'_, Result<Claim, BoxError>> {
+        Box::pin(self.claim(of.ticket, answers, of.claimant))
+    }
+
+    fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()> {
+        Box::pin(self.renew(of.ticket, of.claimant))
     }
 
     fn commit_boxed(
         &self,
-        ticket: Ticket,
+        of: ClaimOf,
         outcome: Arc<RememberedOutcome>,
         time: Duration,
     ) -> BoxFuture<'_, Result<(), BoxError>> {
-        Box::pin(self.commit(ticket, outcome, time))
+        Box::pin(self.commit(of.ticket, of.claimant, outcome, time))
     }
 
-    fn release_boxed(&self, ticket: Ticket) -> BoxFuture<'_, ()> {
-        Box::pin(self.release(ticket))
+    fn release_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()> {
+        Box::pin(self.release(of.ticket, of.claimant))
     }
+}
+
+/// Claims a ticket. If nobody wants the claim any more when it is granted, it is given back.
+pub(crate) fn claim(
+    store: Arc<dyn AnyStore>,
+    of: ClaimOf,
+    answers: AnswersDigest,
+    time: Duration,
+) -> BoxFuture<'static, Result<Claimed, BoxError>> {
+    let claiming: BoxFuture<'static, _> = Box::pin(async move {
+        let claim = store.claim_boxed(of, answers).await?;
+        Ok(match claim {
+            Claim::Granted => Claimed::Granted(Grant::new(store, of, time)),
+            Claim::Done(outcome) => Claimed::Done(outcome),
+            Claim::Refused => Claimed::Refused,
+        })
+    });
+    match at_once(claiming) {
+        Ok(claimed) => Box::pin(std::future::ready(claimed)),
+        Err(claiming) => {
+            // In a task of its own: a future that is dropped half way would leave a claim behind.
+            let task = tokio::spawn(claiming);
+            Box::pin(async move { task.await? })
+        }
+    }
+}
+
+/// What came of claiming.
+pub(crate) enum Claimed {
+    Granted(Grant),
+    Done(Arc<RememberedOutcome>),
+    Refused,
 }
 
 /// A claim that was granted. Dropped without a commit, it is given back.
-pub(crate) struct Claimed {
+pub(crate) struct Grant {
     store: Arc<dyn AnyStore>,
-    ticket: Ticket,
+    of: ClaimOf,
     time: Duration,
+    renewal: Option<AbortHandle>,
     committed: bool,
 }
 
-impl Claimed {
-    pub(crate) fn new(store: Arc<dyn AnyStore>, ticket: Ticket, time: Duration) -> Self {
-        Self { store, ticket, time, committed: false }
+impl Grant {
+    fn new(store: Arc<dyn AnyStore>, of: ClaimOf, time: Duration) -> Self {
+        let renewal = store.lease_of().map(|lease| {
+            let store = store.clone();
+            let renew = async move {
+                loop {
+                    tokio::time::sleep(lease / 3).await;
+                    store.renew_boxed(of).await;
+                }
+            };
+            tokio::spawn(renew).abort_handle()
+        });
+        Self { store, of, time, renewal, committed: false }
     }
 
-    /// Keeps what came of the round.
-    pub(crate) async fn commit(mut self, outcome: &Outcome) {
-        self.committed = true;
+    /// Keeps what came of the round. It goes on when nobody waits for it any more.
+    pub(crate) async fn commit(self, outcome: &Outcome) {
         let outcome = RememberedOutcome::new(outcome.clone());
-        if let Err(error) = self.store.commit_boxed(self.ticket, outcome, self.time).await {
-            tracing::error!(error = &*error, "the outcome of a round was not kept: a client that lost it repeats it");
+        let commit: BoxFuture<'static, ()> = Box::pin(async move {
+            let mut grant = self;
+            match grant.store.commit_boxed(grant.of, outcome, grant.time).await {
+                Ok(()) => grant.committed = true,
+                Err(error) => {
+                    let error = &*error;
+                    tracing::error!(error, "the outcome of a round was not kept: a client that lost it repeats it");
+                }
+            }
+        });
+        if let Err(commit) = at_once(commit) {
+            // It is not cancelled with the request: the outcome is there.
+            _ = tokio::spawn(commit).await;
         }
     }
 }
 
-impl Drop for Claimed {
+impl Drop for Grant {
     fn drop(&mut self) {
+        if let Some(renewal) = &self.renewal {
+            renewal.abort();
+        }
         if self.committed {
             return;
         }
-        let (store, ticket) = (self.store.clone(), self.ticket);
-        now_or_later(async move { store.release_boxed(ticket).await });
+        let (store, of) = (self.store.clone(), self.of);
+        now_or_later(async move { store.release_boxed(of).await });
     }
 }
 
@@ -278,8 +413,14 @@ struct Slots {
 
 struct Slot {
     answers: AnswersDigest,
-    until: Instant,
-    outcome: Option<(u64, usize, Arc<RememberedOutcome>)>,
+    kept: Kept,
+}
+
+enum Kept {
+    /// Its round runs.
+    Running(Claimant),
+    /// Its place among those that are done, its size, when it goes, and it.
+    Done(u64, usize, Instant, Arc<RememberedOutcome>),
 }
 
 impl MemoryOutcomes {
@@ -293,17 +434,15 @@ impl MemoryOutcomes {
         self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_claim(&self, ticket: Ticket, answers: AnswersDigest, time: Duration) -> Option<Claim> {
+    fn try_claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Option<Claim> {
         let mut slots = self.lock();
-        let now = Instant::now();
-        slots.forget_old(now);
-        match slots.by_ticket.get(&ticket).filter(|slot| now < slot.until) {
+        slots.forget_old();
+        match slots.by_ticket.get(&ticket) {
             Some(slot) if slot.answers != answers => Some(Claim::Refused),
-            Some(Slot { outcome: Some((.., outcome)), .. }) => Some(Claim::Done(outcome.clone())),
+            Some(Slot { kept: Kept::Done(.., outcome), .. }) => Some(Claim::Done(outcome.clone())),
             Some(_) => None,
             None => {
-                slots.remove(&ticket);
-                slots.by_ticket.insert(ticket, Slot { answers, until: after(time), outcome: None });
+                slots.by_ticket.insert(ticket, Slot { answers, kept: Kept::Running(claimant) });
                 Some(Claim::Granted)
             }
         }
@@ -312,52 +451,73 @@ impl MemoryOutcomes {
 
 impl Slots {
     fn remove(&mut self, ticket: &Ticket) {
-        if let Some(Slot { outcome: Some((place, size, _)), .. }) = self.by_ticket.remove(ticket) {
+        if let Some(Slot { kept: Kept::Done(place, size, ..), .. }) = self.by_ticket.remove(ticket) {
             self.done.remove(&place);
             self.bytes -= size;
         }
     }
 
-    /// Forgets outcomes whose time is over. They were kept for the same time, so the oldest ones go
+    /// Forgets outcomes whose time is over. They are kept for the same time, so the oldest ones go
     /// first.
-    fn forget_old(&mut self, now: Instant) {
+    fn forget_old(&mut self) {
+        let now = Instant::now();
         while let Some((_, ticket)) = self.done.first_key_value() {
             let ticket = *ticket;
-            if self.by_ticket.get(&ticket).is_some_and(|slot| now < slot.until) {
+            if let Some(Slot { kept: Kept::Done(_, _, until, _), .. }) = self.by_ticket.get(&ticket)
+                && now < *until
+            {
                 break;
             }
             self.remove(&ticket);
         }
     }
+
+    /// The answers of a claim that runs, if it is this one.
+    fn claimed_by(&self, ticket: &Ticket, claimant: Claimant) -> Option<AnswersDigest> {
+        let slot = self.by_ticket.get(ticket)?;
+        matches!(slot.kept, Kept::Running(by) if by == claimant).then_some(slot.answers)
+    }
 }
 
 impl OutcomeStore for MemoryOutcomes {
-    async fn claim(&self, ticket: Ticket, answers: AnswersDigest, time: Duration) -> Result<Claim, BoxError> {
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Result<Claim, BoxError> {
         loop {
             let mut changed = std::pin::pin!(self.inner.changed.notified());
             // From here on no change is missed.
             changed.as_mut().enable();
-            if let Some(claim) = self.try_claim(ticket, answers, time) {
+            if let Some(claim) = self.try_claim(ticket, answers, claimant) {
                 return Ok(claim);
             }
-            let until = self.lock().by_ticket.get(&ticket).map_or_else(Instant::now, |slot| slot.until);
-            let _ = tokio::time::timeout_at(until, changed).await;
+            changed.await;
         }
     }
 
-    async fn commit(&self, ticket: Ticket, outcome: Arc<RememberedOutcome>, time: Duration) -> Result<(), BoxError> {
+    async fn commit(
+        &self,
+        ticket: Ticket,
+        claimant: Claimant,
+        outcome: Arc<RememberedOutcome>,
+        time: Duration,
+    ) -> Result<(), BoxError> {
         const OVERHEAD: usize = 2 * (size_of::<Ticket>() + size_of::<Slot>());
+        let Bounds { outcomes, bytes } = self.inner.bounds;
+        let size = outcome.size() + OVERHEAD;
         {
             let mut slots = self.lock();
-            let Some(answers) = slots.by_ticket.get(&ticket).map(|slot| slot.answers) else { return Ok(()) };
+            let Some(answers) = slots.claimed_by(&ticket, claimant) else { return Ok(()) };
             slots.remove(&ticket);
-            let (place, size) = (slots.next, outcome.size() + OVERHEAD);
-            slots.next += 1;
-            slots.bytes += size;
-            slots.done.insert(place, ticket);
-            let slot = Slot { answers, until: after(time), outcome: Some((place, size, outcome)) };
-            slots.by_ticket.insert(ticket, slot);
-            let Bounds { outcomes, bytes } = self.inner.bounds;
+            // One that is larger than all of them may be would only drive out the others.
+            if size <= bytes && outcomes > 0 {
+                let place = slots.next;
+                slots.next += 1;
+                slots.bytes += size;
+                slots.done.insert(place, ticket);
+                slots.by_ticket.insert(ticket, Slot { answers, kept: Kept::Done(place, size, after(time), outcome) });
+            }
             while slots.done.len() > outcomes || slots.bytes > bytes {
                 let Some((_, oldest)) = slots.done.first_key_value() else { break };
                 let oldest = *oldest;
@@ -368,10 +528,10 @@ impl OutcomeStore for MemoryOutcomes {
         Ok(())
     }
 
-    async fn release(&self, ticket: Ticket) {
+    async fn release(&self, ticket: Ticket, claimant: Claimant) {
         {
             let mut slots = self.lock();
-            if slots.by_ticket.get(&ticket).is_some_and(|slot| slot.outcome.is_none()) {
+            if slots.claimed_by(&ticket, claimant).is_some() {
                 slots.remove(&ticket);
             }
         }
@@ -467,50 +627,49 @@ mod tests {
 
     #[tokio::test]
     async fn a_ticket_is_used_once_and_its_outcome_repeated() {
-        let store = MemoryOutcomes::default();
-        let claim = async |round, by| text(store.claim(ticket(round), answers(by), TIME).await.expect("it"));
+        let (store, me) = (MemoryOutcomes::default(), Claimant(1));
+        let claim = async |round, by| text(store.claim(ticket(round), answers(by), me).await.expect("it"));
         assert_eq!(claim(1, 1).await, "Granted");
-        store.commit(ticket(1), outcome("done"), TIME).await.expect("kept");
+        store.commit(ticket(1), me, outcome("done"), TIME).await.expect("kept");
         assert!(claim(1, 1).await.contains("done"));
         assert_eq!(claim(1, 2).await, "Refused", "other answers");
         assert_eq!(claim(2, 2).await, "Granted", "another round");
-        store.release(ticket(2)).await;
+        store.release(ticket(2), Claimant(2)).await;
+        assert_eq!(claim(2, 1).await, "Refused", "only who has it gives it back");
+        store.release(ticket(2), me).await;
         assert_eq!(claim(2, 3).await, "Granted", "what came to nothing may be claimed again");
     }
 
     #[tokio::test]
     async fn who_comes_while_it_runs_waits_for_the_outcome() {
         let store = MemoryOutcomes::default();
-        assert!(matches!(store.claim(ticket(1), answers(1), TIME).await, Ok(Claim::Granted)));
-        let (waited, ()) = tokio::join!(store.claim(ticket(1), answers(1), TIME), async {
+        assert!(matches!(store.claim(ticket(1), answers(1), Claimant(1)).await, Ok(Claim::Granted)));
+        let (waited, ()) = tokio::join!(store.claim(ticket(1), answers(1), Claimant(2)), async {
             tokio::task::yield_now().await;
-            store.commit(ticket(1), outcome("done"), TIME).await.expect("kept");
+            store.commit(ticket(1), Claimant(1), outcome("done"), TIME).await.expect("kept");
         });
         assert!(text(waited.expect("it")).contains("done"));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_claim_of_somebody_who_died_ends() {
-        let store = MemoryOutcomes::default();
-        assert!(matches!(store.claim(ticket(1), answers(1), TIME).await, Ok(Claim::Granted)));
-        assert!(matches!(store.claim(ticket(1), answers(1), TIME).await, Ok(Claim::Granted)));
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn outcomes_are_bounded_in_number_bytes_and_time() {
+        let me = Claimant(1);
         let claims = async |store: &MemoryOutcomes, rounds: u32| {
             for round in 0..rounds {
-                store.claim(ticket(round), answers(1), TIME).await.expect("it");
-                store.commit(ticket(round), outcome("x"), TIME).await.expect("kept");
+                store.claim(ticket(round), answers(1), me).await.expect("it");
+                store.commit(ticket(round), me, outcome("x"), TIME).await.expect("kept");
             }
             store.lock().done.len()
         };
         assert_eq!(claims(&MemoryOutcomes::bounded(3, usize::MAX), 10).await, 3);
         assert_eq!(claims(&MemoryOutcomes::bounded(usize::MAX, 1), 10).await, 0);
-        let store = MemoryOutcomes::default();
+        let store = MemoryOutcomes::bounded(100, 10_000);
         assert_eq!(claims(&store, 10).await, 10);
+        store.claim(ticket(50), answers(1), me).await.expect("it");
+        store.commit(ticket(50), me, outcome(&"x".repeat(20_000)), TIME).await.expect("no mistake");
+        assert_eq!(store.lock().done.len(), 10, "one that is too large drives nobody out");
         tokio::time::advance(TIME).await;
-        store.claim(ticket(99), answers(1), TIME).await.expect("it");
+        store.claim(ticket(99), answers(1), me).await.expect("it");
         let slots = store.lock();
         assert_eq!((slots.done.len(), slots.bytes, slots.by_ticket.len()), (0, 0, 1));
     }

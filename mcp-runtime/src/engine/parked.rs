@@ -3,14 +3,16 @@
 //! once. A call that is not to be parked is dropped at the end of its round.
 
 use std::future::{Future as _, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::outcomes::Claimed;
-use super::rounds::{Begun, Belongs, RoundPolicy, Shared, now, settle};
+use super::outcomes::Grant;
+use super::rounds::{Begun, Belongs, RoundPolicy, Shared, millis, now, settle};
 use super::state::State;
 use super::ticket::{Registration, Seat, SeatState};
 use super::{Call, Cancel, Finished, Outcome, Reply, Running, after};
@@ -19,11 +21,15 @@ use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult};
 /// What a task of its own and the table of tickets add to a parked call, about, in bytes.
 const OVERHEAD: usize = 512;
 
+/// For how long a round waits for a step, or for a question to be given up that was given up before.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Polls one call.
 pub(super) struct Driver {
     shared: Arc<Shared>,
-    registration: Registration,
+    // Before the registration, which gives the ticket back: nothing of the call runs any more then.
     running: Running,
+    registration: Registration,
     seat: Arc<Seat>,
     belongs: Belongs,
     policy: RoundPolicy,
@@ -56,12 +62,12 @@ impl Driver {
     }
 
     /// Goes on after the first poll: the round ends at once, or somebody waits for its end.
-    pub(super) fn begin(self, reply: impl FnOnce() -> Reply, claimed: Option<Claimed>) -> Begun {
+    pub(super) fn begin(self, reply: impl FnOnce() -> Reply, grant: Option<Grant>) -> Begun {
         if !self.may_end_round() {
             let seat = self.seat.clone();
             let number = {
                 let mut state = seat.lock();
-                state.claimed = claimed;
+                state.grant = grant;
                 state.open(reply())
             };
             self.spawn();
@@ -70,10 +76,14 @@ impl Driver {
         let outcome = self.ask(&mut self.seat.lock());
         if self.is_parked_by(&outcome) {
             let (shared, id, size) = (self.shared.clone(), self.registration.id, self.size(&outcome));
+            let seat = self.seat.clone();
             self.spawn();
-            shared.tickets.park(id, size, &shared.limits, &shared.counters);
+            shared.tickets.park(id, &seat, size, &shared.limits, &shared.counters);
+        } else {
+            // Here it goes in the task of the connection, which a destructor must not take along.
+            _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
         }
-        settle(claimed, outcome, reply)
+        settle(grant, outcome, reply)
     }
 
     fn spawn(self) {
@@ -93,8 +103,8 @@ impl Driver {
                     return;
                 }
                 Stop::TakesLong => {
-                    let Self { shared, registration, running, seat, .. } = self;
-                    let outcome = shared.tasks.create(running, seat.call.clone()).await;
+                    let Self { shared, registration, running, seat, belongs, .. } = self;
+                    let outcome = shared.tasks.create(running, seat.call.clone(), belongs.principal).await;
                     return end_round(&shared, &registration, outcome, None).await;
                 }
                 Stop::Asks => {
@@ -125,8 +135,11 @@ impl Driver {
             !state.open
         };
         if is_early {
-            // The next retry takes it, and ends this task.
-            return sleep_until(after(shared.limits.parked_time)).await;
+            // It is there for as long as its ticket is good: the next retry takes it, and ends this task.
+            let (limits, counters) = (&shared.limits, &shared.counters);
+            shared.tickets.park(registration.id, &seat, OVERHEAD + outcome.size(), limits, counters);
+            let time = if seat.call.remembers() { limits.state_time } else { limits.parked_time };
+            return sleep_until(after(time)).await;
         }
         end_round(&shared, &registration, outcome, None).await;
     }
@@ -135,9 +148,11 @@ impl Driver {
     async fn poll_round(&mut self) -> Stop {
         let mut deadline = pin!(sleep_until(self.deadline()));
         let mut long: Option<Pin<Box<Sleep>>> = None;
+        let mut patience: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|cx| {
-            self.seat.lock().fresh = false;
+            // In this order: answers that come in between wake it again.
             self.seat.call.set_driver(cx.waker());
+            self.seat.lock().fresh = false;
             if let Poll::Ready(finished) = Pin::new(&mut self.running).poll(cx) {
                 return Poll::Ready(Stop::Finished(finished));
             }
@@ -149,6 +164,15 @@ impl Driver {
                 }
                 if self.may_end_round() {
                     return Poll::Ready(Stop::Asks);
+                }
+                if self.waits_for_itself() {
+                    let patience = patience.get_or_insert_with(|| Box::pin(sleep_until(after(PATIENCE))));
+                    if patience.as_mut().poll(cx).is_ready() {
+                        let name = &self.belongs.name;
+                        tracing::warn!(name, "a round ends although a step or a question holds it up: for too long");
+                        self.seat.call.release_held();
+                        return Poll::Ready(Stop::Asks);
+                    }
                 }
                 let Some(time) = self.policy.task_after else { return Poll::Pending };
                 let long = long.get_or_insert_with(|| Box::pin(sleep_until(after(time))));
@@ -176,6 +200,12 @@ impl Driver {
         call.has_unsent() && (self.policy.resume.parks() || !call.is_in_step())
     }
 
+    /// Whether only a step, or a question that an earlier run gave up, keeps the round from ending.
+    fn waits_for_itself(&self) -> bool {
+        let call = &self.seat.call;
+        call.has_held() || call.has_unsent()
+    }
+
     /// Whether the future stays after this outcome.
     fn is_parked_by(&self, outcome: &Outcome) -> bool {
         matches!(outcome, Outcome::InputRequired(_)) && self.policy.resume.parks()
@@ -194,7 +224,7 @@ impl Driver {
             tracing::error!(name, "{message}");
             Outcome::Complete(Err(ErrorObject::new(ErrorCode::InternalError, message)))
         };
-        if let Some(problem) = self.seat.call.has_diverged(name) {
+        if let Some(problem) = self.seat.call.end_round(name) {
             return failed(problem);
         }
         if state.round >= limits.rounds {
@@ -209,7 +239,7 @@ impl Driver {
         let input_requests = self.seat.call.take_input_requests();
         let remembered = if self.policy.resume.remembers() { self.seat.call.remembered() } else { None };
         let time = if remembered.is_some() { limits.state_time } else { limits.parked_time };
-        let expires = now().saturating_add(time.as_secs().max(1));
+        let expires = now().saturating_add(millis(time));
         let content = State { call: self.registration.id, round: state.round, expires, remembered };
         match self.shared.seal.seal(&self.belongs.binding(&self.shared.server), &content) {
             None => {
@@ -229,15 +259,20 @@ impl Driver {
 
 /// Hands over the outcome of a round, when it is kept. A call that goes on is parked, with this size.
 async fn end_round(shared: &Shared, registration: &Registration, outcome: Outcome, size: Option<usize>) {
-    let claimed = registration.seat.lock().claimed.take();
-    if let Some(claimed) = claimed {
-        claimed.commit(&outcome).await;
+    let grant = registration.seat.lock().grant.take();
+    if let Some(grant) = grant {
+        grant.commit(&outcome).await;
     }
     let replies = {
         let mut state = registration.seat.lock();
         // Parked before the reply is out: the retry may come at once.
-        if let Some(size) = size {
-            shared.tickets.park(registration.id, size, &shared.limits, &shared.counters);
+        match size {
+            Some(size) => {
+                let seat = &registration.seat;
+                shared.tickets.park(registration.id, seat, size, &shared.limits, &shared.counters);
+            }
+            // The retry must not find it.
+            None => state.gone = true,
         }
         state.end_round()
     };

@@ -11,14 +11,14 @@ use serde_json::value::RawValue;
 
 use super::digest::{self, Digest};
 use super::metrics::Counters;
-use super::outcomes::{AnswersDigest, AnyStore, Claim, Claimed, Ticket, at_once};
+use super::outcomes::{AnswersDigest, AnyStore, ClaimOf, Claimant, Claimed, Grant, Ticket, at_once, claim};
 use super::parked::Driver;
 use super::seal::{Binding, Seal};
 use super::state::{Remembered, State};
 use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, Finished, First, Outcome, Reply, Resume, Round, Running};
-use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet, Principal};
 
 /// How much calls that take rounds may use.
 #[derive(Debug, Clone, Copy)]
@@ -71,11 +71,14 @@ pub(crate) struct Belongs {
     pub(crate) method: &'static str,
     pub(crate) name: String,
     pub(crate) arguments: Digest,
+    /// Who asks, where requests are authenticated.
+    pub(crate) principal: Option<Principal>,
 }
 
 impl Belongs {
     pub(super) fn binding<'a>(&'a self, server: &'a str) -> Binding<'a> {
-        Binding { server, method: self.method, name: &self.name, arguments: self.arguments, principal: None }
+        let principal = self.principal.as_ref().map(Principal::as_str);
+        Binding { server, method: self.method, name: &self.name, arguments: self.arguments, principal }
     }
 }
 
@@ -96,8 +99,8 @@ pub(crate) struct Retry<'a> {
     pub(crate) answers: Option<&'a RawValue>,
     pub(crate) round: Round,
     pub(crate) outlet: Arc<dyn Outlet>,
-    /// Enters the function once more, if nothing is left of the call.
-    pub(crate) enter: Enter,
+    /// Makes what enters the function once more, if nothing is left of the call.
+    pub(crate) enter: &'a dyn Fn() -> Enter,
     pub(crate) reply: Reply,
 }
 
@@ -167,17 +170,16 @@ impl Rounds {
         let Some(reply) = reply else { return Err(self.shared.refuse()) };
         let ticket = Ticket::new(opened.call, opened.round);
         let answers = answers.map(RawValue::to_owned);
-        let waiting = Waiting { belongs, policy, opened, answers, digest, round, outlet, enter };
-        let (store, time) = (self.shared.store.clone(), self.shared.limits.state_time);
-        let claim: BoxFuture<'static, _> = Box::pin(async move { store.claim_boxed(ticket, digest, time).await });
-        match at_once(claim) {
+        let waiting = Waiting { belongs, policy, opened, answers, digest, round, outlet, enter: enter() };
+        let of = ClaimOf { ticket, claimant: Claimant::new() };
+        match at_once(claim(self.shared.store.clone(), of, digest, self.shared.limits.state_time)) {
             Ok(claim) => self.shared.claimed(claim, waiting, reply),
             Err(claim) => Ok(Begun::Running(self.later(claim, waiting, reply))),
         }
     }
 
     /// Waits for a store that is elsewhere.
-    fn later(&self, claim: BoxFuture<'static, Result<Claim, BoxError>>, waiting: Waiting, reply: Reply) -> Cancel {
+    fn later(&self, claim: BoxFuture<'static, Result<Claimed, BoxError>>, waiting: Waiting, reply: Reply) -> Cancel {
         /// Cancels what goes on elsewhere if this task is aborted.
         struct Guard(Option<Cancel>);
         impl Drop for Guard {
@@ -211,6 +213,7 @@ impl Rounds {
 impl Drop for Rounds {
     fn drop(&mut self) {
         self.shared.tickets.drop_all();
+        self.shared.counters.parked_now.set(0);
     }
 }
 
@@ -241,15 +244,15 @@ impl Shared {
     /// Goes on with a retry whose ticket was looked up.
     fn claimed(
         self: &Arc<Self>,
-        claim: Result<Claim, BoxError>,
+        claim: Result<Claimed, BoxError>,
         waiting: Waiting,
         reply: Reply,
     ) -> Result<Begun, ErrorObject> {
         let Waiting { belongs, policy, opened, answers, digest, round, outlet, enter } = waiting;
-        match claim {
-            Ok(Claim::Granted) => {}
-            Ok(Claim::Refused) => return Err(self.refuse()),
-            Ok(Claim::Done(outcome)) => {
+        let grant = match claim {
+            Ok(Claimed::Granted(grant)) => grant,
+            Ok(Claimed::Refused) => return Err(self.refuse()),
+            Ok(Claimed::Done(outcome)) => {
                 self.counters.repeated.add(1);
                 return Ok(Begun::Ended(outcome.outcome()));
             }
@@ -258,28 +261,29 @@ impl Shared {
                 let message = "the server cannot look up whether this was done already; try again later";
                 return Err(ErrorObject::new(ErrorCode::InternalError, message));
             }
-        }
-        let time = self.limits.state_time;
-        let claimed = Claimed::new(self.store.clone(), Ticket::new(opened.call, opened.round), time);
+        };
         let given = answers_by_key(answers.as_deref());
         let answer_of = |key: &str| given.get(key).map(|it| (*it).to_owned());
         if let Some(seat) = self.tickets.find(&opened.call) {
             // The seat stays locked until the answers are in, so that the driver sees all or none.
             let mut state = seat.lock();
-            if !state.gone && (state.open || state.round != opened.round) {
+            if !state.gone && (opened.round < state.round || (opened.round == state.round && state.open)) {
                 // The call runs, or is further: its last ticket is the only good one.
+                drop(state);
                 return Err(self.refuse());
             }
-            if let Some(outcome) = state.early.take() {
+            if opened.round > state.round {
+                // Others took it further. What is left of it here is of no use.
+                state.gone = true;
                 drop(state);
                 self.tickets.drop_call(&opened.call, &seat, &self.counters);
-                self.counters.resumed.add(1);
-                return Ok(settle(Some(claimed), outcome, || reply));
-            }
-            // One that was evicted just now runs again, like one that is gone.
-            if !state.gone && self.tickets.unpark(&opened.call, &self.counters) {
+            } else if let Some(outcome) = state.early.take() {
+                drop(state);
+                self.tickets.drop_call(&opened.call, &seat, &self.counters);
+                return Ok(settle(Some(grant), outcome, || reply));
+            } else if !state.gone && self.tickets.unpark(&opened.call, &seat, &self.counters) {
                 state.opened_by = Some(digest);
-                state.claimed = Some(claimed);
+                state.grant = Some(grant);
                 state.fresh = true;
                 let number = state.open(reply);
                 seat.call.resume(round, outlet, answer_of);
@@ -287,13 +291,14 @@ impl Shared {
                 self.counters.resumed.add(1);
                 return Ok(Begun::Running(Cancel::seat(seat, number)));
             }
+            // One that was evicted just now runs again, like one that is gone.
         }
-        let Some(remembered) = opened.remembered else {
+        let Some(remembered) = opened.remembered.filter(|_| policy.resume.remembers()) else {
             return Err(ErrorObject::new(
                 ErrorCode::InternalError,
                 format!(
-                    "the call of `{}` is gone, and cannot be continued: the server was restarted or needed the room; \
-                     send the request again without `requestState`",
+                    "the call of `{}` is gone, and cannot be continued: it was cancelled, or the server was restarted \
+                     or needed the room; send the request again without `requestState`",
                     belongs.name
                 ),
             ));
@@ -308,22 +313,22 @@ impl Shared {
         match running {
             First::Finished(finished) => {
                 call.end();
-                Ok(settle(Some(claimed), Outcome::Complete(finished), || reply))
+                Ok(settle(Some(grant), Outcome::Complete(finished), || reply))
             }
             First::Pending(running) => {
                 let state = SeatState::again(opened.round, digest);
                 let driver = Driver::new(self.clone(), running, call, belongs, policy, state);
-                Ok(driver.begin(|| reply, Some(claimed)))
+                Ok(driver.begin(|| reply, Some(grant)))
             }
         }
     }
 }
 
 /// Keeps the outcome of a round, and then hands it over.
-pub(super) fn settle(claimed: Option<Claimed>, outcome: Outcome, reply: impl FnOnce() -> Reply) -> Begun {
-    let Some(claimed) = claimed else { return Begun::Ended(outcome) };
+pub(super) fn settle(grant: Option<Grant>, outcome: Outcome, reply: impl FnOnce() -> Reply) -> Begun {
+    let Some(grant) = grant else { return Begun::Ended(outcome) };
     let kept = outcome.clone();
-    match at_once(Box::pin(async move { claimed.commit(&kept).await })) {
+    match at_once(Box::pin(async move { grant.commit(&kept).await })) {
         Ok(()) => Begun::Ended(outcome),
         Err(commit) => {
             let reply = reply();
@@ -345,6 +350,11 @@ fn answers_by_key(answers: Option<&RawValue>) -> std::collections::HashMap<Strin
     by_key
 }
 
+pub(super) fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// In milliseconds since 1970.
 pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }

@@ -177,7 +177,7 @@ mod tests {
 
     fn state() -> State {
         let mut memory = Memory::default();
-        memory.keep("step:x".to_owned(), RawValue::TRUE.to_owned());
+        memory.steps.keep("x".to_owned(), RawValue::TRUE.to_owned());
         State {
             call: [7; 16],
             round: 3,

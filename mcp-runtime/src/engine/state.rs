@@ -3,41 +3,47 @@
 //! Numbers are little-endian base 128 (LEB128) unless a size is given; text and JSON stand with
 //! their length before them:
 //!
-//! - when it expires, in seconds since 1970
+//! - when it expires, in milliseconds since 1970
 //! - the call (16 bytes), its round
 //! - whether it remembers (1 byte, 0 or 1); if it does:
 //!   - the highest progress that was reported (8 bytes, IEEE 754, big endian)
 //!   - the log messages that were sent: their number, and a digest of each (4 bytes)
-//!   - answers and results of steps: their number, and of each the key and the value, JSON
-//!   - what the client was asked: the number of questions, and of each the key and what it is about
+//!   - answers: their number, and of each the key and the value, JSON; results of steps likewise
+//!   - what the client was asked last: the number of questions, and of each the key and what it is
+//!     about; questions whose answers no run has taken likewise
+//!   - questions that were given up: their number, and the key of each
+//!   - how many rounds in a row were given answers and did not take them
 
 use serde_json::value::RawValue;
 
-use super::journal::Memory;
+use super::journal::{Memory, Records};
 
 /// Names a call for as long as anything is remembered of it; not to be guessed.
 pub(crate) type CallId = [u8; 16];
 
 /// What is inside a state.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct State {
     pub(crate) call: CallId,
     pub(crate) round: u32,
-    /// In seconds since 1970.
+    /// In milliseconds since 1970.
     pub(crate) expires: u64,
     /// What a run that starts over must know; `None` for a call that cannot.
     pub(crate) remembered: Option<Remembered>,
 }
 
 /// What a run that starts over must know.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Remembered {
     pub(crate) memory: Memory,
     pub(crate) reports: Reports,
 }
 
 /// What the client has heard of a call already.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Reports {
     pub(crate) progress: f64,
     /// Digests of log messages.
@@ -64,16 +70,15 @@ impl State {
         out.extend_from_slice(&reports.progress.to_be_bytes());
         number(&mut out, reports.logs.len() as u64);
         reports.logs.iter().for_each(|digest| out.extend_from_slice(&digest.to_be_bytes()));
-        number(&mut out, memory.records().len() as u64);
-        for record in memory.records() {
-            text(&mut out, &record.key);
-            text(&mut out, record.value.get());
+        for records in [&memory.answers, &memory.steps] {
+            pairs(&mut out, records.iter().map(|(key, value)| (key, value.get())));
         }
-        number(&mut out, memory.open.len() as u64);
-        for (key, about) in &memory.open {
-            text(&mut out, key);
-            text(&mut out, about);
+        for questions in [&memory.open, &memory.untaken] {
+            pairs(&mut out, questions.iter().map(|(key, about)| (&**key, &**about)));
         }
+        number(&mut out, memory.given_up.len() as u64);
+        memory.given_up.iter().for_each(|key| text(&mut out, key));
+        number(&mut out, memory.fruitless.into());
         out
     }
 
@@ -103,6 +108,14 @@ fn number(out: &mut Vec<u8>, mut number: u64) {
 fn text(out: &mut Vec<u8>, text: &str) {
     number(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
+}
+
+fn pairs<'p>(out: &mut Vec<u8>, pairs: impl ExactSizeIterator<Item = (&'p str, &'p str)>) {
+    number(out, pairs.len() as u64);
+    for (key, value) in pairs {
+        text(out, key);
+        text(out, value);
+    }
 }
 
 /// What is left to read.
@@ -148,15 +161,27 @@ impl<'a> Rest<'a> {
     fn remembered(&mut self) -> Option<Remembered> {
         let progress = f64::from_be_bytes(self.fixed()?);
         let logs = (0..self.count()?).map(|_| self.fixed().map(u32::from_be_bytes)).collect::<Option<_>>()?;
-        let mut memory = Memory::default();
-        for _ in 0..self.count()? {
-            let (key, value) = (self.text()?.to_owned(), self.text()?.to_owned());
-            memory.keep(key, RawValue::from_string(value).ok()?);
-        }
-        for _ in 0..self.count()? {
-            memory.open.push((self.text()?.to_owned(), self.text()?.to_owned()));
-        }
+        let memory = Memory {
+            answers: self.records()?,
+            steps: self.records()?,
+            open: self.pairs()?,
+            untaken: self.pairs()?,
+            given_up: (0..self.count()?).map(|_| self.text().map(str::to_owned)).collect::<Option<_>>()?,
+            fruitless: self.number()?.try_into().ok()?,
+        };
         Some(Remembered { memory, reports: Reports { progress, logs } })
+    }
+
+    fn pairs(&mut self) -> Option<Vec<(String, String)>> {
+        (0..self.count()?).map(|_| Some((self.text()?.to_owned(), self.text()?.to_owned()))).collect()
+    }
+
+    fn records(&mut self) -> Option<Records> {
+        let mut records = Records::default();
+        for (key, value) in self.pairs()? {
+            records.keep(key, RawValue::from_string(value).ok()?);
+        }
+        Some(records)
     }
 }
 
@@ -166,26 +191,33 @@ mod tests {
 
     use super::*;
 
-    fn memory(records: &[(String, i64)], open: Vec<(String, String)>) -> Memory {
-        let mut memory = Memory::default();
-        memory.open = open;
+    fn records(records: &[(String, i64)]) -> Records {
+        let mut kept = Records::default();
         for (key, value) in records {
-            memory.keep(key.clone(), RawValue::from_string(value.to_string()).expect("JSON"));
+            kept.keep(key.clone(), RawValue::from_string(value.to_string()).expect("JSON"));
         }
-        memory
+        kept
+    }
+
+    fn memory() -> impl Strategy<Value = Memory> {
+        let values = || prop::collection::vec((".*", any::<i64>()), 0..5);
+        let pairs = || prop::collection::vec((".*", ".*"), 0..5);
+        let given_up = prop::collection::vec(".*", 0..5);
+        (values(), values(), pairs(), pairs(), given_up, any::<u32>()).prop_map(
+            |(answers, steps, open, untaken, given_up, fruitless)| Memory {
+                answers: records(&answers),
+                steps: records(&steps),
+                open,
+                untaken,
+                given_up,
+                fruitless,
+            },
+        )
     }
 
     fn state() -> impl Strategy<Value = State> {
-        let remembered = (
-            prop::collection::vec((".*", any::<i64>()), 0..5),
-            prop::collection::vec((".*", ".*"), 0..5),
-            prop::collection::vec(any::<u32>(), 0..5),
-            prop::num::f64::NORMAL,
-        )
-            .prop_map(|(records, open, logs, progress)| Remembered {
-                memory: memory(&records, open),
-                reports: Reports { progress, logs },
-            });
+        let remembered = (memory(), prop::collection::vec(any::<u32>(), 0..5), prop::num::f64::NORMAL)
+            .prop_map(|(memory, logs, progress)| Remembered { memory, reports: Reports { progress, logs } });
         (any::<CallId>(), any::<u32>(), any::<u64>(), prop::option::of(remembered))
             .prop_map(|(call, round, expires, remembered)| State { call, round, expires, remembered })
     }
@@ -212,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_state_without_a_memory_is_small() {
-        let state = State { call: [1; 16], round: 1, expires: 1_800_000_000, remembered: None };
-        assert_eq!(state.encode().len(), 5 + 16 + 1 + 1);
+        let state = State { call: [1; 16], round: 1, expires: 1_800_000_000_000, remembered: None };
+        assert_eq!(state.encode().len(), 6 + 16 + 1 + 1);
     }
 }

@@ -12,12 +12,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::outcomes::at_once;
-use super::rounds::Begun;
+use super::rounds::{Begun, millis};
 use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
 use super::{Call, Cancel, Finished, Outcome, RawParams, Reply, Running, after};
 use crate::protocol::{
-    BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, ProgressToken, ServerNotification, ServerResult,
-    Task, TaskStatus,
+    BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, Principal, ProgressToken, ServerNotification,
+    ServerResult, Task, TaskStatus,
 };
 
 /// When a call becomes a task, for a client that knows tasks.
@@ -46,6 +46,12 @@ impl Default for TaskLimits {
     fn default() -> Self {
         Self { time: Duration::from_secs(3600), poll: Duration::from_secs(1), running: 1_000 }
     }
+}
+
+/// Which task is asked for, and by whom.
+pub(crate) struct Asked {
+    pub(crate) id: String,
+    pub(crate) principal: Option<Principal>,
 }
 
 /// The tasks of a server.
@@ -77,47 +83,53 @@ impl Tasks {
     }
 
     /// Makes a task of a call. The outcome of its request is that it did.
-    pub(crate) fn begin(&self, running: Running, call: Arc<Call>, reply: impl FnOnce() -> Reply) -> Begun {
-        let create = create(self.shared.clone(), running, call);
+    pub(crate) fn begin(
+        &self,
+        running: Running,
+        call: Arc<Call>,
+        principal: Option<Principal>,
+        reply: impl FnOnce() -> Reply,
+    ) -> Begun {
+        let create = create(self.shared.clone(), running, call, principal);
         eventually(Box::pin(create), reply)
     }
 
     /// The same, for a call whose round is open already.
-    pub(super) async fn create(&self, running: Running, call: Arc<Call>) -> Outcome {
-        create(self.shared.clone(), running, call).await
+    pub(super) async fn create(&self, running: Running, call: Arc<Call>, principal: Option<Principal>) -> Outcome {
+        create(self.shared.clone(), running, call, principal).await
     }
 
     /// `tasks/get`.
-    pub(crate) fn get(&self, id: String, reply: impl FnOnce() -> Reply) -> Begun {
+    pub(crate) fn get(&self, asked: Asked, reply: impl FnOnce() -> Reply) -> Begun {
         let shared = self.shared.clone();
-        let get = async move { shared.find(&id).await.map(|it| ServerResult::GetTask(Box::new(it.detailed()))) };
+        let get = async move { shared.find(&asked).await.map(|it| ServerResult::GetTask(Box::new(it.detailed()))) };
         eventually(Box::pin(async move { Outcome::Complete(get.await) }), reply)
     }
 
     /// `tasks/update`: hands over answers. Those to questions that are not open go nowhere.
     pub(crate) fn update(
         &self,
-        id: String,
+        asked: Asked,
         mut answers: HashMap<String, RawParams>,
         reply: impl FnOnce() -> Reply,
     ) -> Begun {
         answers.retain(|_, answer| answer.get().starts_with('{'));
-        self.tell(id, Message::Answers(answers), reply)
+        self.tell(asked, Message::Answers(answers), reply)
     }
 
     /// `tasks/cancel`: stops a task that is not over.
-    pub(crate) fn cancel(&self, id: String, reply: impl FnOnce() -> Reply) -> Begun {
-        self.tell(id, Message::Cancel, reply)
+    pub(crate) fn cancel(&self, asked: Asked, reply: impl FnOnce() -> Reply) -> Begun {
+        self.tell(asked, Message::Cancel, reply)
     }
 
-    fn tell(&self, id: String, message: Message, reply: impl FnOnce() -> Reply) -> Begun {
+    fn tell(&self, asked: Asked, message: Message, reply: impl FnOnce() -> Reply) -> Begun {
         let shared = self.shared.clone();
         let tell = async move {
-            match shared.find(&id).await? {
+            match shared.find(&asked).await? {
                 Found::Here(seat) => seat.hear(message, &shared).await,
                 Found::Stored(record) if record.task().status.is_over() => {}
                 Found::Stored(_) => {
-                    shared.store.send_boxed(&id, TaskMessage(message)).await.map_err(unreachable)?;
+                    shared.store.send_boxed(&asked.id, TaskMessage(message)).await.map_err(unreachable)?;
                 }
             }
             Ok(ServerResult::Empty)
@@ -166,15 +178,17 @@ impl Found {
 }
 
 impl Shared {
-    async fn find(&self, id: &str) -> Result<Found, ErrorObject> {
+    async fn find(&self, Asked { id, principal }: &Asked) -> Result<Found, ErrorObject> {
         let here = self.running().get(id).cloned();
-        if let Some(seat) = here {
-            return Ok(Found::Here(seat));
-        }
-        let record = self.store.get_boxed(id).await.map_err(unreachable)?;
+        let (owner, found) = match here {
+            Some(seat) => (seat.principal.clone(), Some(Found::Here(seat))),
+            None => {
+                let record = self.store.get_boxed(id).await.map_err(unreachable)?;
+                (record.as_ref().and_then(|it| it.principal.clone()), record.map(Found::Stored))
+            }
+        };
         // Somebody else's task is as good as none.
-        let record = record.filter(|record| record.principal.is_none());
-        record.map(Found::Stored).ok_or_else(|| {
+        found.filter(|_| owner == *principal).ok_or_else(|| {
             ErrorObject::invalid_params(format!("there is no task `{id}`: it has expired, or was never made"))
         })
     }
@@ -185,12 +199,12 @@ impl Shared {
     }
 
     async fn put(&self, seat: &Seat) -> Result<(), ErrorObject> {
-        let record = Arc::new(TaskRecord { task: seat.detailed(), principal: None });
+        let record = Arc::new(TaskRecord { task: seat.detailed(), principal: seat.principal.clone() });
         self.store.put_boxed(&seat.id, record, self.left(seat)).await.map_err(unreachable)
     }
 }
 
-async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>) -> Outcome {
+async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, principal: Option<Principal>) -> Outcome {
     let mut id = [0; 16];
     if getrandom::fill(&mut id).is_err() {
         let message = "the operating system has no randomness to name a task with";
@@ -210,6 +224,7 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>) -> Outco
         id,
         until: after(shared.limits.time),
         call,
+        principal,
         state: Mutex::new(SeatState { task: task.clone(), changed: false, over: None }),
         driver: OnceLock::new(),
     });
@@ -229,15 +244,12 @@ fn timestamp() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
-fn millis(time: Duration) -> u64 {
-    time.as_millis().try_into().unwrap_or(u64::MAX)
-}
-
 /// One task that this process runs.
 struct Seat {
     id: String,
     until: Instant,
     call: Arc<Call>,
+    principal: Option<Principal>,
     state: Mutex<SeatState>,
     /// There as soon as the driver was started.
     driver: OnceLock<AbortHandle>,

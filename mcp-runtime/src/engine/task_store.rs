@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::outcomes::Written;
 use super::{Outcome, RawParams, after};
-use crate::protocol::{BoxFuture, DetailedTask, InputRequest, Method, ServerResult, Task};
+use crate::protocol::{BoxFuture, DetailedTask, InputRequest, Method, Principal, ServerResult, Task};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,7 +21,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct TaskRecord {
     pub(super) task: DetailedTask,
     /// Who made it, where requests are authenticated.
-    pub(super) principal: Option<String>,
+    pub(super) principal: Option<Principal>,
 }
 
 /// A record as bytes have it.
@@ -44,6 +44,7 @@ impl TaskRecord {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let Self { task: DetailedTask { task, input_requests, outcome }, principal } = self.clone();
+        let principal = principal.map(|it| it.as_str().to_owned());
         let outcome = outcome.and_then(|it| Written::of(&Outcome::Complete(it.map(ServerResult::CallTool))));
         let questions = input_requests.into_iter().map(|(key, it)| (key, it.method.to_owned(), it.params)).collect();
         serde_json::to_vec(&WrittenRecord { task, questions, outcome, principal }).unwrap_or_default()
@@ -69,7 +70,7 @@ impl TaskRecord {
             Some(Some(Outcome::Complete(Err(error)))) => Some(Err(error)),
             Some(_) => return Err(wrong()),
         };
-        Ok(Self { task: DetailedTask { task, input_requests, outcome }, principal })
+        Ok(Self { task: DetailedTask { task, input_requests, outcome }, principal: principal.map(Principal::new) })
     }
 }
 
@@ -314,7 +315,7 @@ mod tests {
             TaskStatus::Failed => (Vec::new(), Some(Err(ErrorObject::invalid_params("no")))),
             _ => (Vec::new(), None),
         };
-        TaskRecord { task: DetailedTask { task, input_requests, outcome }, principal: Some("ada".to_owned()) }
+        TaskRecord { task: DetailedTask { task, input_requests, outcome }, principal: Some(Principal::new("ada")) }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::task::AbortHandle;
 
 use super::metrics::Counters;
-use super::outcomes::{AnswersDigest, Claimed};
+use super::outcomes::{AnswersDigest, Grant};
 use super::state::CallId;
 use super::{Call, Outcome, Reply, RoundLimits};
 use crate::protocol::{ErrorCode, ErrorObject};
@@ -47,7 +47,7 @@ impl Tickets {
 
     /// The driver of a call was started.
     pub(super) fn started(&self, id: &CallId, seat: &Arc<Seat>, driver: AbortHandle) {
-        let is_there = self.lock().calls.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.seat, seat));
+        let is_there = self.lock().has(id, seat);
         _ = seat.driver.set(driver);
         if !is_there {
             // It is over already, or was evicted.
@@ -60,9 +60,13 @@ impl Tickets {
     }
 
     /// Counts a call as parked. If there are too many, the oldest ones make room.
-    pub(super) fn park(&self, id: CallId, bytes: usize, limits: &RoundLimits, counters: &Counters) {
+    pub(super) fn park(&self, id: CallId, seat: &Arc<Seat>, bytes: usize, limits: &RoundLimits, counters: &Counters) {
         let evicted = {
             let mut inner = self.lock();
+            // A call that was cancelled just now may run again already.
+            if !inner.has(&id, seat) {
+                return;
+            }
             inner.unpark(&id);
             let place = inner.next;
             inner.next += 1;
@@ -90,18 +94,20 @@ impl Tickets {
     }
 
     /// Counts a call as running again. Returns whether it is still there.
-    pub(super) fn unpark(&self, id: &CallId, counters: &Counters) -> bool {
+    pub(super) fn unpark(&self, id: &CallId, seat: &Arc<Seat>, counters: &Counters) -> bool {
         let mut inner = self.lock();
-        inner.unpark(id);
+        let is_there = inner.has(id, seat);
+        if is_there {
+            inner.unpark(id);
+        }
         counters.parked_now.set(inner.waiting.len() as u64);
-        inner.calls.contains_key(id)
+        is_there
     }
 
     /// Forgets a call, if it is the one of this seat.
     fn forget(&self, id: &CallId, seat: &Arc<Seat>, counters: &Counters) -> Option<Entry> {
         let mut inner = self.lock();
-        let is_it = inner.calls.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.seat, seat));
-        let forgotten = is_it.then(|| inner.remove(id)).flatten();
+        let forgotten = inner.has(id, seat).then(|| inner.remove(id)).flatten();
         counters.parked_now.set(inner.waiting.len() as u64);
         forgotten
     }
@@ -121,6 +127,11 @@ impl Tickets {
 }
 
 impl Inner {
+    /// Whether the call of this id is the one of this seat.
+    fn has(&self, id: &CallId, seat: &Arc<Seat>) -> bool {
+        self.calls.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.seat, seat))
+    }
+
     fn unpark(&mut self, id: &CallId) {
         if let Some((place, bytes)) = self.calls.get_mut(id).and_then(|entry| entry.waits.take()) {
             self.waiting.remove(&place);
@@ -154,12 +165,13 @@ impl Drop for Registration {
         }
         // However the driver ended, nobody waits for it for ever.
         let gone = ErrorObject::new(ErrorCode::InternalError, "the call was dropped by the server");
-        let waiting = {
+        let (waiting, grant) = {
             let mut state = self.seat.lock();
             state.gone = true;
-            state.claimed = None;
-            state.end_round()
+            (state.end_round(), state.grant.take())
         };
+        // Given back without the lock: the store is not ours.
+        drop(grant);
         for reply in waiting {
             reply(Outcome::Complete(Err(gone.clone())));
         }
@@ -190,7 +202,7 @@ pub(super) struct SeatState {
     /// The answers that opened the round.
     pub(super) opened_by: Option<AnswersDigest>,
     /// The ticket of the round is ours until its outcome is there.
-    pub(super) claimed: Option<Claimed>,
+    pub(super) grant: Option<Grant>,
     /// The call completed between rounds; the next retry gets it.
     pub(super) early: Option<Outcome>,
 }
@@ -230,10 +242,9 @@ impl SeatState {
         if before == self.replies.len() || !self.replies.is_empty() {
             return true;
         }
-        // From now on nobody joins it, and its ticket is free again.
+        // From now on nobody joins it. Its ticket is given back when its future is gone.
         self.gone = true;
         self.open = false;
-        self.claimed = None;
         false
     }
 

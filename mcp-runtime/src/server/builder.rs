@@ -53,7 +53,8 @@ pub struct Server {
     limits: Limits,
     rounds: RoundLimits,
     resume: Resume,
-    state_keys: Vec<StateKey>,
+    state_key: Option<StateKey>,
+    previous_keys: Vec<StateKey>,
     outcomes: Option<Arc<dyn AnyStore>>,
     metrics: Metrics,
     task_limits: TaskLimits,
@@ -75,7 +76,8 @@ impl Server {
             limits: Limits::default(),
             rounds: RoundLimits::default(),
             resume: Resume::default(),
-            state_keys: Vec::new(),
+            state_key: None,
+            previous_keys: Vec::new(),
             outcomes: None,
             metrics: Metrics::default(),
             task_limits: TaskLimits::default(),
@@ -199,14 +201,14 @@ impl Server {
     /// followed by previous ones, separated by commas. If that is not set either, each process makes
     /// up a key of its own, and what it has sealed ends with it.
     pub fn state_key(mut self, key: impl Into<StateKey>) -> Self {
-        self.state_keys.insert(0, key.into());
+        self.state_key = Some(key.into());
         self
     }
 
     /// Keys that were used before: what they have sealed is still opened. When a key is changed, the
     /// previous one stays here for as long as calls may go on ([`Server::state_timeout`]).
     pub fn previous_state_keys<K: Into<StateKey>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        self.state_keys.extend(keys.into_iter().map(Into::into));
+        self.previous_keys.extend(keys.into_iter().map(Into::into));
         self
     }
 
@@ -344,7 +346,7 @@ impl Server {
         if !problems.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, problems.join("\n")));
         }
-        let seal = Seal::new(&state_keys(self.state_keys)?);
+        let seal = Seal::new(&state_keys(self.state_key, self.previous_keys)?);
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
         let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));
         let tasks = Arc::new(Tasks::new(store, self.task_limits));
@@ -388,21 +390,24 @@ impl Server {
 /// The environment variable with the keys of servers that were given none.
 const STATE_KEY: &str = "MCP_STATE_KEY";
 
-/// The keys that were given, those of the environment, or one of this process alone.
-fn state_keys(given: Vec<StateKey>) -> Result<Vec<StateKey>, Error> {
-    if !given.is_empty() {
-        return Ok(given);
-    }
-    if let Some(text) = std::env::var_os(STATE_KEY) {
-        let text = text.to_string_lossy();
-        let keys: Result<Vec<StateKey>, _> = text.split(',').map(str::parse).collect();
-        let wrong =
-            |error| Error::new(ErrorKind::Configuration, format!("`{STATE_KEY}` is not right")).with_source(error);
-        return keys.map_err(wrong);
-    }
-    let random = StateKey::random();
-    let none = |error| Error::new(ErrorKind::Io, "the operating system has no randomness").with_source(error);
-    random.map(|key| vec![key]).map_err(none)
+/// The key that was given, that of the environment, or one of this process alone; then those of
+/// before.
+fn state_keys(given: Option<StateKey>, previous: Vec<StateKey>) -> Result<Vec<StateKey>, Error> {
+    let mut keys: Vec<StateKey> =
+        match (given, std::env::var_os(STATE_KEY)) {
+            (Some(key), _) => vec![key],
+            (None, Some(text)) => {
+                let keys: Result<_, _> = text.to_string_lossy().split(',').map(str::parse).collect();
+                keys.map_err(|error| {
+                    Error::new(ErrorKind::Configuration, format!("`{STATE_KEY}` is not right")).with_source(error)
+                })?
+            }
+            (None, None) => vec![StateKey::random().map_err(|error| {
+                Error::new(ErrorKind::Io, "the operating system has no randomness").with_source(error)
+            })?],
+        };
+    keys.extend(previous);
+    Ok(keys)
 }
 
 /// The tools that a server was given.

@@ -15,7 +15,7 @@ use tokio::time::sleep_until;
 use super::outbox::{CallOutlet, Outbox, Outgoing};
 use crate::codec::{Encoder, Incoming, Malformed, parse, split_batch};
 use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
-use crate::engine::{Finished, Reply, after};
+use crate::engine::{Finished, Outcome, Reply, after};
 use crate::protocol::{
     CancelledNotificationParams, ErrorCode, ErrorObject, Extensions, InitializeRequestParams, Method, Outlet, Params,
     ProtocolVersion, RequestId, ServerResult,
@@ -398,6 +398,29 @@ impl Drop for Connection<'_> {
     }
 }
 
+/// A reply that somebody waits for: if whoever owes it is gone, an error is given instead.
+struct Owed {
+    key: Key,
+    outbox: Arc<Outbox>,
+    is_paid: bool,
+}
+
+impl Owed {
+    fn pay(&mut self, outcome: Outcome) {
+        self.is_paid = true;
+        self.outbox.push(self.key, Outgoing::Reply(outcome));
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        if !self.is_paid {
+            let message = "the call was dropped by the server";
+            self.pay(Outcome::Complete(Err(ErrorObject::new(ErrorCode::InternalError, message))));
+        }
+    }
+}
+
 /// Where a request of this connection comes from.
 struct ConnectionOrigin<'c, 'a> {
     key: Key,
@@ -410,8 +433,8 @@ impl Origin for ConnectionOrigin<'_, '_> {
     }
 
     fn reply(&self) -> Reply {
-        let (key, outbox) = (self.key, self.connection.outbox.clone());
-        Box::new(move |outcome| outbox.push(key, Outgoing::Reply(outcome)))
+        let mut owed = Owed { key: self.key, outbox: self.connection.outbox.clone(), is_paid: false };
+        Box::new(move |outcome| owed.pay(outcome))
     }
 
     fn has_room(&self) -> Result<(), ErrorObject> {

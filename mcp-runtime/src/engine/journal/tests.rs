@@ -2,7 +2,7 @@ use super::*;
 
 fn question(params: &str) -> Question {
     let params = RawValue::from_string(params.to_owned()).expect("JSON");
-    Question { method: "sampling/createMessage", params, key: None }
+    Question { method: "sampling/createMessage", params, key: None, within: None, required: |_| None }
 }
 
 fn answer(text: &str) -> Answered {
@@ -44,7 +44,7 @@ fn equal_questions_are_told_apart_by_their_occurrence() {
     assert_eq!(key(&mut journal, second), format!("{first}-2"));
     assert_eq!(key(&mut journal, third), "mine");
     assert_eq!(key(&mut journal, fourth), "mine-2");
-    assert_eq!(key(&mut journal, fifth), "mine-2-2", "an author's key that is taken already");
+    assert_eq!(key(&mut journal, fifth), "mine-2-1", "an author's key that looks like one of ours");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn missing_answers_are_asked_for_again_and_given_ones_are_not() {
     let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
     journal.take_unsent();
     journal.answer(a, answer("true"));
-    journal.ask_again();
+    journal.ask_again(&ClientCapabilities::default());
     assert_eq!(journal.take_unsent(), [b]);
 }
 
@@ -88,4 +88,116 @@ fn when_the_client_is_gone_open_questions_fail_and_others_stay() {
     assert_eq!(journal.fail_open(&crate::engine::call_ended()), 1);
     assert!(matches!(journal.take_answer(a), Ask::Answered(Ok(_))));
     assert!(matches!(journal.take_answer(b), Ask::Answered(Err(_))));
+}
+
+fn named(name: &str) -> Question {
+    Question { key: Some(name.to_owned()), ..question("{}") }
+}
+
+/// Seals a journal and starts over with what it remembers, and these answers.
+fn again(journal: &mut Journal, answers: &[&str]) -> Journal {
+    let memory = journal.memory().expect("it remembers");
+    Journal::again(memory, |key| answers.contains(&key).then(|| RawValue::TRUE.to_owned()))
+}
+
+fn is_answered(journal: &mut Journal, id: QuestionId) -> bool {
+    matches!(journal.take_answer(id), Ask::Answered(_))
+}
+
+#[test]
+fn a_run_that_starts_over_is_given_what_came_before_in_any_order() {
+    let mut journal = Journal::keeping();
+    let ids = ["a", "b", "c"].map(|name| journal.ask(named(name)));
+    journal.take_unsent();
+    let mut second = again(&mut journal, &["a", "c", "unknown"]);
+    let [c, b, a] = ["c", "b", "a"].map(|name| second.ask(named(name)));
+    assert!(is_answered(&mut second, a) && is_answered(&mut second, c) && !is_answered(&mut second, b), "{ids:?}");
+    assert_eq!(second.take_unsent(), [b], "what is missing is asked again");
+    assert_eq!(second.end_round(), None);
+}
+
+#[test]
+fn a_step_that_came_to_nothing_leaves_its_place_to_the_next_try() {
+    let mut journal = Journal::keeping();
+    let Step::New(first) = journal.begin_step("s") else { panic!("new") };
+    assert!(journal.is_in_step());
+    journal.end_step(&first, None);
+    let Step::New(retried) = journal.begin_step("s") else { panic!("new") };
+    assert_eq!(first, retried);
+    journal.end_step(&retried, Some(RawValue::TRUE.to_owned()));
+    assert!(matches!(journal.begin_step("s"), Step::New(other) if other != first));
+    let mut second = again(&mut journal, &[]);
+    assert!(matches!(second.begin_step("s"), Step::Done(_)), "the first try of the next run is the one that worked");
+}
+
+#[test]
+fn a_step_and_a_question_of_one_name_are_two_things() {
+    let mut journal = Journal::keeping();
+    let Step::New(step) = journal.begin_step("x") else { panic!("new") };
+    journal.end_step(&step, Some(RawValue::NULL.to_owned()));
+    let asked = journal.ask(named("x"));
+    journal.take_unsent();
+    let mut second = again(&mut journal, &["x"]);
+    let asked_again = second.ask(named("x"));
+    let answer = second.take_answer(asked_again);
+    assert!(matches!(&answer, Ask::Answered(Ok(value)) if value.get() == "true"), "{asked:?} {answer:?}");
+}
+
+#[test]
+fn what_is_asked_in_a_step_does_not_count_outside_of_it() {
+    let mut journal = Journal::keeping();
+    let Step::New(step) = journal.begin_step("s") else { panic!("new") };
+    let inside = journal.ask(Question { within: Some(step.clone()), ..named("q") });
+    assert!(!journal.is_in_step(), "the step waits for the client");
+    journal.take_unsent();
+    journal.answer(inside, answer("true"));
+    assert!(journal.is_in_step(), "it goes on");
+    journal.end_step(&step, Some(RawValue::TRUE.to_owned()));
+    let outside = journal.ask(named("q"));
+    assert_eq!([key(&mut journal, inside), key(&mut journal, outside)], ["s/q", "q"]);
+}
+
+#[test]
+fn a_question_that_was_given_up_is_held_back_until_it_is_released() {
+    let mut journal = Journal::keeping();
+    let given_up = journal.ask(named("a"));
+    journal.take_unsent();
+    journal.abandon(given_up);
+    let other = journal.ask(named("b"));
+    journal.take_unsent();
+    let mut second = again(&mut journal, &["b"]);
+    second.ask(named("a"));
+    assert!(!second.has_unsent() && second.has_held(), "{other:?}");
+    second.release_held();
+    assert!(second.has_unsent());
+}
+
+#[test]
+fn two_fruitless_rounds_in_a_row_are_a_divergence_and_one_is_not() {
+    let mut journal = Journal::keeping();
+    journal.ask(named("a"));
+    journal.take_unsent();
+    let mut second = again(&mut journal, &["a"]);
+    second.ask(named("b"));
+    assert_eq!(second.end_round(), None, "it may be chance");
+    second.take_unsent();
+    let mut by_chance = again(&mut second, &["b"]);
+    let (b, a, c) = (by_chance.ask(named("b")), by_chance.ask(named("a")), by_chance.ask(named("c")));
+    assert!(is_answered(&mut by_chance, a) && is_answered(&mut by_chance, b), "nothing was lost, {c:?}");
+    assert_eq!(by_chance.end_round(), None);
+    let mut diverging = again(&mut second, &["b"]);
+    diverging.ask(named("c"));
+    let (answered, asks) = diverging.end_round().expect("it diverges");
+    assert!(answered.starts_with("`sampling/createMessage`") && asks.starts_with("`sampling/createMessage`"));
+}
+
+#[test]
+fn a_client_that_can_no_longer_be_asked_is_not_asked_again() {
+    let mut journal = Journal::default();
+    let required: Required = |capabilities| capabilities.roots.is_none().then(ClientCapabilities::default);
+    let (a, b) = (journal.ask(Question { required, ..named("a") }), journal.ask(named("b")));
+    journal.take_unsent();
+    assert_eq!(journal.ask_again(&ClientCapabilities::default()), [a]);
+    assert!(matches!(journal.take_answer(a), Ask::Answered(Err(_))));
+    assert_eq!(journal.take_unsent(), [b]);
 }

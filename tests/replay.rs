@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcp_runtime::prelude::*;
-use mcp_runtime::{MemoryOutcomes, Resume};
+use mcp_runtime::{
+    AnswersDigest, Claim, Claimant, Extensions, MemoryOutcomes, OutcomeStore, Principal, RememberedOutcome, Resume,
+    Ticket,
+};
 use mcp_tests::raw::{Call, Peer, said, shout, text};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -529,4 +532,222 @@ async fn a_round_that_was_cancelled_runs_again_when_it_is_repeated() {
     let last = retry.next(&asked, shout);
     assert_eq!(text(&peer.call(&last).await.expect("a result")), "1 TWO ONE");
     assert_eq!(world.steps.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_call_may_come_back_to_a_replica_that_others_have_overtaken() {
+    let world = Arc::<World>::default();
+    let (mut one, mut other) = (Peer::start(server(&world)), Peer::start(server(&world)));
+    let first = Call::new("twice", json!({}));
+    let second = first.next(&one.call(&first).await.expect("a result"), shout);
+    let third = second.next(&other.call(&second).await.expect("a result"), shout);
+    assert_eq!(text(&one.call(&third).await.expect("a result")), "1 TWO ONE");
+    assert_eq!(world.steps.load(Ordering::SeqCst), 1);
+}
+
+/// A step that fails at first.
+#[tool]
+async fn try_again(ctx: Context, world: State<World>) -> Result<u32> {
+    let attempt = async || match world.steps.fetch_add(1, Ordering::SeqCst) {
+        0 => Err(ToolError::new("not yet")),
+        attempts => Ok(attempts),
+    };
+    let done = match ctx.step("try", attempt).await {
+        Ok(done) => done,
+        Err(_) => ctx.step("try", attempt).await?,
+    };
+    ctx.sample("anything").await?;
+    Ok(done)
+}
+
+#[tokio::test]
+async fn a_step_that_worked_at_the_second_try_is_not_tried_again() {
+    let world = Arc::<World>::default();
+    let replica = || Peer::start(Server::new("t").state_key(KEY).state(world.clone()).tools(tools![try_again]));
+    let result = run(Call::new("try_again", json!({})), replica).await.expect("a result");
+    assert_eq!((text(&result).as_str(), world.steps.load(Ordering::SeqCst)), ("1", 2));
+}
+
+/// Returns at once, and leaves something to be done.
+#[tool]
+fn at_once(ctx: Context, world: State<World>) -> u8 {
+    ctx.on_complete(move || async move { _ = world.after.fetch_add(1, Ordering::SeqCst) });
+    1
+}
+
+#[tokio::test]
+async fn effects_of_a_tool_that_never_waits_happen_too() {
+    let world = Arc::<World>::default();
+    let mut peer = Peer::start(Server::new("t").state(world.clone()).tools(tools![at_once]));
+    assert_eq!(text(&peer.call(&Call::new("at_once", json!({}))).await.expect("a result")), "1");
+    assert_eq!(world.after.load(Ordering::SeqCst), 1);
+}
+
+/// An identifier inside of a step, and one outside.
+#[tool]
+async fn identifiers(ctx: Context, world: State<World>) -> Result<Vec<String>> {
+    let inside = ctx.step("create", async || Ok(ctx.uuid())).await?;
+    let outside = ctx.uuid();
+    world.notes.lock().expect("a lock").push(outside.clone());
+    ctx.sample("anything").await?;
+    Ok(vec![inside, outside])
+}
+
+#[tokio::test]
+async fn identifiers_of_a_step_that_is_not_done_again_are_not_given_to_others() {
+    let world = Arc::<World>::default();
+    let replica = || Peer::start(Server::new("t").state_key(KEY).state(world.clone()).tools(tools![identifiers]));
+    let result = run(Call::new("identifiers", json!({})), replica).await.expect("a result");
+    let notes = world.notes.lock().expect("a lock");
+    let [first, again] = &notes[..] else { panic!("{notes:?}") };
+    assert_eq!(first, again);
+    assert_ne!(result["structuredContent"]["result"][0], json!(first), "the one inside is another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_completed_between_rounds_is_there_as_long_as_its_ticket() {
+    let (world, go) = (Arc::<World>::default(), Arc::new(Notify::new()));
+    let server = Server::new("t").state(world.clone()).state(go.clone()).tools(tools![early]);
+    let mut peer = Peer::start(server.parked_timeout(Duration::from_secs(60)));
+    let first = Call::new("early", json!({}));
+    let second = first.next(&peer.call(&first).await.expect("a result"), shout);
+    go.notify_one();
+    tokio::time::sleep(Duration::from_secs(1_000)).await;
+    assert_eq!(text(&peer.call(&second).await.expect("a result")), "early");
+    assert_eq!(world.after.load(Ordering::SeqCst), 1);
+}
+
+/// Gives up a question when the test says so, and asks another one.
+#[tool]
+async fn give_up(ctx: Context, go: State<Notify>) -> Result<String> {
+    tokio::select! {
+        answer = ctx.sample("first") => return Ok(answer?.text()?.to_owned()),
+        () = go.notified() => {}
+    }
+    Ok(ctx.sample("second").await?.text()?.to_owned())
+}
+
+#[tokio::test]
+async fn a_run_that_starts_over_gives_up_what_was_given_up() {
+    let go = Arc::new(Notify::new());
+    let server = || Server::new("t").state_key(KEY).state(go.clone()).tools(tools![give_up]);
+    let mut one = Peer::start(server());
+    let first = Call::new("give_up", json!({}));
+    let asked = one.call(&first).await.expect("a result");
+    go.notify_one();
+    // The client has nothing to say to the first one any more.
+    let second = first.next(&asked, |_, _| None);
+    let mut asked = one.call(&second).await.expect("a result");
+    if asked["inputRequests"].to_string().contains("first") {
+        // The retry was faster than the signal.
+        asked = one.call(&second.next(&asked, |_, _| None)).await.expect("a result");
+    }
+    assert!(asked["inputRequests"].to_string().contains("second"), "{asked}");
+    let third = second.next(&asked, shout);
+    one.kill().await;
+    go.notify_one();
+    assert_eq!(text(&Peer::start(server()).call(&third).await.expect("a result")), "SECOND");
+}
+
+/// A store that is elsewhere: everything takes a while.
+#[derive(Debug, Default)]
+struct Elsewhere {
+    memory: MemoryOutcomes,
+    fails: std::sync::atomic::AtomicBool,
+    committing: Notify,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl OutcomeStore for Elsewhere {
+    async fn claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Result<Claim, BoxError> {
+        tokio::task::yield_now().await;
+        if self.fails.load(Ordering::SeqCst) {
+            return Err("out of reach".into());
+        }
+        self.memory.claim(ticket, answers, claimant).await
+    }
+
+    async fn commit(
+        &self,
+        ticket: Ticket,
+        claimant: Claimant,
+        outcome: Arc<RememberedOutcome>,
+        time: Duration,
+    ) -> Result<(), BoxError> {
+        self.committing.notify_one();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        // As it would come back from somewhere else.
+        let outcome = RememberedOutcome::from_bytes(&outcome.to_bytes())?;
+        self.memory.commit(ticket, claimant, Arc::new(outcome), time).await
+    }
+
+    async fn release(&self, ticket: Ticket, claimant: Claimant) {
+        tokio::task::yield_now().await;
+        self.memory.release(ticket, claimant).await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_elsewhere_is_waited_for() {
+    for resume in [Resume::Auto, Resume::Replay] {
+        let (world, store) = (Arc::<World>::default(), Arc::new(Elsewhere::default()));
+        let replica = || Peer::start(server(&world).resume(resume).outcomes(store.clone()));
+        let (mut one, mut other) = (replica(), replica());
+        let first = Call::new("twice", json!({}));
+        let second = first.next(&one.call(&first).await.expect("a result"), shout);
+        let asked = one.call(&second).await.expect("a result");
+        assert_eq!(other.call(&second).await.as_ref(), Ok(&asked), "{resume:?}");
+        let third = second.next(&asked, shout);
+        store.fails.store(true, Ordering::SeqCst);
+        let error = one.call(&third).await.expect_err("it cannot be looked up");
+        assert_eq!(error["code"], -32603, "{error}");
+        store.fails.store(false, Ordering::SeqCst);
+        // Cancelled in the middle of a commit: the outcome is there all the same.
+        let id = one.send("tools/call", third.params.clone()).await;
+        store.committing.notified().await;
+        store.committing.notified().await;
+        one.cancel(id).await;
+        for peer in [&mut one, &mut other] {
+            assert_eq!(text(&peer.call(&third).await.expect("a result")), "1 TWO ONE", "{resume:?}");
+        }
+        assert_eq!(world.after.load(Ordering::SeqCst), 1, "{resume:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_state_is_of_no_use_to_another_principal() {
+    let world = Arc::<World>::default();
+    let connect = |name: Option<&str>| {
+        let extensions = name.map(|name| Extensions::new().with(Principal::new(name))).unwrap_or_default();
+        Peer::start_with(server(&world), extensions)
+    };
+    let mut ada = connect(Some("ada"));
+    let first = Call::new("twice", json!({}));
+    let second = first.next(&ada.call(&first).await.expect("a result"), shout);
+    for other in [Some("bob"), None] {
+        assert_eq!(connect(other).call(&second).await.expect_err("it is not theirs")["code"], -32602, "{other:?}");
+    }
+    assert_eq!(connect(Some("ada")).call(&second).await.expect("a result")["resultType"], "input_required");
+}
+
+#[tokio::test]
+async fn a_client_that_can_no_longer_be_asked_ends_what_asks_it() {
+    for moved in [false, true] {
+        let world = Arc::<World>::default();
+        let mut peer = Peer::start(server(&world));
+        let first = Call::new("twice", json!({}));
+        let mut second = first.next(&peer.call(&first).await.expect("a result"), shout);
+        if moved {
+            peer.kill().await;
+            peer = Peer::start(server(&world));
+        }
+        let mut meta = mcp_tests::raw::meta();
+        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        second.params.insert("_meta".to_owned(), meta);
+        let error = peer.call(&second).await.expect_err("it cannot be asked the second question");
+        assert_eq!(error["code"], -32021, "{moved} {error}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use mcp_runtime::Extensions;
 use mcp_runtime::prelude::*;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, ReadHalf, WriteHalf};
@@ -21,10 +22,15 @@ pub struct Peer {
 impl Peer {
     /// Starts a server.
     pub fn start(server: Server) -> Self {
+        Self::start_with(server, Extensions::new())
+    }
+
+    /// Starts a server, with what is known of the connection.
+    pub fn start_with(server: Server, extensions: Extensions) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let serving = tokio::spawn(async move {
             let (reader, writer) = tokio::io::split(theirs);
-            server.serve(reader, writer).await.expect("it serves");
+            server.serve_with(reader, writer, extensions).await.expect("it serves");
         });
         let (reader, writer) = tokio::io::split(ours);
         Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }

@@ -336,11 +336,6 @@ impl Call {
         self.lock().journal.is_in_step()
     }
 
-    /// Whether it may run again from the top.
-    fn remembers(&self) -> bool {
-        self.lock().journal.remembers()
-    }
-
     /// Whether there are questions that an earlier run gave up.
     fn has_held(&self) -> bool {
         self.lock().journal.has_held()

@@ -124,7 +124,7 @@ impl Driver {
     }
 
     async fn finish(self, finished: Finished) {
-        let Self { shared, registration, running, seat, .. } = self;
+        let Self { shared, registration, running, seat, policy, .. } = self;
         drop(running);
         let outcome = Outcome::Complete(finished);
         let is_early = {
@@ -138,7 +138,7 @@ impl Driver {
             // It is there for as long as its ticket is good: the next retry takes it, and ends this task.
             let (limits, counters) = (&shared.limits, &shared.counters);
             shared.tickets.park(registration.id, &seat, OVERHEAD + outcome.size(), limits, counters);
-            let time = if seat.call.remembers() { limits.state_time } else { limits.parked_time };
+            let time = if policy.resume.remembers() { limits.state_time } else { limits.parked_time };
             return sleep_until(after(time)).await;
         }
         end_round(&shared, &registration, outcome, None).await;

@@ -17,6 +17,8 @@ mod error;
 pub mod prelude;
 pub mod protocol;
 mod registry;
+#[doc = include_str!("docs/rounds.md")]
+pub mod rounds {}
 mod schema;
 mod server;
 mod session;

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
+use crate::rounds;
 use mcp_benches::{Era, answer_bare};
 use mcp_runtime::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -18,8 +19,10 @@ fn server() -> Server {
 
 /// Runs one subject. Those on stdio end with their input, the others make `calls` themselves.
 pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
-    if subject == "bare-stdio" {
-        return bare_stdio();
+    match subject {
+        "bare-stdio" => return bare_stdio(),
+        "aead" => return rounds::aead(calls).map_err(|error| io::Error::other(error.to_string())),
+        _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -32,6 +35,7 @@ pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
                 })
                 .await
             }
+            "push" | "parked" | "replayed" => rounds::run(subject, calls).await,
             "bare-memory" => over_memory(era, calls, bare_memory).await,
             other => Err(io::Error::other(format!("there is no subject `{other}`"))),
         }

@@ -226,7 +226,7 @@ impl Context {
     /// The `_meta` of the request.
     #[must_use]
     pub fn meta(&self) -> Meta {
-        self.call.round().meta.clone()
+        self.call.round().meta()
     }
 
     /// What came along with the request.

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::OnceLock;
 
 use crate::engine::Round;
 use crate::protocol::{ClientCapabilities, Extensions, Implementation, Meta};
@@ -26,11 +27,13 @@ use crate::protocol::{ClientCapabilities, Extensions, Implementation, Meta};
 /// ```
 pub struct Requester {
     round: Round,
+    /// Decoded when somebody wants it.
+    meta: OnceLock<Meta>,
 }
 
 impl Requester {
     pub(crate) fn new(round: Round) -> Self {
-        Self { round }
+        Self { round, meta: OnceLock::new() }
     }
 
     /// Who the client says it is.
@@ -48,7 +51,7 @@ impl Requester {
     /// The `_meta` of the request.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        &self.round.meta
+        self.meta.get_or_init(|| self.round.meta())
     }
 
     /// What came along with the request.

@@ -198,6 +198,10 @@ impl Journal {
 
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
         let id = self.entries.len();
+        if id == 0 {
+            // Most calls ask once, and many may wait.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push(Entry { question, key: None, state: State::Unsent });
         if self.memory.is_some() {
             // At once, so that a run that starts over counts in the same way.

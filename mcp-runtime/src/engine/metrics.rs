@@ -25,6 +25,7 @@ impl Counter {
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) parked_now: Counter,
+    pub(crate) parked_bytes: Counter,
     pub(crate) parked: Counter,
     pub(crate) resumed: Counter,
     pub(crate) replayed: Counter,
@@ -52,6 +53,13 @@ impl Metrics {
     #[must_use]
     pub fn parked_now(&self) -> u64 {
         self.0.parked_now.get()
+    }
+
+    /// About how many bytes of memory they take, as
+    /// [`Server::max_parked_bytes`](crate::Server::max_parked_bytes) counts them.
+    #[must_use]
+    pub fn parked_bytes(&self) -> u64 {
+        self.0.parked_bytes.get()
     }
 
     /// How often a call was suspended at the end of a round.
@@ -101,6 +109,7 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics")
             .field("parked_now", &self.parked_now())
+            .field("parked_bytes", &self.parked_bytes())
             .field("parked", &self.parked())
             .field("resumed", &self.resumed())
             .field("replayed", &self.replayed())

@@ -157,7 +157,8 @@ pub(crate) type Reply = Box<dyn FnOnce(Outcome) + Send>;
 #[derive(Clone)]
 pub(crate) struct Round {
     pub(crate) request_id: RequestId,
-    pub(crate) meta: Meta,
+    /// As it came: few want it, and calls may wait for long.
+    pub(crate) meta: Option<RawParams>,
     pub(crate) client_info: Option<Implementation>,
     pub(crate) capabilities: ClientCapabilities,
     pub(crate) progress_token: Option<ProgressToken>,
@@ -165,6 +166,12 @@ pub(crate) struct Round {
     pub(crate) log_level: Option<LoggingLevel>,
     /// What came along with it.
     pub(crate) extensions: Extensions,
+}
+
+impl Round {
+    pub(crate) fn meta(&self) -> Meta {
+        self.meta.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
 }
 
 /// One call over all of its rounds: what its `Context` and its driver share.
@@ -430,6 +437,9 @@ impl Call {
             None => {
                 let asked = state.journal.ask(question());
                 *id = Some(asked);
+                if state.wakers.is_empty() {
+                    state.wakers.reserve_exact(1);
+                }
                 state.wakers.push(None);
                 is_new = true;
                 asked
@@ -667,8 +677,12 @@ impl Running {
 
     /// About how much memory the call holds while it waits.
     fn size(&self) -> usize {
-        let questions = self.call.as_ref().map_or(0, |call| call.lock().journal.size());
-        size_of::<Self>() + size_of_val(&*self.future) + questions
+        let call = self.call.as_ref().map_or(0, |call| {
+            let state = call.lock();
+            let meta = state.round.meta.as_ref().map_or(0, |meta| meta.get().len());
+            size_of::<Call>() + size_of::<Round>() + state.journal.size() + meta
+        });
+        size_of::<Self>() + size_of_val(&*self.future) + call
     }
 }
 
@@ -825,7 +839,7 @@ mod tests {
     fn call() -> Arc<Call> {
         let round = Round {
             request_id: RequestId::Number(1),
-            meta: Meta::new(),
+            meta: None,
             client_info: None,
             capabilities: ClientCapabilities::default(),
             progress_token: None,

@@ -4,7 +4,7 @@
 
 use std::future::{Future as _, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use super::ticket::{Registration, Seat, SeatState};
 use super::{Call, Cancel, Finished, Outcome, Reply, Running, after};
 use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult};
 
-/// What a task of its own and the table of tickets add to a parked call, about, in bytes.
-const OVERHEAD: usize = 512;
+/// What its task, its timer, the tables and small texts add to a parked call, about, in bytes.
+const OVERHEAD: usize = 2 << 10;
 
 /// For how long a round waits for a step, or for a question to be given up that was given up before.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,10 +93,11 @@ impl Driver {
         shared.tickets.started(&id, &seat, driver);
     }
 
+    // Calls wait in it by the thousands: what it seldom needs is kept apart from it.
     async fn run(mut self) {
         loop {
             match self.poll_round().await {
-                Stop::Finished(finished) => return self.finish(finished).await,
+                Stop::Finished(finished) => return Box::pin(self.finish(finished)).await,
                 Stop::Expired => {
                     self.shared.counters.expired.add(1);
                     tracing::debug!(name = self.belongs.name, "a parked call was dropped: no answers came in time");
@@ -104,19 +105,20 @@ impl Driver {
                 }
                 Stop::TakesLong => {
                     let Self { shared, registration, running, seat, belongs, .. } = self;
-                    let outcome = shared.tasks.create(running, seat.call.clone(), belongs.principal).await;
-                    return end_round(&shared, &registration, outcome, None).await;
+                    let create = shared.tasks.create(running, seat.call.clone(), belongs.principal);
+                    let outcome = Box::pin(create).await;
+                    return Box::pin(end_round(&shared, &registration, outcome, None)).await;
                 }
                 Stop::Asks => {
                     let outcome = self.ask(&mut self.seat.lock());
                     if self.is_parked_by(&outcome) {
                         let size = self.size(&outcome);
-                        end_round(&self.shared, &self.registration, outcome, Some(size)).await;
+                        Box::pin(end_round(&self.shared, &self.registration, outcome, Some(size))).await;
                     } else {
                         let Self { shared, registration, running, .. } = self;
                         // Before the reply is out: the retry may come at once.
                         drop(running);
-                        return end_round(&shared, &registration, outcome, None).await;
+                        return Box::pin(end_round(&shared, &registration, outcome, None)).await;
                     }
                 }
             }
@@ -146,7 +148,7 @@ impl Driver {
 
     /// Polls until the call is finished, asks in an open round, or waits for too long.
     async fn poll_round(&mut self) -> Stop {
-        let mut deadline = pin!(sleep_until(self.deadline()));
+        let mut deadline = Box::pin(sleep_until(self.deadline()));
         let mut long: Option<Pin<Box<Sleep>>> = None;
         let mut patience: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|cx| {

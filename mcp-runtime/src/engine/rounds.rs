@@ -214,6 +214,7 @@ impl Drop for Rounds {
     fn drop(&mut self) {
         self.shared.tickets.drop_all();
         self.shared.counters.parked_now.set(0);
+        self.shared.counters.parked_bytes.set(0);
     }
 }
 

@@ -81,7 +81,7 @@ impl Tickets {
                 let oldest = *oldest;
                 evicted.extend(inner.remove(&oldest));
             }
-            counters.parked_now.set(inner.waiting.len() as u64);
+            inner.count(counters);
             evicted
         };
         counters.parked.add(1);
@@ -100,7 +100,7 @@ impl Tickets {
         if is_there {
             inner.unpark(id);
         }
-        counters.parked_now.set(inner.waiting.len() as u64);
+        inner.count(counters);
         is_there
     }
 
@@ -108,7 +108,7 @@ impl Tickets {
     fn forget(&self, id: &CallId, seat: &Arc<Seat>, counters: &Counters) -> Option<Entry> {
         let mut inner = self.lock();
         let forgotten = inner.has(id, seat).then(|| inner.remove(id)).flatten();
-        counters.parked_now.set(inner.waiting.len() as u64);
+        inner.count(counters);
         forgotten
     }
 
@@ -127,6 +127,11 @@ impl Tickets {
 }
 
 impl Inner {
+    fn count(&self, counters: &Counters) {
+        counters.parked_now.set(self.waiting.len() as u64);
+        counters.parked_bytes.set(self.bytes as u64);
+    }
+
     /// Whether the call of this id is the one of this seat.
     fn has(&self, id: &CallId, seat: &Arc<Seat>) -> bool {
         self.calls.get(id).is_some_and(|entry| Arc::ptr_eq(&entry.seat, seat))

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::engine::{Carrier, Round};
 use crate::protocol::{
-    ErrorObject, Extensions, LoggingLevel, Meta, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
+    ErrorObject, Extensions, LoggingLevel, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
 };
 
 pub(crate) use legacy::{LegacySession, negotiate};
@@ -58,7 +58,7 @@ impl<'a> Caller<'a> {
 
     /// What a call needs to know of the request.
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
-        let meta: Meta = self.meta.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let meta = self.meta.map(RawValue::to_owned);
         let (client_info, capabilities, log_level) = match &self.who {
             Who::Stateless { client_info, capabilities, log_level } => {
                 let info = client_info.and_then(|raw| serde_json::from_str(raw.get()).ok());

@@ -1,0 +1,148 @@
+//! What a call costs that asks its client: pushed, parked and replayed. Client and server run in one
+//! process, the client with as little work as possible, and the same in each case.
+
+use std::io;
+
+use mcp_runtime::Resume;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
+
+use mcp_benches::Era;
+
+use crate::product::{CALL, META, modern_call, server};
+use crate::{Result, count, say};
+
+const ANSWER: &str = concat!(
+    r#"{"role":"assistant","content":{"type":"text","text":"This is a fake LLM response"},"#,
+    r#""model":"fake-model","stopReason":"endTurn"}"#
+);
+
+/// Makes `calls` calls, one after the other.
+pub(crate) async fn run(subject: &str, calls: u64) -> io::Result<()> {
+    let server = match subject {
+        "replayed" => server().resume(Resume::Replay),
+        _ => server(),
+    };
+    let (ours, theirs) = tokio::io::duplex(64 << 10);
+    let serve = async move {
+        let (reader, writer) = tokio::io::split(theirs);
+        server.serve(reader, writer).await.map_err(io::Error::other)
+    };
+    let client = async move {
+        let mut client = Client { stream: BufReader::new(ours), line: String::new() };
+        match subject {
+            "push" => client.push(calls).await,
+            _ => client.rounds(calls).await,
+        }
+    };
+    tokio::try_join!(serve, client)?;
+    Ok(())
+}
+
+struct Client {
+    stream: BufReader<DuplexStream>,
+    line: String,
+}
+
+impl Client {
+    async fn send(&mut self, message: &str) -> io::Result<()> {
+        self.stream.get_mut().write_all(message.as_bytes()).await
+    }
+
+    async fn receive(&mut self) -> io::Result<()> {
+        self.line.clear();
+        self.stream.read_line(&mut self.line).await.map(drop)
+    }
+
+    /// What stands between two texts of the line.
+    fn between(&self, before: &str, after: &str) -> io::Result<&str> {
+        let found = self.line.split_once(before).and_then(|(_, rest)| rest.split_once(after));
+        found.map(|(found, _)| found).ok_or_else(|| io::Error::other(format!("no {before} in {}", self.line)))
+    }
+
+    fn is_done(&self) -> io::Result<()> {
+        self.between("Test Product: This is a fake LLM response", "}").map(drop)
+    }
+
+    async fn push(&mut self, calls: u64) -> io::Result<()> {
+        let hello = concat!(
+            r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","#,
+            r#""capabilities":{"sampling":{}},"clientInfo":{"name":"bench","version":"1.0.0"}}}"#,
+            "\n"
+        );
+        self.send(hello).await?;
+        self.receive().await?;
+        for id in 1..=calls {
+            self.send(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},{CALL}}}}}\n")).await?;
+            self.receive().await?;
+            let question = self.between("\"id\":", ",")?;
+            let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{question},\"result\":{ANSWER}}}\n");
+            self.send(&answer).await?;
+            self.receive().await?;
+            self.is_done()?;
+        }
+        Ok(())
+    }
+
+    async fn rounds(&mut self, calls: u64) -> io::Result<()> {
+        for id in 1..=calls {
+            self.send(&modern_call(2 * id)).await?;
+            self.receive().await?;
+            let key = self.between("\"inputRequests\":{\"", "\"")?;
+            let state = self.between("\"requestState\":\"", "\"")?;
+            let next = format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":{},{CALL},{META},\"inputResponses\":{{\"{key}\":{ANSWER}}},\"requestState\":\"{state}\"}}}}\n",
+                2 * id + 1
+            );
+            self.send(&next).await?;
+            self.receive().await?;
+            self.is_done()?;
+        }
+        Ok(())
+    }
+}
+
+/// Seals and opens what a state of this size needs.
+pub(crate) fn aead(times: u64) -> Result<()> {
+    use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+    use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+    let cipher = XChaCha20Poly1305::new(&[7; 32].into());
+    let (plain, bound) = ([1_u8; 260], [2_u8; 110]);
+    for time in 0..times {
+        let mut nonce = [0; 24];
+        nonce[..8].copy_from_slice(&time.to_le_bytes());
+        let nonce = XNonce::from(nonce);
+        let payload = Payload { msg: &plain, aad: &bound };
+        let sealed = cipher.encrypt(&nonce, payload).map_err(|_| "it does not seal")?;
+        let payload = Payload { msg: &sealed, aad: &bound };
+        let opened = cipher.decrypt(&nonce, payload).map_err(|_| "it does not open")?;
+        std::hint::black_box(opened);
+    }
+    Ok(())
+}
+
+/// Prints the table, and returns how much more a parked call needs than a pushed one, without the
+/// sealing of its state.
+pub(crate) fn instructions() -> Result<f64> {
+    const SHORT: u64 = 500;
+    const LONG: u64 = 2_500;
+    let per_call = |subject: &str| -> Result<u64> {
+        let (short, long) = (count(subject, Era::Modern, SHORT)?, count(subject, Era::Modern, LONG)?);
+        Ok((long - short) / (LONG - SHORT))
+    };
+    say("\nInstructions per call of `create_product` with its question, client included")?;
+    say(&format!("{:<12}{:>12}{:>20}", "carrier", "per call", "beside push"))?;
+    let (push, aead) = (per_call("push")?, per_call("aead")?);
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let ratio = |count: u64| count as f64 / push as f64;
+    say(&format!("{:<12}{push:>12}", "push"))?;
+    let mut worst = 0.0;
+    for carrier in ["parked", "replayed"] {
+        let calls = per_call(carrier)?;
+        let without = ratio(calls.saturating_sub(aead));
+        if carrier == "parked" {
+            worst = without;
+        }
+        say(&format!("{carrier:<12}{calls:>12}{:>12.2}, {without:.2} without sealing ({aead})", ratio(calls)))?;
+    }
+    Ok(worst)
+}

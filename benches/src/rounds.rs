@@ -55,8 +55,10 @@ impl Client {
 
     /// What stands between two texts of the line.
     fn between(&self, before: &str, after: &str) -> io::Result<&str> {
-        let found = self.line.split_once(before).and_then(|(_, rest)| rest.split_once(after));
-        found.map(|(found, _)| found).ok_or_else(|| io::Error::other(format!("no {before} in {}", self.line)))
+        let find = |text: &str, wanted: &str| memchr::memmem::find(text.as_bytes(), wanted.as_bytes());
+        let rest = find(&self.line, before).map(|at| &self.line[at + before.len()..]);
+        rest.and_then(|rest| find(rest, after).map(|end| &rest[..end]))
+            .ok_or_else(|| io::Error::other(format!("no {before} in {}", self.line)))
     }
 
     fn is_done(&self) -> io::Result<()> {

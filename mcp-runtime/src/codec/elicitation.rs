@@ -2,7 +2,6 @@
 
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 use crate::protocol::{ElicitRequestParams, ProtocolVersion};
 
@@ -28,11 +27,11 @@ pub(super) fn params_for(revision: ProtocolVersion, params: &RawValue) -> Option
 
 /// A name that is the same whenever the same is asked.
 fn elicitation_id(params: &ElicitRequestParams) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(params.url.as_deref().unwrap_or_default());
-    hasher.update([0]);
-    hasher.update(&params.message);
-    hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(params.url.as_deref().unwrap_or_default().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(params.message.as_bytes());
+    hasher.finalize().as_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn form_of_2025_06_18(mut form: Map<String, Value>) -> Map<String, Value> {

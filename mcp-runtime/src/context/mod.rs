@@ -238,13 +238,13 @@ impl Context {
     /// Who the client says it is. Not verified: good for logs, not for decisions.
     #[must_use]
     pub fn client_info(&self) -> Option<Implementation> {
-        self.call.round().client_info.clone()
+        self.call.round().client().info.clone()
     }
 
     /// What the client can do.
     #[must_use]
     pub fn client_capabilities(&self) -> ClientCapabilities {
-        self.call.round().capabilities.clone()
+        self.call.round().capabilities().clone()
     }
 }
 

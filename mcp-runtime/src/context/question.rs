@@ -108,7 +108,7 @@ impl Asking {
         let answer = ready!(call.poll_answer(id, question, cx));
         Poll::Ready(answer.map_err(|error| {
             let is_missing = error.code == ErrorCode::MissingRequiredClientCapability;
-            match required(&call.round().capabilities).filter(|_| is_missing) {
+            match required(call.round().capabilities()).filter(|_| is_missing) {
                 Some(required) => QuestionError::Unsupported { required: Box::new(required) },
                 None => QuestionError::Refused(error),
             }

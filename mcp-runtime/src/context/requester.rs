@@ -39,13 +39,13 @@ impl Requester {
     /// Who the client says it is.
     #[must_use]
     pub fn client_info(&self) -> Option<&Implementation> {
-        self.round.client_info.as_ref()
+        self.round.client().info.as_ref()
     }
 
     /// What the client can do.
     #[must_use]
     pub fn client_capabilities(&self) -> &ClientCapabilities {
-        &self.round.capabilities
+        self.round.capabilities()
     }
 
     /// The `_meta` of the request.
@@ -63,6 +63,6 @@ impl Requester {
 
 impl fmt::Debug for Requester {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Requester").field("client_info", &self.round.client_info).finish_non_exhaustive()
+        f.debug_struct("Requester").field("client_info", &self.client_info()).finish_non_exhaustive()
     }
 }

@@ -99,7 +99,7 @@ impl Dispatcher {
     /// When the call becomes a task, if the tool and the client know tasks.
     fn task_mode(&self, entry: &Entry, request: &Request<'_, '_>) -> Result<Option<TaskMode>, ErrorObject> {
         let Some(mode) = entry.task.filter(|_| request.carrier == Carrier::Rounds) else { return Ok(None) };
-        if (request.round)().capabilities.has_tasks() {
+        if (request.round)().capabilities().has_tasks() {
             return Ok(Some(mode));
         }
         if mode == TaskMode::Required {

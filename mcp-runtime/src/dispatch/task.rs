@@ -10,7 +10,7 @@ use crate::protocol::{ClientCapabilities, ErrorObject, Method};
 impl Dispatcher {
     pub(super) fn task(&self, method: Method, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
         // Whether the client knows tasks comes first: it must not learn from this which ones there are.
-        if !(request.round)().capabilities.has_tasks() {
+        if !(request.round)().capabilities().has_tasks() {
             return Err(ErrorObject::missing_capability(&ClientCapabilities::only_tasks()));
         }
         let missing = || ErrorObject::invalid_params("`params.taskId` is missing; it names the task");

@@ -5,7 +5,7 @@
 //! key that does not depend on the order in which things happen: [`Memory`] is that, and what
 //! `requestState` carries.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
@@ -72,18 +72,18 @@ pub(crate) enum Step {
 pub(crate) struct Journal {
     entries: Vec<Entry>,
     /// How often each name of a question was used.
-    names: HashMap<String, usize>,
+    names: BTreeMap<String, usize>,
     /// How often each name of a step was used, and the occurrences that came to nothing.
-    step_names: HashMap<String, (usize, BTreeSet<usize>)>,
+    step_names: BTreeMap<String, (usize, BTreeSet<usize>)>,
     /// The steps that are running.
     running: Vec<StepKey>,
     /// What is kept for a run that starts over; `None` for a call that never will.
     memory: Option<Memory>,
     /// The answers that nobody has taken in this run, if it started over: the key of each, and what
     /// the question was about.
-    untaken: HashMap<String, String>,
+    untaken: BTreeMap<String, String>,
     /// What the client was asked last and did not answer.
-    unanswered: HashSet<String>,
+    unanswered: BTreeSet<String>,
     /// Whether this run took an answer that no run before it had taken, or asked again for one that
     /// is missing.
     moved: bool,
@@ -130,7 +130,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Records {
     list: Vec<(String, super::RawParams)>,
-    by_key: HashMap<String, usize>,
+    by_key: BTreeMap<String, usize>,
 }
 
 impl Records {
@@ -182,8 +182,8 @@ impl Journal {
     /// The journal of a call that does: it knows what came of earlier rounds. Of `answers`, those
     /// to questions that the client was asked count.
     pub(crate) fn again(mut memory: Memory, answer_of: impl Fn(&str) -> Option<super::RawParams>) -> Self {
-        let mut untaken: HashMap<_, _> = std::mem::take(&mut memory.untaken).into_iter().collect();
-        let mut unanswered = HashSet::new();
+        let mut untaken: BTreeMap<_, _> = std::mem::take(&mut memory.untaken).into_iter().collect();
+        let mut unanswered = BTreeSet::new();
         for (key, about) in std::mem::take(&mut memory.open) {
             match answer_of(&key) {
                 Some(answer) => {
@@ -392,13 +392,13 @@ impl Journal {
 
     /// What the client was asked and did not answer must be asked again, if it can still be asked.
     /// The places of questions that it cannot.
-    pub(crate) fn ask_again(&mut self, capabilities: &ClientCapabilities) -> Vec<QuestionId> {
+    pub(crate) fn ask_again(&mut self, round: &super::Round) -> Vec<QuestionId> {
         let mut refused = Vec::new();
         for (index, entry) in self.entries.iter_mut().enumerate() {
             if !matches!(entry.state, State::Sent) {
                 continue;
             }
-            entry.state = match (entry.question.required)(capabilities) {
+            entry.state = match (entry.question.required)(round.capabilities()) {
                 None => State::Unsent,
                 Some(required) => {
                     refused.push(QuestionId(index));

@@ -52,7 +52,7 @@ pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
 
 use crate::protocol::{
     Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, Extensions, Implementation, InputRequest,
-    InputRequiredResult, LoggingLevel, Meta, Outlet, ProgressToken, RequestId, ServerResult,
+    InputRequiredResult, LoggingLevel, Meta, Outlet, Params, ProgressToken, RequestId, ServerResult, keys,
 };
 
 /// How questions travel.
@@ -159,8 +159,8 @@ pub(crate) struct Round {
     pub(crate) request_id: RequestId,
     /// As it came: few want it, and calls may wait for long.
     pub(crate) meta: Option<RawParams>,
-    pub(crate) client_info: Option<Implementation>,
-    pub(crate) capabilities: ClientCapabilities,
+    /// Decoded from `meta` when somebody wants it, unless it was said in a handshake.
+    pub(crate) client: OnceLock<Arc<ClientFacts>>,
     pub(crate) progress_token: Option<ProgressToken>,
     /// The least severe log message that the client wants; `None` for none at all.
     pub(crate) log_level: Option<LoggingLevel>,
@@ -168,7 +168,32 @@ pub(crate) struct Round {
     pub(crate) extensions: Extensions,
 }
 
+/// What a client says of itself.
+#[derive(Debug, Default)]
+pub(crate) struct ClientFacts {
+    pub(crate) info: Option<Implementation>,
+    pub(crate) capabilities: ClientCapabilities,
+}
+
 impl Round {
+    pub(crate) fn client(&self) -> &ClientFacts {
+        self.client.get_or_init(|| {
+            let meta = self.meta.as_ref().map(|raw| Params::nested(raw));
+            let member = |key| meta.as_ref().and_then(|meta| meta.get(key)).map(RawValue::get);
+            let capabilities = member(keys::CLIENT_CAPABILITIES).map_or(Ok(Default::default()), serde_json::from_str);
+            let capabilities = capabilities.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
+                Default::default()
+            });
+            let info = member(keys::CLIENT_INFO).and_then(|info| serde_json::from_str(info).ok());
+            Arc::new(ClientFacts { info, capabilities })
+        })
+    }
+
+    pub(crate) fn capabilities(&self) -> &ClientCapabilities {
+        &self.client().capabilities
+    }
+
     pub(crate) fn meta(&self) -> Meta {
         self.meta.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
     }
@@ -478,7 +503,7 @@ impl Call {
                 }
             }
             let round = state.round.clone();
-            for refused in state.journal.ask_again(&round.capabilities) {
+            for refused in state.journal.ask_again(&round) {
                 wakers.extend(state.wakers[refused.index()].take());
             }
             wakers.extend(state.driver.take());
@@ -574,7 +599,7 @@ impl Call {
 impl CallState {
     /// What the client would have to declare to be asked this.
     fn missing(&self, question: QuestionId) -> Option<ClientCapabilities> {
-        (self.journal.question(question).required)(&self.round.capabilities)
+        (self.journal.question(question).required)(self.round.capabilities())
     }
 }
 
@@ -836,17 +861,19 @@ mod tests {
         fn withdraw(&self, _: usize) {}
     }
 
-    fn call() -> Arc<Call> {
-        let round = Round {
+    pub(super) fn round() -> Round {
+        Round {
             request_id: RequestId::Number(1),
             meta: None,
-            client_info: None,
-            capabilities: ClientCapabilities::default(),
+            client: OnceLock::new(),
             progress_token: None,
             log_level: None,
             extensions: Extensions::new(),
-        };
-        Call::new(round, Arc::new(Nowhere), None)
+        }
+    }
+
+    fn call() -> Arc<Call> {
+        Call::new(round(), Arc::new(Nowhere), None)
     }
 
     fn poll(call: &Call, id: &mut Option<QuestionId>) -> Poll<Answered> {

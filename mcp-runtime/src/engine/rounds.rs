@@ -343,9 +343,9 @@ pub(super) fn settle(grant: Option<Grant>, outcome: Outcome, reply: impl FnOnce(
 }
 
 /// The answers that are objects, as every result is; anything else counts as missing.
-fn answers_by_key(answers: Option<&RawValue>) -> std::collections::HashMap<String, &RawValue> {
+fn answers_by_key(answers: Option<&RawValue>) -> std::collections::BTreeMap<String, &RawValue> {
     let Some(answers) = answers else { return Default::default() };
-    let mut by_key: std::collections::HashMap<String, &RawValue> =
+    let mut by_key: std::collections::BTreeMap<String, &RawValue> =
         serde_json::from_str(answers.get()).unwrap_or_default();
     by_key.retain(|_, answer| answer.get().starts_with('{'));
     by_key

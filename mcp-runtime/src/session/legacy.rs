@@ -1,17 +1,15 @@
 //! Legacy clients: they shake hands once, and what they said then holds for the connection.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::protocol::{
-    ClientCapabilities, ElicitationCapability, Implementation, InitializeRequestParams, LoggingLevel, ProtocolVersion,
-};
+use crate::engine::ClientFacts;
+use crate::protocol::{ElicitationCapability, InitializeRequestParams, LoggingLevel, ProtocolVersion};
 
 /// What a legacy client said in `initialize`.
 #[derive(Debug)]
 pub(crate) struct LegacySession {
     pub(crate) revision: ProtocolVersion,
-    pub(crate) client_info: Implementation,
-    pub(crate) capabilities: ClientCapabilities,
+    pub(crate) client: Arc<ClientFacts>,
     log_level: Mutex<LoggingLevel>,
 }
 
@@ -31,7 +29,8 @@ impl LegacySession {
             capabilities.elicitation = forms.map(|_| ElicitationCapability::default());
         }
         // A client that never sets a level hears what goes on, but no details.
-        Self { revision, client_info, capabilities, log_level: Mutex::new(LoggingLevel::Info) }
+        let client = Arc::new(ClientFacts { info: Some(client_info), capabilities });
+        Self { revision, client, log_level: Mutex::new(LoggingLevel::Info) }
     }
 
     pub(crate) fn log_level(&self) -> LoggingLevel {

@@ -4,6 +4,8 @@ mod legacy;
 mod pending;
 mod stateless;
 
+use std::sync::OnceLock;
+
 use serde_json::value::RawValue;
 
 use crate::engine::{Carrier, Round};
@@ -24,7 +26,7 @@ pub(crate) struct Caller<'a> {
 
 enum Who<'a> {
     /// The request says it.
-    Stateless { client_info: Option<&'a RawValue>, capabilities: &'a RawValue, log_level: Option<LoggingLevel> },
+    Stateless { log_level: Option<LoggingLevel> },
     /// It was said in the handshake.
     Legacy(&'a LegacySession),
 }
@@ -59,21 +61,12 @@ impl<'a> Caller<'a> {
     /// What a call needs to know of the request.
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
         let meta = self.meta.map(RawValue::to_owned);
-        let (client_info, capabilities, log_level) = match &self.who {
-            Who::Stateless { client_info, capabilities, log_level } => {
-                let info = client_info.and_then(|raw| serde_json::from_str(raw.get()).ok());
-                let capabilities = serde_json::from_str(capabilities.get()).unwrap_or_else(|error| {
-                    tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
-                    Default::default()
-                });
-                (info, capabilities, *log_level)
-            }
-            Who::Legacy(session) => {
-                (Some(session.client_info.clone()), session.capabilities.clone(), Some(session.log_level()))
-            }
+        let (client, log_level) = match &self.who {
+            Who::Stateless { log_level } => (OnceLock::new(), *log_level),
+            Who::Legacy(session) => (OnceLock::from(session.client.clone()), Some(session.log_level())),
         };
         let progress_token = self.progress_token.clone();
-        Round { request_id, meta, client_info, capabilities, progress_token, log_level, extensions }
+        Round { request_id, meta, client, progress_token, log_level, extensions }
     }
 
     pub(crate) fn carrier(&self) -> Carrier {

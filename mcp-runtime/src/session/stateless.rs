@@ -8,12 +8,11 @@ use crate::protocol::{ErrorObject, Params, ProtocolVersion, keys};
 pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> Result<Caller<'a>, ErrorObject> {
     let version =
         members.text(keys::PROTOCOL_VERSION).map_err(|_| must_be(keys::PROTOCOL_VERSION, "there and be a string"))?;
-    let capabilities = members
-        .get(keys::CLIENT_CAPABILITIES)
-        .filter(|raw| raw.get().starts_with('{'))
-        .ok_or_else(|| must_be(keys::CLIENT_CAPABILITIES, "there and be an object"))?;
-    let client_info = members.get(keys::CLIENT_INFO);
-    if client_info.is_some_and(|raw| !raw.get().starts_with('{')) {
+    // What is in them is read when somebody wants to know.
+    if !members.get(keys::CLIENT_CAPABILITIES).is_some_and(|raw| raw.get().starts_with('{')) {
+        return Err(must_be(keys::CLIENT_CAPABILITIES, "there and be an object"));
+    }
+    if members.get(keys::CLIENT_INFO).is_some_and(|raw| !raw.get().starts_with('{')) {
         return Err(must_be(keys::CLIENT_INFO, "an object"));
     }
     let log_level = match members.get(keys::LOG_LEVEL) {
@@ -26,7 +25,7 @@ pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> 
         .ok()
         .filter(|revision: &ProtocolVersion| revision.is_modern())
         .ok_or_else(|| ErrorObject::unsupported_version(&version, ProtocolVersion::MODERN))?;
-    let who = Who::Stateless { client_info, capabilities, log_level };
+    let who = Who::Stateless { log_level };
     Ok(Caller { revision, meta, progress_token, who })
 }
 

@@ -66,7 +66,7 @@ fn missing_answers_are_asked_for_again_and_given_ones_are_not() {
     let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
     journal.take_unsent();
     journal.answer(a, answer("true"));
-    journal.ask_again(&ClientCapabilities::default());
+    journal.ask_again(&crate::engine::tests::round());
     assert_eq!(journal.take_unsent(), [b]);
 }
 
@@ -197,7 +197,7 @@ fn a_client_that_can_no_longer_be_asked_is_not_asked_again() {
     let required: Required = |capabilities| capabilities.roots.is_none().then(ClientCapabilities::default);
     let (a, b) = (journal.ask(Question { required, ..named("a") }), journal.ask(named("b")));
     journal.take_unsent();
-    assert_eq!(journal.ask_again(&ClientCapabilities::default()), [a]);
+    assert_eq!(journal.ask_again(&crate::engine::tests::round()), [a]);
     assert!(matches!(journal.take_answer(a), Ask::Answered(Err(_))));
     assert_eq!(journal.take_unsent(), [b]);
 }

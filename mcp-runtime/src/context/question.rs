@@ -84,12 +84,14 @@ impl Asking {
     ) -> Poll<Result<R, QuestionError>> {
         let method = self.method;
         let invalid = |error: serde_json::Error| invalid(method, without_position(&error));
-        if self.id.is_none()
-            && let Err(error) = to_raw_value(params)
-        {
-            return Poll::Ready(Err(invalid(error)));
+        let mut written = None;
+        if self.id.is_none() {
+            match to_raw_value(params) {
+                Ok(params) => written = Some(params),
+                Err(error) => return Poll::Ready(Err(invalid(error))),
+            }
         }
-        let question = || (to_raw_value(params).unwrap_or_default(), key.take());
+        let question = || (written.take().unwrap_or_default(), key.take());
         let answer = ready!(self.poll(missing, question, cx))?;
         Poll::Ready(serde_json::from_str(answer.get()).map_err(invalid))
     }

@@ -310,7 +310,6 @@ impl Journal {
     /// them and ask something else, they diverge: then this is what a question that was answered was
     /// about, and one that is asked now.
     pub(crate) fn end_round(&mut self) -> Option<(String, String)> {
-        let asks = self.entries.iter().find(|entry| entry.is_open()).map(|entry| entry.question.about());
         let memory = self.memory.as_mut()?;
         if self.moved || self.untaken.is_empty() {
             memory.fruitless = 0;
@@ -322,6 +321,7 @@ impl Journal {
         if memory.fruitless < FRUITLESS {
             return None;
         }
+        let asks = self.entries.iter().find(|entry| entry.is_open()).map(|entry| entry.question.about());
         self.untaken.values().min().cloned().zip(asks)
     }
 
@@ -479,10 +479,11 @@ impl Question {
     pub(crate) fn about(&self) -> String {
         const LONGEST: usize = 100;
         let params = self.params.get();
-        match params.char_indices().nth(LONGEST) {
-            Some((end, _)) => format!("`{}` {}…", self.method, &params[..end]),
-            None => format!("`{}` {params}", self.method),
+        if params.len() <= LONGEST {
+            return format!("`{}` {params}", self.method);
         }
+        let end = (0..=LONGEST).rev().find(|end| params.is_char_boundary(*end)).unwrap_or_default();
+        format!("`{}` {}…", self.method, &params[..end])
     }
 }
 

@@ -22,6 +22,8 @@ pub mod rounds {}
 mod schema;
 mod server;
 mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tool;
 mod transport;
 

@@ -45,6 +45,21 @@ impl CreateMessageRequestParams {
     pub fn new(messages: impl Into<Vec<SamplingMessage>>, max_tokens: u32) -> Self {
         Self { messages: messages.into(), max_tokens, ..Self::default() }
     }
+
+    /// All text of the conversation, joined by line breaks.
+    ///
+    /// ```
+    /// use mcp_runtime::protocol::{CreateMessageRequestParams, SamplingMessage};
+    ///
+    /// let request = CreateMessageRequestParams::new([SamplingMessage::user("2 + 2?")], 10);
+    /// assert_eq!(request.joined_text(), "2 + 2?");
+    /// ```
+    #[must_use]
+    pub fn joined_text(&self) -> String {
+        let texts: Vec<_> =
+            self.messages.iter().flat_map(|it| &it.content).filter_map(SamplingContent::as_text).collect();
+        texts.join("\n")
+    }
 }
 
 /// Whether the model may use tools ([specification]).

@@ -266,7 +266,7 @@ fn an_effect_before_a_question_is_found() {
 #[test]
 fn a_question_that_depends_on_the_run_is_found() {
     let said = complaint(async { check(&trial(), "wander").await });
-    let parts = ["on `replayed`, it ended with an error", "run 1", "run 2", "`ctx.step(..)`", "`.key(\"..\")`"];
+    let parts = ["on `replayed`, it ended with an error", "run 1", "run 3", "`ctx.step(..)`", "`.key(\"..\")`"];
     assert_says(&said, &parts);
     assert!(!said.contains("`parked`"), "{said}");
 }
@@ -351,8 +351,8 @@ async fn a_script_may_say_everything_itself() {
         .await;
     assert_eq!(notes, ["hold lamp", "pay lamp, express: false"]);
     let trial = Trial::new(World::default, server).user(|_| ElicitResult::cancel());
-    trial.assert_declared("false true false").await;
-    Trial::new(World::default, server).assert_declared("false false false").await;
+    let _ = trial.assert_declared("false true false").await;
+    let _ = Trial::new(World::default, server).assert_declared("false false false").await;
 }
 
 trait AssertDeclared {
@@ -370,9 +370,13 @@ impl AssertDeclared for Trial<World> {
 
 #[tokio::test]
 async fn carriers_are_what_they_are_said_to_be() {
-    for (carrier, runs, modern) in
-        [(Carrier::Push, 1, false), (Carrier::Parked, 1, true), (Carrier::Replayed, 4, true), (Carrier::Moved, 2, true)]
-    {
+    for (carrier, runs, modern) in [
+        (Carrier::Push, 1, false),
+        (Carrier::Parked, 1, true),
+        (Carrier::Replayed, 4, true),
+        (Carrier::Moved, 2, true),
+        (Carrier::Task, 1, true),
+    ] {
         let heard = Arc::<Mutex<Vec<String>>>::default();
         let trial = trial().client({
             let heard = heard.clone();
@@ -428,7 +432,10 @@ fn what_a_server_keeps_for_itself_is_found() {
         };
         trial().on_every_carrier(kept).await;
     });
-    assert_says(&said, &["on `push`, `parked`: 7\n", "on `replayed`, `moved`: 0\n", "`Trial::assert_replay_safe`"]);
+    assert_says(
+        &said,
+        &["on `push`, `parked`, `task`: 7\n", "on `replayed`, `moved`: 0\n", "`Trial::assert_replay_safe`"],
+    );
 }
 
 #[test]
@@ -447,4 +454,21 @@ fn a_server_that_cannot_be_made_again_ends_the_call_and_not_the_time() {
             .await;
     });
     assert_says(&said, &["the function that makes the servers of this trial panicked"]);
+}
+
+#[tokio::test]
+async fn a_tool_that_may_become_a_task_is_run_as_one_too() {
+    let plan = |world: Arc<mcp_tests::World>| mcp_tests::server_in(Arc::default(), Some(world));
+    let trial = Trial::new(mcp_tests::World::default, plan).model_says("MINT").user_says(json!({ "size": 12 }));
+    let arguments = [("topic", "tea")];
+    let planned =
+        trial.on_every_carrier(async |client, _| client.call::<String>("plan", arguments).await.expect("a plan")).await;
+    assert_eq!(planned, "MINT, MINT (10), size Some(12)");
+    let counts = trial
+        .on(Carrier::Task, async |client, world| {
+            client.call_tool("plan", arguments).await.expect("a plan");
+            world.counts()
+        })
+        .await;
+    assert_eq!(counts.values().max(), Some(&1));
 }

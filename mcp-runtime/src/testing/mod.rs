@@ -35,25 +35,33 @@ pub enum Carrier {
     /// the ones after those find the call waiting there. What a call knows from before it moved
     /// must not depend on how it came to know it.
     Moved,
+    /// The client speaks 2026-07-28 and knows tasks: calls of tools that may become tasks do, and their
+    /// questions wait there. Those of others wait suspended. The code of a tool runs once.
+    Task,
 }
 
 impl Carrier {
     /// All of them; code runs once on the first.
-    pub const ALL: &'static [Self] = &[Self::Push, Self::Parked, Self::Replayed, Self::Moved];
+    pub const ALL: &'static [Self] = &[Self::Push, Self::Parked, Self::Replayed, Self::Moved, Self::Task];
 
     /// Which era its client speaks.
     fn era(self) -> Era {
         match self {
             Self::Push => Era::Legacy,
-            Self::Parked | Self::Replayed | Self::Moved => Era::Modern,
+            Self::Parked | Self::Replayed | Self::Moved | Self::Task => Era::Modern,
         }
+    }
+
+    /// Whether its client knows tasks.
+    fn has_tasks(self) -> bool {
+        self == Self::Task
     }
 
     /// Whether the server that asked is there for the answers, after so many rounds of a call. One
     /// server has all calls where this is `None`.
     fn stays(self) -> Option<fn(u32) -> bool> {
         match self {
-            Self::Push | Self::Parked => None,
+            Self::Push | Self::Parked | Self::Task => None,
             Self::Replayed => Some(|_| false),
             Self::Moved => Some(|rounds| rounds % 2 == 1),
         }
@@ -67,6 +75,7 @@ impl fmt::Display for Carrier {
             Self::Parked => "parked",
             Self::Replayed => "replayed",
             Self::Moved => "moved",
+            Self::Task => "task",
         })
     }
 }

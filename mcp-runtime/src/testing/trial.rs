@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -225,8 +226,9 @@ impl<W: Send + Sync + 'static> Trial<W> {
         let world = Arc::new((self.world)());
         let fresh: Fresh = {
             let (server, world) = (self.server.clone(), world.clone());
-            // One key for all, before those that it has itself.
-            Arc::new(move || server(world.clone()).state_key([0x5e; 32]))
+            // One key for all of them; and nobody waits for a task longer than it takes.
+            let often = Duration::from_millis(10);
+            Arc::new(move || server(world.clone()).state_key([0x5e; 32]).task_poll_interval(often))
         };
         let (behind, stream) = match Behind::start(carrier, fresh) {
             Ok(started) => started,
@@ -235,6 +237,7 @@ impl<W: Send + Sync + 'static> Trial<W> {
         let asked = Asked::default();
         let (reader, writer) = tokio::io::split(stream);
         let builder = (self.client)(Client::streams(reader, writer)).era(carrier.era());
+        let builder = if carrier.has_tasks() { builder.tasks() } else { builder };
         let client = match self.script(builder, &asked).connect().await {
             Ok(client) => client,
             Err(error) => panic!("the client of this trial cannot connect: {}", in_full(&error)),

@@ -15,7 +15,7 @@ pub struct Peer {
     writer: WriteHalf<DuplexStream>,
     serving: JoinHandle<()>,
     next_id: i64,
-    /// Notifications that came, the oldest first.
+    /// Notifications that came, and responses that nobody has waited for yet, the oldest first.
     pub heard: VecDeque<Value>,
 }
 
@@ -27,7 +27,12 @@ impl Peer {
 
     /// Starts a server, with what is known of the connection.
     pub fn start_with(server: Server, extensions: Extensions) -> Self {
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        Self::start_buffered(server, extensions, 1 << 20)
+    }
+
+    /// The same, behind buffers of this many bytes.
+    pub fn start_buffered(server: Server, extensions: Extensions, bytes: usize) -> Self {
+        let (ours, theirs) = tokio::io::duplex(bytes);
         let serving = tokio::spawn(async move {
             let (reader, writer) = tokio::io::split(theirs);
             server.serve_with(reader, writer, extensions).await.expect("it serves");
@@ -58,14 +63,22 @@ impl Peer {
         self.writer.write_all(format!("{message}\n").as_bytes()).await.expect("written");
     }
 
-    /// Waits for the response to a request, its `result` or its `error`.
+    /// Waits for the response to a request, its `result` or its `error`. It may have come while
+    /// another one was waited for.
     pub async fn receive(&mut self, id: i64) -> Result<Value, Value> {
+        let is_it = |message: &Value| message.get("id") == Some(&json!(id));
+        let mut come = self.heard.iter().position(is_it).and_then(|place| self.heard.remove(place));
         loop {
-            let mut line = String::new();
-            let read = self.reader.read_line(&mut line).await.expect("read");
-            assert!(read > 0, "the server ended");
-            let mut message: Value = serde_json::from_str(&line).expect("JSON");
-            if message.get("id") != Some(&json!(id)) {
+            let mut message = match come.take() {
+                Some(message) => message,
+                None => {
+                    let mut line = String::new();
+                    let read = self.reader.read_line(&mut line).await.expect("read");
+                    assert!(read > 0, "the server ended");
+                    serde_json::from_str(&line).expect("JSON")
+                }
+            };
+            if !is_it(&message) {
                 self.heard.push_back(message);
                 continue;
             }

@@ -720,9 +720,6 @@ impl Case {
                 Plain(_) | Cancelled(..) | Killed(..) => Plain(0),
                 Lost(..) => Lost(0, 0),
                 Twice(.., second) => Twice(0, 0, second),
-                // One that waits for a store elsewhere is not known here: the other one gets the claim
-                // when nothing of the call is left.
-                TwiceButOne(..) if matches!(self.stores, Stores::Slow(_)) => Plain(0),
                 TwiceButOne(_, after) => TwiceButOne(0, after),
             };
         }

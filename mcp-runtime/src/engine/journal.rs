@@ -82,6 +82,8 @@ pub(crate) struct Journal {
     /// The answers that nobody has taken in this run, if it started over: the key of each, and what
     /// the question was about.
     untaken: BTreeMap<String, String>,
+    /// Questions that were given up: key and name.
+    given_up: Vec<(String, String)>,
     /// What the client was asked last and did not answer.
     unanswered: BTreeSet<String>,
     /// Whether this run took an answer that no run before it had taken, or asked again for one that
@@ -120,7 +122,8 @@ pub(crate) struct Memory {
     pub(crate) open: Vec<(String, String)>,
     /// Answers that no run has taken yet: key, and the question as a message can say it.
     pub(crate) untaken: Vec<(String, String)>,
-    /// Questions that were given up.
+    /// Questions that were given up, by key; those of a name that was used once, since of several that
+    /// are alike nobody can tell which it was.
     pub(crate) given_up: Vec<String>,
     /// How many rounds in a row were given answers and did not take them.
     pub(crate) fruitless: u32,
@@ -301,6 +304,8 @@ impl Journal {
         let open = self.open_questions();
         let mut memory = self.memory.clone()?;
         memory.open = open.into_iter().map(|(key, id)| (key, self.question(id).about())).collect();
+        let is_alone = |(_, name): &&(String, String)| self.names.get(name) == Some(&1);
+        memory.given_up = self.given_up.iter().filter(is_alone).map(|(key, _)| key.clone()).collect();
         memory.untaken = self.untaken.iter().map(|(key, about)| (key.clone(), about.clone())).collect();
         memory.untaken.sort_unstable();
         Some(memory)
@@ -328,12 +333,8 @@ impl Journal {
     /// Nobody wants the answer. Returns whether the client has the question.
     pub(crate) fn abandon(&mut self, id: QuestionId) -> bool {
         if self.entries[id.0].is_open() && self.memory.is_some() {
-            let key = self.key(id.0).to_owned();
-            if let Some(memory) = &mut self.memory
-                && !memory.given_up.contains(&key)
-            {
-                memory.given_up.push(key);
-            }
+            let (key, name) = (self.key(id.0).to_owned(), self.entries[id.0].question.name());
+            self.given_up.push((key, name));
         }
         let entry = &mut self.entries[id.0];
         entry.forget();

@@ -794,6 +794,8 @@ enum Abort {
     Task(AbortHandle),
     /// Several requests may wait for one call; the number is ours.
     Seat(Arc<ticket::Seat>, u64),
+    /// The same, for a call that waits for a store.
+    Later(Arc<rounds::Later>, u64),
 }
 
 impl Cancel {
@@ -804,6 +806,10 @@ impl Cancel {
     fn seat(seat: Arc<ticket::Seat>, number: u64) -> Self {
         let call = Some(seat.call.clone());
         Self { abort: Abort::Seat(seat, number), call }
+    }
+
+    fn later(later: Arc<rounds::Later>, number: u64) -> Self {
+        Self { abort: Abort::Later(later, number), call: None }
     }
 
     /// Drops the future of the call, unless another request waits for it too. Spawned work is
@@ -818,6 +824,7 @@ impl Cancel {
                 }
                 seat.abort();
             }
+            Abort::Later(later, number) => return later.give_up(*number),
         }
         if let Some(call) = &self.call {
             call.end();

@@ -4,10 +4,12 @@
 //! Between rounds a call is [parked](super::parked) under a ticket, or nothing of it is kept, and
 //! it runs again from the top on what `requestState` remembers: that is the *replayed* carrier.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
+use tokio::task::AbortHandle;
 
 use super::digest::{self, Digest};
 use super::metrics::Counters;
@@ -63,6 +65,64 @@ pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     pub(super) tickets: Arc<Tickets>,
     pub(super) tasks: Arc<Tasks>,
+    /// Rounds whose tickets are claimed in a store that is elsewhere.
+    later: Mutex<HashMap<Ticket, Arc<Later>>>,
+}
+
+/// Requests that wait for a store that is elsewhere, and then for what comes of their round.
+pub(super) struct Later {
+    digest: AnswersDigest,
+    state: Mutex<LaterState>,
+    /// There as soon as the task was started.
+    task: OnceLock<AbortHandle>,
+}
+
+#[derive(Default)]
+struct LaterState {
+    /// Who waits, each under a number by which it can give up.
+    replies: Vec<(u64, Reply)>,
+    next: u64,
+    /// Nobody can wait any more.
+    is_over: bool,
+}
+
+impl Later {
+    fn lock(&self) -> MutexGuard<'_, LaterState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits with the others, if it is not over. Says under which number.
+    fn join(&self, reply: &mut Option<Reply>) -> Option<u64> {
+        let mut state = self.lock();
+        if state.is_over {
+            return None;
+        }
+        let number = state.next;
+        state.next += 1;
+        state.replies.push((number, reply.take()?));
+        Some(number)
+    }
+
+    /// Nobody waits under this number any more; if nobody else does, it ends.
+    pub(super) fn give_up(&self, number: u64) {
+        let ends = {
+            let mut state = self.lock();
+            let before = state.replies.len();
+            state.replies.retain(|(it, _)| *it != number);
+            let ends = before > state.replies.len() && state.replies.is_empty();
+            state.is_over |= ends;
+            ends
+        };
+        if let (true, Some(task)) = (ends, self.task.get()) {
+            task.abort();
+        }
+    }
+
+    fn end(&self) -> Vec<Reply> {
+        let mut state = self.lock();
+        state.is_over = true;
+        state.replies.drain(..).map(|(_, reply)| reply).collect()
+    }
 }
 
 /// The request that a call belongs to; a retry must repeat it.
@@ -131,7 +191,9 @@ impl Rounds {
         tasks: Arc<Tasks>,
     ) -> Self {
         let tickets = Arc::default();
-        Self { shared: Arc::new(Shared { server, seal, limits, store, counters, tickets, tasks }) }
+        Self {
+            shared: Arc::new(Shared { server, seal, limits, store, counters, tickets, tasks, later: Mutex::default() }),
+        }
     }
 
     /// Takes over a call whose first poll did not finish it.
@@ -159,7 +221,15 @@ impl Rounds {
         let opened = opened.ok_or_else(|| self.shared.refuse())?;
         let mut reply = Some(reply);
         let digest = AnswersDigest(digest::canonical(answers.map_or("{}", RawValue::get)));
+        let ticket = Ticket::new(opened.call, opened.round);
         // Whoever repeats what is running waits with it.
+        let later = self.shared.later().get(&ticket).filter(|later| later.digest == digest).cloned();
+        if let Some(later) = later
+            && let Some(number) = later.join(&mut reply)
+        {
+            self.shared.counters.repeated.add(1);
+            return Ok(Begun::Running(Cancel::later(later, number)));
+        }
         if let Some(seat) = self.shared.tickets.find(&opened.call) {
             let joined = seat.lock().join(opened.round, digest, &mut reply);
             if let Some(number) = joined {
@@ -168,7 +238,6 @@ impl Rounds {
             }
         }
         let Some(reply) = reply else { return Err(self.shared.refuse()) };
-        let ticket = Ticket::new(opened.call, opened.round);
         let answers = answers.map(RawValue::to_owned);
         let waiting = Waiting { belongs, policy, opened, answers, digest, round, outlet, enter: enter() };
         let of = ClaimOf { ticket, claimant: Claimant::new() };
@@ -189,8 +258,32 @@ impl Rounds {
                 }
             }
         }
+        /// Forgets it when its task is gone, however that came about.
+        struct Entered {
+            shared: Arc<Shared>,
+            ticket: Ticket,
+            later: Arc<Later>,
+        }
+        impl Drop for Entered {
+            fn drop(&mut self) {
+                {
+                    let mut all = self.shared.later();
+                    if all.get(&self.ticket).is_some_and(|later| Arc::ptr_eq(later, &self.later)) {
+                        all.remove(&self.ticket);
+                    }
+                }
+                // Each of them is answered when it is dropped.
+                drop(self.later.end());
+            }
+        }
         let shared = self.shared.clone();
+        let ticket = Ticket::new(waiting.opened.call, waiting.opened.round);
+        let later = Arc::new(Later { digest: waiting.digest, state: Mutex::default(), task: OnceLock::new() });
+        let number = later.join(&mut Some(reply)).unwrap_or_default();
+        shared.later().insert(ticket, later.clone());
+        let entered = Entered { shared: shared.clone(), ticket, later: later.clone() };
         let task = tokio::spawn(async move {
+            let entered = entered;
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
             let outcome = match shared.claimed(claim.await, waiting, answer) {
@@ -204,9 +297,12 @@ impl Rounds {
                 }
                 Err(error) => Outcome::Complete(Err(error)),
             };
-            reply(outcome);
+            for reply in entered.later.end() {
+                reply(outcome.clone());
+            }
         });
-        Cancel::task(task.abort_handle(), None)
+        _ = later.task.set(task.abort_handle());
+        Cancel::later(later, number)
     }
 }
 
@@ -233,6 +329,10 @@ struct Waiting {
 }
 
 impl Shared {
+    fn later(&self) -> MutexGuard<'_, HashMap<Ticket, Arc<Later>>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// One error for everything that is wrong with a state, so that it teaches an attacker nothing.
     fn refuse(&self) -> ErrorObject {
         self.counters.refused.add(1);

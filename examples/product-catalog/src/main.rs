@@ -12,6 +12,7 @@ mod demo;
 mod tools;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use mcp_runtime::prelude::*;
@@ -45,18 +46,19 @@ async fn main() -> Result<()> {
     }
 }
 
-fn server(catalog: Catalog) -> Server {
+fn server(catalog: impl Into<Arc<Catalog>>) -> Server {
     Server::new(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
         .title("Product Catalog")
         .instructions("Creates products and lists them. Descriptions are written by your own model.")
-        .state(catalog)
+        .state(catalog.into())
         .tools(tools![tools::add, tools::create_product, tools::list_products])
 }
 
 #[cfg(test)]
 mod tests {
     use mcp_runtime::assert_tool_surface;
+    use mcp_runtime::testing::Trial;
 
     use super::{Catalog, server};
 
@@ -64,5 +66,18 @@ mod tests {
     fn what_models_see_is_reviewed() {
         let catalog = Catalog::open(None).expect("a database in memory");
         assert_tool_surface!("tests/tools.json", server(catalog));
+    }
+
+    /// On every kind of client, and also where the function runs again: one product, once.
+    #[tokio::test]
+    async fn a_product_is_created_once_whatever_happens_between_the_rounds() {
+        let open = || Catalog::open(None).expect("a database in memory");
+        Trial::new(open, |catalog| server(catalog))
+            .model_says("Shines.")
+            .assert_replay_safe("create_product", [("product_name", "Lamp"), ("keywords", "light")], async |catalog| {
+                let products = catalog.find("", 10).expect("the products");
+                products.into_iter().map(|product| (product.name, product.description)).collect::<Vec<_>>()
+            })
+            .await;
     }
 }

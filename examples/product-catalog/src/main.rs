@@ -72,7 +72,7 @@ mod tests {
     #[tokio::test]
     async fn a_product_is_created_once_whatever_happens_between_the_rounds() {
         let open = || Catalog::open(None).expect("a database in memory");
-        Trial::new(open, |catalog| server(catalog))
+        Trial::new(open, server)
             .model_says("Shines.")
             .assert_replay_safe("create_product", [("product_name", "Lamp"), ("keywords", "light")], async |catalog| {
                 let products = catalog.find("", 10).expect("the products");

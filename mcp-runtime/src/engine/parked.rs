@@ -19,7 +19,7 @@ use super::{Call, Cancel, Finished, Outcome, Reply, Running, after};
 use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult};
 
 /// What its task, its timer, the tables and small texts add to a parked call, about, in bytes.
-const OVERHEAD: usize = 2 << 10;
+const OVERHEAD: usize = 3 << 10;
 
 /// For how long a round waits for a step, or for a question to be given up that was given up before.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 mod elicit;
 mod error;
 mod form;
+mod host;
 mod question;
 mod report;
 mod requester;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use elicit::{Confirm, Elicit, ElicitUrl, Elicited};
 pub use error::{IntoToolError, ToolError};
+pub(crate) use host::{Host, States};
 pub use question::{CreateMessage, Prompt, QuestionError, Sample, SamplingResult};
 pub use report::{Log, ReportProgress};
 pub use requester::Requester;
@@ -51,11 +53,13 @@ use crate::protocol::{ClientCapabilities, CreateMessageRequestParams, Extensions
 /// call cannot hang.
 pub struct Context {
     call: Arc<Call>,
+    #[expect(dead_code, reason = "a model with tools will need what they need")]
+    host: Arc<Host>,
 }
 
 impl Context {
-    pub(crate) fn new(call: Arc<Call>) -> Self {
-        Self { call }
+    pub(crate) fn new(call: Arc<Call>, host: Arc<Host>) -> Self {
+        Self { call, host }
     }
 
     /// Asks the client's model ([specification]).

@@ -1,9 +1,7 @@
 //! `tools/call`: from the request to the tool's function, and on to whatever drives it.
 
 use std::cell::{LazyCell, OnceCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::value::RawValue;
 
@@ -11,11 +9,11 @@ use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{
     Begun, Belongs, Call, Carrier, Enter, Entered, Finished, First, Outcome, Retry, RoundPolicy, Running, TaskMode,
-    Work, digest_of_arguments, noticed_if_slow, panicked, push,
+    Work, digest_of_arguments, push,
 };
 use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, Extensions, Method, ServerResult};
-use crate::registry::{Entry, EntryCall};
-use crate::tool::{Arguments, Progress, Started, ToolCall};
+use crate::registry::Entry;
+use crate::tool::{Progress, Started};
 
 impl Dispatcher {
     pub(super) fn call_tool(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
@@ -61,8 +59,8 @@ impl Dispatcher {
             let resume = (request.carrier == Carrier::Rounds).then_some(resume);
             Call::new((request.round)(), request.origin.outlet(), resume)
         };
-        let context = || Context::new(call.get_or_init(begin).clone());
-        let started = self.start(entry, arguments, request.extensions, &|| request.requester(), &context);
+        let context = || Context::new(call.get_or_init(begin).clone(), self.host.clone());
+        let started = entry.enter(&self.host, arguments, request.extensions, &|| request.requester(), &context);
         // A task is told by its call how it stands.
         let call = call.into_inner().or_else(|| task.map(|_| begin()));
         let work = match started {
@@ -77,7 +75,7 @@ impl Dispatcher {
             }
             Err(panicked) => {
                 end(call.as_ref());
-                return Ok(Dispatched::Done(panicked));
+                return Ok(Dispatched::Done(failed(panicked)));
             }
         };
         let running = match Running::new(entry.name.clone(), failed, &entry.limits, work, call).first_poll() {
@@ -108,37 +106,6 @@ impl Dispatcher {
         Ok(None)
     }
 
-    /// Enters the tool; a panic is an outcome.
-    fn start(
-        &self,
-        entry: &Entry,
-        arguments: Option<&RawValue>,
-        extensions: &Extensions,
-        requester: &dyn Fn() -> Requester,
-        context: &dyn Fn() -> Context,
-    ) -> Result<Started, Finished> {
-        let before = Instant::now();
-        let started = catch_unwind(AssertUnwindSafe(|| match &entry.call {
-            EntryCall::Function { function, table, receiver } => function(ToolCall {
-                tool: &entry.name,
-                arguments: Arguments::new(table, arguments),
-                states: &self.states,
-                extensions,
-                receiver: receiver.as_ref(),
-                context,
-                requester,
-                mask_errors: self.mask_errors,
-                failure: None,
-            }),
-            EntryCall::Dynamic { handler, schema } => match schema.read(arguments) {
-                Ok(arguments) => Started::running(handler(arguments, context()), self.mask_errors),
-                Err(refusal) => Started(Progress::Finished(Ok(ServerResult::CallTool(*refusal)))),
-            },
-        }));
-        noticed_if_slow(&entry.name, before);
-        started.map_err(|panic| failed(panicked(&entry.name, &*panic)))
-    }
-
     /// Enters the tool again, for a call of which only its state is left.
     fn enter_again(self: &Arc<Self>, entry: &Entry, arguments: Option<&RawValue>, extensions: &Extensions) -> Enter {
         let dispatcher = self.clone();
@@ -147,12 +114,12 @@ impl Dispatcher {
             let Some(entry) = dispatcher.registry.find(&name) else {
                 return Entered::Finished(failed(format!("tool `{name}` is gone")));
             };
-            let context = || Context::new(call.clone());
+            let context = || Context::new(call.clone(), dispatcher.host.clone());
             let requester = || Requester::new((*call.round()).clone());
-            let work = match dispatcher.start(entry, arguments.as_deref(), &extensions, &requester, &context) {
+            let work = match entry.enter(&dispatcher.host, arguments.as_deref(), &extensions, &requester, &context) {
                 Ok(Started(Progress::Running(work))) => work,
                 Ok(Started(Progress::Finished(finished))) => Work::Future(Box::pin(std::future::ready(finished))),
-                Err(panicked) => return Entered::Finished(panicked),
+                Err(panicked) => return Entered::Finished(failed(panicked)),
             };
             Entered::Running(Running::new(entry.name.clone(), failed, &entry.limits, work, Some(call.clone())))
         })

@@ -8,21 +8,19 @@ pub(crate) use call::finished;
 use std::cell::LazyCell;
 use std::sync::Arc;
 
-use crate::context::Requester;
+use crate::context::{Host, Requester};
 use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Tasks};
 use crate::protocol::{ErrorObject, Extensions, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult};
 use crate::registry::Registry;
-use crate::tool::States;
 
 /// What a server offers, ready to be called.
 pub(crate) struct Dispatcher {
     pub(crate) registry: Registry,
-    pub(crate) states: States,
+    pub(crate) host: Arc<Host>,
     pub(crate) rounds: Rounds,
     pub(crate) tasks: Arc<Tasks>,
     /// How calls go on, unless their tools say otherwise.
     pub(crate) resume: Resume,
-    pub(crate) mask_errors: bool,
 }
 
 /// Where a request came from, as far as a call needs to know.

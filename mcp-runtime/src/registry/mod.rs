@@ -11,18 +11,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub use dynamic::DynTool;
 pub use spec::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
 
-use crate::context::Requester;
-use crate::engine::{CallLimits, Resume, TaskMode};
-use crate::protocol;
+use crate::context::{Context, Host, Requester};
+use crate::engine::{CallLimits, Resume, TaskMode, noticed_if_slow, panicked};
+use crate::protocol::{self, Extensions, ServerResult};
 use crate::schema::nearest;
 use crate::tool::{
-    ArgumentSchema, ArgumentTable, Handler, Leniency, ParamKind, Receiver, Started, StateNeed, ToolCall,
+    ArgumentSchema, ArgumentTable, Arguments, Handler, Leniency, ParamKind, Progress, Receiver, Started, StateNeed,
+    ToolCall,
 };
 use spec::{Offer, SharedReceiver};
 
@@ -59,6 +62,40 @@ impl Entry {
             tracing::error!(tool = %self.name, "the `visible` function of this tool panicked; the tool is hidden");
             false
         })
+    }
+
+    /// Enters the tool.
+    ///
+    /// # Errors
+    ///
+    /// What to say when it panicked.
+    pub(crate) fn enter(
+        &self,
+        host: &Host,
+        arguments: Option<&RawValue>,
+        extensions: &Extensions,
+        requester: &dyn Fn() -> Requester,
+        context: &dyn Fn() -> Context,
+    ) -> Result<Started, String> {
+        let before = Instant::now();
+        let started = catch_unwind(AssertUnwindSafe(|| match &self.call {
+            EntryCall::Function { function, table, receiver } => function(ToolCall {
+                tool: &self.name,
+                arguments: Arguments::new(table, arguments),
+                host,
+                extensions,
+                receiver: receiver.as_ref(),
+                context,
+                requester,
+                failure: None,
+            }),
+            EntryCall::Dynamic { handler, schema } => match schema.read(arguments) {
+                Ok(arguments) => Started::running(handler(arguments, context()), host.mask_errors),
+                Err(refusal) => Started(Progress::Finished(Ok(ServerResult::CallTool(*refusal)))),
+            },
+        }));
+        noticed_if_slow(&self.name, before);
+        started.map_err(|panic| panicked(&self.name, &*panic))
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::{self, Limits};
 use crate::codec::Encoder;
+use crate::context::Host;
 use crate::dispatch::Dispatcher;
 use crate::engine::{
     AnyStore, AnyTaskStore, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal,
@@ -17,7 +18,7 @@ use crate::protocol::{
     DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
 };
 use crate::registry::{Built, Policy, Tools};
-use crate::tool::{Leniency, States};
+use crate::tool::Leniency;
 
 /// A server: what it offers, who it is, what it may use.
 ///
@@ -49,7 +50,7 @@ pub struct Server {
     instructions: Option<String>,
     tools: Tools,
     policy: Policy,
-    states: States,
+    host: Host,
     limits: Limits,
     rounds: RoundLimits,
     resume: Resume,
@@ -59,7 +60,6 @@ pub struct Server {
     metrics: Metrics,
     task_limits: TaskLimits,
     tasks_in: Option<Arc<dyn AnyTaskStore>>,
-    mask_errors: bool,
 }
 
 impl Server {
@@ -72,7 +72,7 @@ impl Server {
             instructions: None,
             tools: Tools::default(),
             policy: Policy::default(),
-            states: States::default(),
+            host: Host::default(),
             limits: Limits::default(),
             rounds: RoundLimits::default(),
             resume: Resume::default(),
@@ -82,7 +82,6 @@ impl Server {
             metrics: Metrics::default(),
             task_limits: TaskLimits::default(),
             tasks_in: None,
-            mask_errors: false,
         }
     }
 
@@ -125,7 +124,7 @@ impl Server {
     /// Gives something that tools take as [`State<T>`](crate::State): a `T`, or an `Arc<T>` that
     /// the program keeps using too.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
-        self.states.insert(state);
+        self.host.states.insert(state);
         self
     }
 
@@ -162,7 +161,7 @@ impl Server {
     /// Hides from callers what errors say that were not made by
     /// [`ToolError::new`](crate::ToolError::new). They go to the log instead. Off by default.
     pub fn mask_errors(mut self, mask: bool) -> Self {
-        self.mask_errors = mask;
+        self.host.mask_errors = mask;
         self
     }
 
@@ -331,15 +330,15 @@ impl Server {
         let Built { registry, mut problems, needs } = Built::new(self.tools, self.policy);
         for (tool, need) in needs {
             let name = (need.name)();
-            if (need.twice)(&self.states) {
+            if (need.twice)(&self.host.states) {
                 problems.push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
-            } else if !(need.is_there)(&self.states) {
+            } else if !(need.is_there)(&self.host.states) {
                 problems.push(format!(
                     "tool `{tool}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type"
                 ));
             }
         }
-        for state in &self.states.repeated {
+        for state in &self.host.states.repeated {
             problems.push(format!("the state `{state}` was given twice; a server has one of each type"));
         }
         problems.dedup();
@@ -370,14 +369,7 @@ impl Server {
             ..DiscoverResult::default()
         };
         let encoder = Encoder::new(self.info, described, discovery);
-        let dispatcher = Dispatcher {
-            registry,
-            states: self.states,
-            rounds,
-            tasks,
-            resume: self.resume,
-            mask_errors: self.mask_errors,
-        };
+        let dispatcher = Dispatcher { registry, host: Arc::new(self.host), rounds, tasks, resume: self.resume };
         Ok(Ready {
             dispatcher: Arc::new(dispatcher),
             encoder: Arc::new(encoder),

@@ -11,8 +11,7 @@ use serde::de::DeserializeOwned;
 use super::arguments::Arguments;
 use super::marker::{All, Given, Injected, NotOneArgument};
 use super::param::{ParamKind, StateNeed};
-use super::states::States;
-use crate::context::{Context, Requester, ToolError};
+use crate::context::{Context, Host, Requester, ToolError};
 use crate::engine::{Finished, Work};
 use crate::protocol::{CallToolResult, Extensions, Meta, ServerResult};
 
@@ -301,14 +300,13 @@ impl<T> FromShared<T> for Arc<T> {
 pub struct ToolCall<'a> {
     pub(crate) tool: &'a str,
     pub(crate) arguments: Arguments<'a>,
-    pub(crate) states: &'a States,
+    pub(crate) host: &'a Host,
     pub(crate) extensions: &'a Extensions,
     /// The value whose method this is.
     pub(crate) receiver: Option<&'a Receiver>,
     /// Makes the context; a call whose function does not take one never needs it.
     pub(crate) context: &'a dyn Fn() -> Context,
     pub(crate) requester: &'a dyn Fn() -> Requester,
-    pub(crate) mask_errors: bool,
     /// Why something could not be injected.
     pub(crate) failure: Option<ToolError>,
 }
@@ -330,7 +328,8 @@ impl<'a> ToolCall<'a> {
     /// When the server was not given one of this type. Name it in [`Inject::NEEDS`]: then a server
     /// without it does not start.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, ToolError> {
-        self.states
+        self.host
+            .states
             .get()
             .ok_or_else(|| ToolError::new(format!("the server has no state of type `{}`", type_name::<T>())))
     }
@@ -379,25 +378,25 @@ impl<'a> ToolCall<'a> {
             Some(error) if self.arguments.is_fine() => Err(error),
             _ => Ok(self.arguments.refusal()),
         };
-        Started(Progress::Finished(finished(result, self.mask_errors)))
+        Started(Progress::Finished(finished(result, self.host.mask_errors)))
     }
 
     #[doc(hidden)]
     #[must_use]
     pub fn returned(self, result: Result<CallToolResult, ToolError>) -> Started {
-        Started(Progress::Finished(finished(result, self.mask_errors)))
+        Started(Progress::Finished(finished(result, self.host.mask_errors)))
     }
 
     #[doc(hidden)]
     #[must_use]
     pub fn running(self, future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'static) -> Started {
-        Started::running(future, self.mask_errors)
+        Started::running(future, self.host.mask_errors)
     }
 
     #[doc(hidden)]
     #[must_use]
     pub fn blocking(self, function: impl FnOnce() -> Result<CallToolResult, ToolError> + Send + 'static) -> Started {
-        let mask = self.mask_errors;
+        let mask = self.host.mask_errors;
         Started(Progress::Running(Work::Blocking(Box::new(move || finished(function(), mask)))))
     }
 }

@@ -8,7 +8,6 @@ mod input;
 mod marker;
 mod output;
 mod param;
-mod states;
 mod table;
 
 pub(crate) use arguments::Arguments;
@@ -26,5 +25,4 @@ pub(crate) use input::{Progress, Receiver};
 pub use marker::{All, Beside, Distinct, Given, Injected, Marked, checked};
 pub use output::{IntoToolResult, Json, ListItem};
 pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed};
-pub(crate) use states::States;
 pub(crate) use table::{Argument, ArgumentTable, Leniency, Slot, is_impossible, misfits};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::states::States;
+use crate::context::States;
 use crate::schema::Rule;
 
 /// One parameter of a tool's function, as `#[tool]` writes it down.

@@ -1,9 +1,17 @@
-//! What a server was given, by type.
+//! What a function may use of the server that it runs in.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+
+/// What a function may use of the server that it runs in.
+#[derive(Debug, Default)]
+pub(crate) struct Host {
+    pub(crate) states: States,
+    /// Whether callers see only what errors say that were made for them.
+    pub(crate) mask_errors: bool,
+}
 
 /// What was given to a server, by type.
 #[derive(Default)]
@@ -29,7 +37,7 @@ impl States {
     }
 
     /// Given as `T` and as `Arc<T>`.
-    pub(super) fn twice<T: Send + Sync + 'static>(&self) -> bool {
+    pub(crate) fn twice<T: Send + Sync + 'static>(&self) -> bool {
         self.by_type.contains_key(&TypeId::of::<T>()) && self.by_type.contains_key(&TypeId::of::<Arc<T>>())
     }
 }

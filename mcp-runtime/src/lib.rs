@@ -19,6 +19,7 @@ pub mod protocol;
 mod registry;
 #[doc = include_str!("docs/rounds.md")]
 pub mod rounds {}
+pub mod sampling;
 mod schema;
 mod server;
 mod session;
@@ -43,6 +44,7 @@ pub use mcp_macros::tool;
 pub use protocol::extensions::Extensions;
 pub use protocol::principal::Principal;
 pub use registry::{DynTool, Tools};
+pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
 pub use server::Server;
 pub use tool::{
     Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoToolResult, Json, ListArgument, ListItem,

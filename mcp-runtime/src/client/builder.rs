@@ -13,10 +13,11 @@ use super::wire::Wire;
 use super::{Client, Options, ServerFacts, decode};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
-    CreateMessageRequestParams, CreateMessageResult, DiscoverResult, ElicitRequestParams, ElicitResult, ErrorCode,
-    ErrorObject, Implementation, InitializeResult, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams,
-    Method, ProgressNotificationParams, ProtocolVersion, keys,
+    DiscoverResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject, Implementation, InitializeResult,
+    ListRootsResult, LoggingLevel, LoggingMessageNotificationParams, Method, ProgressNotificationParams,
+    ProtocolVersion, keys,
 };
+use crate::sampling::SamplingProvider;
 use crate::server::Server;
 use crate::transport::{Reader, Writer, pair};
 
@@ -134,20 +135,31 @@ impl ClientBuilder {
         self
     }
 
-    /// Answers the server's questions to the model ([specification]). Without it, the client
-    /// declares that it has none.
+    /// Answers the server's questions to the model ([specification]): with a
+    /// [provider](SamplingProvider), or with a closure, which is one. Without it, the client declares
+    /// that it has none.
+    ///
+    /// A closure that looks at the question names its type:
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// use mcp_runtime::Client;
+    /// use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult};
+    ///
+    /// # let server = Server::new("parrots");
+    /// let client = Client::in_memory(server).on_sampling(|request: CreateMessageRequestParams| async move {
+    ///     Ok(CreateMessageResult::text("parrot", request.joined_text()))
+    /// });
+    /// ```
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/sampling
-    pub fn on_sampling<F, H>(mut self, handler: H) -> Self
-    where
-        F: Future<Output = Result<CreateMessageResult, ErrorObject>> + Send + 'static,
-        H: Fn(CreateMessageRequestParams) -> F + Send + Sync + 'static,
-    {
-        self.handlers.sampling = Some(erase(handler));
+    pub fn on_sampling(mut self, provider: impl SamplingProvider) -> Self {
+        self.handlers.sampling = Some(Arc::new(provider));
         self
     }
 
-    /// Declares that the sampling handler can offer tools to the model.
+    /// Declares that the sampling handler can offer tools to the model. A
+    /// [provider](SamplingProvider::supports_tools) says so itself, a closure cannot.
     pub fn sampling_tools(mut self) -> Self {
         self.handlers.sampling_tools = true;
         self

@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::protocol::{
-    Answered, BoxFuture, ClientCapabilities, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
-    ElicitResult, ElicitationCapability, ErrorCode, ErrorObject, ListRootsResult, LoggingLevel,
-    LoggingMessageNotificationParams, Method, ProgressNotificationParams, SamplingCapability,
+    Answered, BoxFuture, ClientCapabilities, CreateMessageRequestParams, ElicitRequestParams, ElicitResult,
+    ElicitationCapability, ErrorCode, ErrorObject, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams,
+    Method, ProgressNotificationParams, SamplingCapability,
 };
+use crate::sampling::AnyProvider;
 
 type Handler<P, R> = Arc<dyn Fn(P) -> BoxFuture<'static, Result<R, ErrorObject>> + Send + Sync>;
 type Listener<P> = Arc<dyn Fn(P) + Send + Sync>;
@@ -20,7 +21,8 @@ type Listener<P> = Arc<dyn Fn(P) + Send + Sync>;
 /// Everything that a client was told to answer and to hear.
 #[derive(Default)]
 pub(super) struct Handlers {
-    pub(super) sampling: Option<Handler<CreateMessageRequestParams, CreateMessageResult>>,
+    pub(super) sampling: Option<Arc<dyn AnyProvider>>,
+    /// The provider can do what it does not say of itself.
     pub(super) sampling_tools: bool,
     pub(super) elicitation: Option<Handler<ElicitRequestParams, ElicitResult>>,
     pub(super) elicitation_url: Option<Handler<ElicitRequestParams, ElicitResult>>,
@@ -43,7 +45,7 @@ impl Handlers {
     pub(super) fn capabilities(&self) -> ClientCapabilities {
         let mut capabilities = ClientCapabilities::default();
         if self.sampling.is_some() {
-            let tools = self.sampling_tools.then(Default::default);
+            let tools = self.has_sampling_tools().then(Default::default);
             capabilities.sampling = Some(SamplingCapability { tools, context: None });
         }
         capabilities.elicitation = match (&self.elicitation, &self.elicitation_url) {
@@ -59,6 +61,10 @@ impl Handlers {
         capabilities
     }
 
+    fn has_sampling_tools(&self) -> bool {
+        self.sampling_tools || self.sampling.as_ref().is_some_and(|provider| provider.has_tools())
+    }
+
     pub(super) fn log_level(&self) -> Option<LoggingLevel> {
         self.log.as_ref().map(|(level, _)| *level)
     }
@@ -72,15 +78,19 @@ impl Handlers {
         match Method::from_name(method) {
             Some(Method::SamplingCreateMessage) => {
                 let may = |params: &CreateMessageRequestParams| {
-                    self.sampling_tools || (params.tools.is_empty() && params.tool_choice.is_none())
+                    self.has_sampling_tools() || (params.tools.is_empty() && params.tool_choice.is_none())
                 };
-                call(self.sampling.as_ref(), method, params, may).await
+                let sampling = self
+                    .sampling
+                    .as_ref()
+                    .map(|provider| move |request| async move { Ok(provider.create_message_boxed(request).await?) });
+                call(sampling, method, params, may).await
             }
             Some(Method::ElicitationCreate) => {
                 let is_url = |params: &ElicitRequestParams| params.is_url();
                 match params.is_some_and(|raw| serde_json::from_str(raw.get()).is_ok_and(|params| is_url(&params))) {
-                    true => call(self.elicitation_url.as_ref(), method, params, is_url).await,
-                    false => call(self.elicitation.as_ref(), method, params, ElicitRequestParams::is_form).await,
+                    true => call(self.elicitation_url.as_deref(), method, params, is_url).await,
+                    false => call(self.elicitation.as_deref(), method, params, ElicitRequestParams::is_form).await,
                 }
             }
             Some(Method::RootsList) => match &self.roots {
@@ -111,8 +121,8 @@ impl Handlers {
     }
 }
 
-async fn call<P: DeserializeOwned, R: Serialize>(
-    handler: Option<&Handler<P, R>>,
+async fn call<P: DeserializeOwned, R: Serialize, F: Future<Output = Result<R, ErrorObject>>>(
+    handler: Option<impl Fn(P) -> F>,
     method: &str,
     params: Option<&RawValue>,
     declared: impl FnOnce(&P) -> bool,

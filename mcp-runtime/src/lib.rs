@@ -31,8 +31,8 @@ mod transport;
 #[cfg(feature = "client")]
 pub use client::Client;
 pub use context::{
-    Confirm, Context, CreateMessage, Elicit, ElicitUrl, Elicited, IntoToolError, ListRoots, Log, Prompt, QuestionError,
-    ReportProgress, Requester, Sample, SamplingResult, ToolError,
+    Confirm, Context, CreateMessage, Elicit, ElicitUrl, Elicited, IntoToolError, ListRoots, Log, OneTurn, Prompt,
+    QuestionError, ReportProgress, Requester, Sample, SampleStep, SamplingResult, ToolError, Typed, WholeAnswer,
 };
 pub use engine::{
     AnswersDigest, Claim, Claimant, InvalidResume, InvalidStateKey, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore,

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::handler::Handlers;
-use crate::codec::{Incoming, Malformed, parse_with_params, split_batch};
+use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse_with_params, split_batch};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, RequestId, keys};
 use crate::transport::{Line, LineReader};
@@ -188,7 +188,19 @@ impl Dispatch<'_> {
                 }
             }
             Line::Whole(line) => self.message(line),
-            Line::TooLong => tracing::warn!("the server sent a message of more than {LONGEST} bytes"),
+            Line::TooLong { head, tail } => {
+                tracing::warn!("the server sent a message of more than {LONGEST} bytes");
+                let error = ErrorObject::invalid_request(format!("the message is longer than {LONGEST} bytes"));
+                match glimpse(head, tail) {
+                    Glimpse::Response(id) => self.answered(&id, Err(error)),
+                    Glimpse::Request(id) => {
+                        if let Some(answers) = self.answers.upgrade() {
+                            let _ = answers.send(response(&id, Err(error)));
+                        }
+                    }
+                    Glimpse::Other => {}
+                }
+            }
         }
     }
 
@@ -241,13 +253,16 @@ impl Dispatch<'_> {
                 Err(_) => Err(ErrorObject::new(ErrorCode::InternalError, "a handler of the client panicked")),
             };
             answering.with(|answering| answering.remove(&id));
-            let message = match answer {
-                Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-                Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
-            };
             if let Some(answers) = answers.upgrade() {
-                let _ = answers.send(message);
+                let _ = answers.send(response(&id, answer));
             }
         });
+    }
+}
+
+fn response(id: &RequestId, answer: Answered) -> Value {
+    match answer {
+        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
     }
 }

@@ -1,9 +1,11 @@
 //! Bytes to one message and back, and where revisions differ.
 
 mod elicitation;
+mod glimpse;
 mod message;
 mod revision;
 
+pub(crate) use glimpse::{Glimpse, glimpse};
 pub(crate) use message::{Incoming, Malformed, parse, split_batch};
 pub(crate) use revision::Encoder;
 #[cfg(feature = "client")]

@@ -92,7 +92,7 @@ impl Form {
 }
 
 /// `5.0` is 5. Floats that are larger are not exact.
-fn make_integer(value: &mut Value) {
+pub(super) fn make_integer(value: &mut Value) {
     const LARGEST: f64 = (1_u64 << 53) as f64;
     if value.is_f64()
         && let Some(float) = value.as_f64()

@@ -5,10 +5,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::sampling::{AnyProvider, SamplingFallback};
+
 /// What a function may use of the server that it runs in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Host {
     pub(crate) states: States,
+    /// The server's own model, and when it is asked.
+    pub(crate) model: Option<Arc<dyn AnyProvider>>,
+    pub(crate) fallback: SamplingFallback,
     /// Whether callers see only what errors say that were made for them.
     pub(crate) mask_errors: bool,
 }

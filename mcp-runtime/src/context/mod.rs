@@ -8,7 +8,9 @@ mod question;
 mod report;
 mod requester;
 mod roots;
+mod sampling;
 mod step;
+mod toolbox;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,13 +22,16 @@ use tokio_util::sync::CancellationToken;
 pub use elicit::{Confirm, Elicit, ElicitUrl, Elicited};
 pub use error::{IntoToolError, ToolError};
 pub(crate) use host::{Host, States};
-pub use question::{CreateMessage, Prompt, QuestionError, Sample, SamplingResult};
+pub use question::QuestionError;
 pub use report::{Log, ReportProgress};
 pub use requester::Requester;
 pub use roots::ListRoots;
+pub(crate) use sampling::Kind;
+pub use sampling::{CreateMessage, OneTurn, Prompt, Sample, SampleStep, SamplingResult, Typed, WholeAnswer};
+pub(crate) use toolbox::Toolbox;
 
 use crate::engine::Call;
-use crate::protocol::{ClientCapabilities, CreateMessageRequestParams, Extensions, Implementation, Meta, RequestId};
+use crate::protocol::{ClientCapabilities, Extensions, Implementation, Meta, RequestId};
 
 /// The call that a tool's function runs in: it asks the client's model and its user, reports
 /// progress, logs to the client, and knows who calls.
@@ -53,7 +58,6 @@ use crate::protocol::{ClientCapabilities, CreateMessageRequestParams, Extensions
 /// call cannot hang.
 pub struct Context {
     call: Arc<Call>,
-    #[expect(dead_code, reason = "a model with tools will need what they need")]
     host: Arc<Host>,
 }
 
@@ -62,21 +66,12 @@ impl Context {
         Self { call, host }
     }
 
-    /// Asks the client's model ([specification]).
-    ///
-    /// The builder is a future: await it, or hand it to `join!`, `select!` or `timeout`. Several
-    /// questions that wait at the same time reach the client together.
-    ///
-    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/sampling
-    pub fn sample(&self, prompt: impl Into<Prompt>) -> Sample {
-        Sample::new(self.call.clone(), prompt.into())
+    pub(crate) fn call(&self) -> &Arc<Call> {
+        &self.call
     }
 
-    /// Asks the client's model with all parameters of the specification ([specification]).
-    ///
-    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/schema#createmessagerequestparams
-    pub fn create_message(&self, params: CreateMessageRequestParams) -> CreateMessage {
-        CreateMessage::new(self.call.clone(), params)
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
     }
 
     /// Asks the client's user to fill in a form ([specification]).

@@ -62,31 +62,9 @@ impl Context {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, ToolError>>,
     {
-        let name = name.into();
-        if let Some(outer) = Inside::of(&self.call) {
-            return Err(ToolError::new(format!(
-                "step `{name}` stands inside of step `{}`: when that is done, nobody would know of it; \
-                 take it out, or let the outer one be no step",
-                outer.as_text()
-            )));
-        }
-        let key = match self.call.begin_step(&name)? {
-            engine::Step::Done(result) => return read(&name, &result),
-            engine::Step::New(key) => key,
-        };
-        let mut running = RunningStep { call: &self.call, key: Some(key.clone()) };
-        let mut body = pin!(body());
-        let result = poll_fn(|cx| {
-            let _inside = Inside::enter(&self.call, &key);
-            body.as_mut().poll(cx)
+        once(&self.call, &name.into(), Scope::Closed, body).await.map_err(|failure| match failure {
+            Failure::Step(error) | Failure::Body(error) => error,
         })
-        .await?;
-        let written = to_raw_value(&result).map_err(|error| {
-            ToolError::new(format!("the result of step `{name}` cannot be written as JSON: {error}"))
-        })?;
-        let read = read(&name, &written)?;
-        running.end(Some(written));
-        Ok(read)
     }
 
     /// The time at which this was first called, the same in every run of the call.
@@ -184,6 +162,61 @@ impl Context {
     }
 }
 
+/// Why a step has no result.
+pub(super) enum Failure<E> {
+    /// It could not be one.
+    Step(ToolError),
+    /// Its body failed.
+    Body(E),
+}
+
+/// Whether there may be steps in the body of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// No: when it is done, nobody would know of them.
+    Closed,
+    /// Yes: it is the whole of a function that has steps of its own, and is told what to know.
+    Open,
+}
+
+/// Does something once for each call: what [`Context::step`] is made of.
+pub(super) async fn once<T, E, F, Fut>(call: &Call, name: &str, scope: Scope, body: F) -> Result<T, Failure<E>>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let within = match Inside::step(call) {
+        Some((outer, Scope::Closed)) => {
+            return Err(Failure::Step(ToolError::new(format!(
+                "step `{name}` stands inside of step `{}`: when that is done, nobody would know of it; \
+                 take it out, or let the outer one be no step",
+                outer.as_text()
+            ))));
+        }
+        Some((outer, Scope::Open)) => Some(outer),
+        None => None,
+    };
+    let key = match call.begin_step(within.as_ref(), name).map_err(|error| Failure::Step(error.into()))? {
+        engine::Step::Done(result) => return read(name, &result).map_err(Failure::Step),
+        engine::Step::New(key) => key,
+    };
+    let mut running = RunningStep { call, key: Some(key.clone()) };
+    let mut body = pin!(body());
+    let result = poll_fn(|cx| {
+        let _inside = Inside::enter(call, &key, scope);
+        body.as_mut().poll(cx)
+    })
+    .await
+    .map_err(Failure::Body)?;
+    let written = to_raw_value(&result).map_err(|error| {
+        Failure::Step(ToolError::new(format!("the result of step `{name}` cannot be written as JSON: {error}")))
+    })?;
+    let read = read(name, &written).map_err(Failure::Step)?;
+    running.end(Some(written));
+    Ok(read)
+}
+
 fn read<T: DeserializeOwned>(name: &str, result: &RawValue) -> Result<T, ToolError> {
     serde_json::from_str(result.get()).map_err(|error| {
         let reason = without_position(&error);
@@ -228,25 +261,31 @@ impl Drop for RunningStep<'_> {
 
 thread_local! {
     /// The step whose body is polled on this thread right now, and its call.
-    static STEP: Cell<Option<(usize, StepKey)>> = const { Cell::new(None) };
+    static STEP: Cell<Option<(usize, StepKey, Scope)>> = const { Cell::new(None) };
 }
 
 /// While a body is polled.
 pub(super) struct Inside {
-    outer: Option<(usize, StepKey)>,
+    outer: Option<(usize, StepKey, Scope)>,
 }
 
 impl Inside {
-    fn enter(call: &Call, key: &StepKey) -> Self {
-        Self { outer: STEP.replace(Some((place(call), key.clone()))) }
+    fn enter(call: &Call, key: &StepKey, scope: Scope) -> Self {
+        Self { outer: STEP.replace(Some((place(call), key.clone(), scope))) }
     }
 
     /// The step of this call that is polled right now.
     pub(super) fn of(call: &Call) -> Option<StepKey> {
+        Self::step(call).map(|(key, _)| key)
+    }
+
+    /// The same, with what may stand in it.
+    pub(super) fn step(call: &Call) -> Option<(StepKey, Scope)> {
         let step = STEP.take();
-        let key = step.as_ref().filter(|(of, _)| *of == place(call)).map(|(_, key)| key.clone());
+        let ours = step.as_ref().filter(|(of, ..)| *of == place(call));
+        let found = ours.map(|(_, key, scope)| (key.clone(), *scope));
         STEP.set(step);
-        key
+        found
     }
 }
 

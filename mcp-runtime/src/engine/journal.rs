@@ -50,6 +50,16 @@ impl StepKey {
     pub(crate) fn as_text(&self) -> String {
         numbered(&self.name, self.occurrence)
     }
+
+    /// Whether it is this step, or stands in its body.
+    fn is_in(&self, outer: &Self) -> bool {
+        self == outer || outer.is_around(&self.name)
+    }
+
+    /// Whether a step of this name stands in its body.
+    fn is_around(&self, name: &str) -> bool {
+        name.strip_prefix(&self.as_text()).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// What asking leads to.
@@ -259,11 +269,16 @@ impl Journal {
     /// Begins a step.
     pub(crate) fn begin_step(&mut self, name: &str) -> Step {
         let (uses, free) = self.step_names.entry(name.to_owned()).or_default();
-        let occurrence = free.pop_first().unwrap_or_else(|| {
+        let again = free.pop_first();
+        let occurrence = again.unwrap_or_else(|| {
             *uses += 1;
             *uses
         });
         let key = StepKey { name: name.to_owned(), occurrence };
+        if again.is_some() {
+            // Steps in its body are counted anew, so that those that were done are found.
+            self.step_names.retain(|name, _| !key.is_around(name));
+        }
         if let Some(result) = self.memory.as_ref().and_then(|memory| memory.steps.find(&key.as_text())) {
             return Step::Done(result.to_owned());
         }
@@ -289,7 +304,8 @@ impl Journal {
     /// Whether a step is running that does not wait for the client itself.
     pub(crate) fn is_in_step(&self) -> bool {
         let waits = |step: &StepKey| {
-            self.entries.iter().any(|entry| entry.is_open() && entry.question.within.as_ref() == Some(step))
+            let within = |entry: &Entry| entry.question.within.as_ref().is_some_and(|it| it.is_in(step));
+            self.entries.iter().any(|entry| entry.is_open() && within(entry))
         };
         self.running.iter().any(|step| !waits(step))
     }

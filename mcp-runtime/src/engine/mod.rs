@@ -33,7 +33,7 @@ use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use digest::arguments as digest_of_arguments;
+pub(crate) use digest::{arguments as digest_of_arguments, short as digest_of};
 use journal::Memory;
 pub(crate) use journal::{Ask, Journal, Question, QuestionId, Required, Step, StepKey};
 pub(crate) use limits::CallLimits;
@@ -334,20 +334,20 @@ impl Call {
         true
     }
 
-    /// Begins a step: its result if it was done, or the key for it.
+    /// Begins a step, in the body of another one or not: its result if it was done, or the key for it.
     ///
     /// # Errors
     ///
     /// When the call has ended.
-    pub(crate) fn begin_step(&self, name: &str) -> Result<Step, ErrorObject> {
+    pub(crate) fn begin_step(&self, within: Option<&StepKey>, name: &str) -> Result<Step, ErrorObject> {
         let mut state = self.lock();
         if state.ended {
             return Err(call_ended());
         }
-        let step = state.journal.begin_step(name);
+        let step = state.journal.begin_step(&named_in(within, name));
         if let Step::New(key) = &step {
             // What is derived in a step that is tried again is what was derived before.
-            state.derived.remove(&derived_in(Some(key), "uuid"));
+            state.derived.remove(&named_in(Some(key), "uuid"));
         }
         Ok(step)
     }
@@ -385,7 +385,7 @@ impl Call {
     /// Something that is new each time, and the same in each run; what is derived in a step does not
     /// count outside of it.
     pub(crate) fn derived(&self, within: Option<&StepKey>, purpose: &str) -> [u8; 16] {
-        let purpose = derived_in(within, purpose);
+        let purpose = named_in(within, purpose);
         let occurrence = {
             let mut state = self.lock();
             let uses = state.derived.entry(purpose.clone()).or_default();
@@ -603,11 +603,11 @@ impl CallState {
     }
 }
 
-/// A purpose of the body of a step.
-fn derived_in(within: Option<&StepKey>, purpose: &str) -> String {
+/// A name in the body of a step.
+fn named_in(within: Option<&StepKey>, name: &str) -> String {
     match within {
-        Some(step) => format!("{}/{purpose}", step.as_text()),
-        None => purpose.to_owned(),
+        Some(step) => format!("{}/{name}", step.as_text()),
+        None => name.to_owned(),
     }
 }
 
@@ -651,6 +651,8 @@ pub(crate) struct Running {
     future: BoxFuture<'static, Finished>,
     limited: Option<Box<Limited>>,
     call: Option<Arc<Call>>,
+    /// It is a part of its call, which goes on when it ends.
+    is_part: bool,
 }
 
 /// What the first poll led to.
@@ -675,7 +677,14 @@ impl Running {
             Work::Future(future) => future,
             Work::Blocking(function) => Box::pin(on_thread(function, limited.as_ref().map(|limited| limited.place()))),
         };
-        Self { name, failed, future, limited, call }
+        Self { name, failed, future, limited, call, is_part: false }
+    }
+
+    /// Something that a call does with limits of its own.
+    pub(crate) fn within(name: Arc<str>, failed: Failed, limits: &CallLimits, work: Work, call: Arc<Call>) -> Self {
+        let mut part = Self::new(name, failed, limits, work, Some(call));
+        part.is_part = true;
+        part
     }
 
     /// Polls in place; the waker does not matter, since a driver that takes over polls again.
@@ -692,7 +701,7 @@ impl Running {
 
     /// What is to be done now that the call has completed, if there is something.
     fn effects_of(&self, finished: &Finished) -> Option<Vec<OnComplete>> {
-        let effects = self.call.as_ref()?.take_on_complete();
+        let effects = self.call.as_ref().filter(|_| !self.is_part)?.take_on_complete();
         let failed = match finished {
             Ok(ServerResult::CallTool(result)) => result.is_error,
             other => other.is_err(),
@@ -753,7 +762,7 @@ impl Future for Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(call) = &self.call {
+        if let Some(call) = self.call.as_ref().filter(|_| !self.is_part) {
             call.end();
         }
     }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{AudioContent, ContentBlock, ImageContent, Meta, Role, TextContent, Tool};
+use super::{AudioContent, CallToolResult, ContentBlock, ImageContent, Meta, Role, TextContent, Tool};
 
 /// A question to the client's model ([specification]).
 ///
@@ -73,6 +73,26 @@ pub struct ToolChoice {
     pub mode: Option<String>,
 }
 
+impl ToolChoice {
+    /// It may use tools.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self { mode: Some("auto".to_owned()) }
+    }
+
+    /// It must use at least one.
+    #[must_use]
+    pub fn required() -> Self {
+        Self { mode: Some("required".to_owned()) }
+    }
+
+    /// It must not use any.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { mode: Some("none".to_owned()) }
+    }
+}
+
 /// One turn of a conversation with a model ([specification]).
 ///
 /// ```
@@ -97,14 +117,29 @@ pub struct SamplingMessage {
 }
 
 impl SamplingMessage {
-    /// What the user says.
-    pub fn user(text: impl Into<String>) -> Self {
-        Self::new(Role::User, vec![SamplingContent::text(text)])
+    /// What the user says, or shows.
+    pub fn user(content: impl Into<SamplingContent>) -> Self {
+        Self::new(Role::User, vec![content.into()])
     }
 
     /// What the model said.
-    pub fn assistant(text: impl Into<String>) -> Self {
-        Self::new(Role::Assistant, vec![SamplingContent::text(text)])
+    pub fn assistant(content: impl Into<SamplingContent>) -> Self {
+        Self::new(Role::Assistant, vec![content.into()])
+    }
+
+    /// What tools returned to the model: all that it asked for in the message before, and nothing
+    /// else ([specification]).
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/sampling#message-content-constraints
+    pub fn tool_results(results: impl IntoIterator<Item = ToolResultContent>) -> Self {
+        Self::new(Role::User, results.into_iter().map(SamplingContent::ToolResult).collect())
+    }
+
+    /// Adds a block.
+    #[must_use]
+    pub fn and(mut self, content: impl Into<SamplingContent>) -> Self {
+        self.content.push(content.into());
+        self
     }
 
     /// A turn of several blocks.
@@ -147,6 +182,63 @@ impl SamplingContent {
             _ => None,
         }
     }
+
+    /// The tool that is asked for, if this is that.
+    #[must_use]
+    pub fn as_tool_use(&self) -> Option<&ToolUseContent> {
+        match self {
+            Self::ToolUse(asked) => Some(asked),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for SamplingContent {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for SamplingContent {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<&String> for SamplingContent {
+    fn from(text: &String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<TextContent> for SamplingContent {
+    fn from(block: TextContent) -> Self {
+        Self::Text(block)
+    }
+}
+
+impl From<ImageContent> for SamplingContent {
+    fn from(block: ImageContent) -> Self {
+        Self::Image(block)
+    }
+}
+
+impl From<AudioContent> for SamplingContent {
+    fn from(block: AudioContent) -> Self {
+        Self::Audio(block)
+    }
+}
+
+impl From<ToolUseContent> for SamplingContent {
+    fn from(block: ToolUseContent) -> Self {
+        Self::ToolUse(block)
+    }
+}
+
+impl From<ToolResultContent> for SamplingContent {
+    fn from(block: ToolResultContent) -> Self {
+        Self::ToolResult(block)
+    }
 }
 
 /// The model asks for a tool ([specification]).
@@ -186,6 +278,16 @@ pub struct ToolResultContent {
     /// Metadata.
     #[serde(rename = "_meta", default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<Meta>,
+}
+
+impl ToolResultContent {
+    /// What a tool returned that the model asked for.
+    #[must_use]
+    pub fn of(asked: &ToolUseContent, result: CallToolResult) -> Self {
+        let CallToolResult { content, structured_content, is_error, .. } = result;
+        let structured_content = structured_content.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        Self { tool_use_id: asked.id.clone(), content, structured_content, is_error, meta: None }
+    }
 }
 
 /// Which model a server would like; the client decides ([specification]).

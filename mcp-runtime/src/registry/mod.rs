@@ -4,6 +4,7 @@ mod choices;
 mod dynamic;
 mod schema;
 mod spec;
+mod toolbox;
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
@@ -19,7 +20,7 @@ use serde_json::value::RawValue;
 pub use dynamic::DynTool;
 pub use spec::{OutputSchema, Tool, ToolDetails, ToolSpec, Tools, UNFINISHED};
 
-use crate::context::{Context, Host, Requester};
+use crate::context::{Context, Host, Requester, States};
 use crate::engine::{CallLimits, Resume, TaskMode, noticed_if_slow, panicked};
 use crate::protocol::{self, Extensions, ServerResult};
 use crate::schema::nearest;
@@ -118,8 +119,19 @@ pub(crate) struct Registry {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Policy {
     pub(crate) leniency: Leniency,
-    /// Whether an argument without a description is a mistake.
-    pub(crate) describe: bool,
+    pub(crate) describe: Describe,
+}
+
+/// What becomes of an argument without a description.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Describe {
+    /// It is a warning in the log.
+    #[default]
+    Warn,
+    /// The server does not start.
+    Deny,
+    /// It was said before, or does not matter.
+    Silently,
 }
 
 /// Tools with all that is wrong with them, and the states that they need.
@@ -140,13 +152,35 @@ impl Built {
         }
         for (tool, argument) in undescribed {
             let cure = "write a doc comment above it: models choose arguments by their descriptions";
-            if policy.describe {
-                built.problems.push(format!("argument `{argument}` of tool `{tool}` has no description; {cure}"));
-            } else {
-                tracing::warn!(%tool, %argument, "an argument has no description; {cure}");
+            match policy.describe {
+                Describe::Warn => tracing::warn!(%tool, %argument, "an argument has no description; {cure}"),
+                Describe::Deny => {
+                    built.problems.push(format!("argument `{argument}` of tool `{tool}` has no description; {cure}"));
+                }
+                Describe::Silently => {}
             }
         }
         built
+    }
+
+    /// All that is wrong, on a server with these states.
+    pub(crate) fn problems(&self, states: &States) -> Vec<String> {
+        let mut problems = self.problems.clone();
+        for (tool, need) in &self.needs {
+            let name = (need.name)();
+            if (need.twice)(states) {
+                problems.push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
+            } else if !(need.is_there)(states) {
+                problems.push(format!(
+                    "tool `{tool}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type"
+                ));
+            }
+        }
+        for state in &states.repeated {
+            problems.push(format!("the state `{state}` was given twice; a server has one of each type"));
+        }
+        problems.dedup();
+        problems
     }
 
     fn insert(&mut self, entry: Entry) {

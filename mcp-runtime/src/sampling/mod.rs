@@ -4,11 +4,14 @@
 //! A [`SamplingProvider`] takes the parameters of `sampling/createMessage` and gives an answer. A
 //! closure is one; so is everything that implements the trait.
 
+mod conversation;
 mod error;
+mod fallback;
 mod provider;
 
-pub use error::{ProviderError, ProviderErrorKind};
-pub use provider::SamplingProvider;
+pub(crate) use conversation::check as check_conversation;
 
-#[cfg(feature = "client")]
+pub use error::{ProviderError, ProviderErrorKind};
+pub use fallback::SamplingFallback;
 pub(crate) use provider::AnyProvider;
+pub use provider::SamplingProvider;

@@ -17,7 +17,8 @@ use crate::error::{Error, ErrorKind};
 use crate::protocol::{
     DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
 };
-use crate::registry::{Built, Policy, Tools};
+use crate::registry::{Built, Describe, Policy, Tools};
+use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::tool::Leniency;
 
 /// A server: what it offers, who it is, what it may use.
@@ -154,7 +155,32 @@ impl Server {
     /// a warning in the log. `#[tool(undescribed = "deny")]` makes it a compile error for one tool,
     /// `#[tool(undescribed = "allow")]` is content with it.
     pub fn require_descriptions(mut self) -> Self {
-        self.policy.describe = true;
+        self.policy.describe = Describe::Deny;
+        self
+    }
+
+    /// The server's own model, which answers what its tools ask of a model
+    /// ([`Context::sample`](crate::Context::sample)) when the client cannot be asked. Nothing changes in
+    /// the tools. See [`sampling`](crate::sampling).
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    /// use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult};
+    ///
+    /// let server = Server::new("catalog").sampling_fallback(|question: CreateMessageRequestParams| async move {
+    ///     // Here a provider is asked.
+    ///     Ok(CreateMessageResult::text("my-model", question.joined_text()))
+    /// });
+    /// ```
+    pub fn sampling_fallback(mut self, model: impl SamplingProvider) -> Self {
+        self.host.model = Some(Arc::new(model));
+        self
+    }
+
+    /// When the server's own model answers; [`SamplingFallback::IfUnsupported`] by default. One
+    /// question can say otherwise ([`Sample::fallback`](crate::Sample::fallback)).
+    pub fn sampling_fallback_when(mut self, when: SamplingFallback) -> Self {
+        self.host.fallback = when;
         self
     }
 
@@ -327,24 +353,12 @@ impl Server {
 
     /// Checks that everything fits together.
     pub(crate) fn build(self) -> Result<Ready, Error> {
-        let Built { registry, mut problems, needs } = Built::new(self.tools, self.policy);
-        for (tool, need) in needs {
-            let name = (need.name)();
-            if (need.twice)(&self.host.states) {
-                problems.push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
-            } else if !(need.is_there)(&self.host.states) {
-                problems.push(format!(
-                    "tool `{tool}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type"
-                ));
-            }
-        }
-        for state in &self.host.states.repeated {
-            problems.push(format!("the state `{state}` was given twice; a server has one of each type"));
-        }
-        problems.dedup();
+        let built = Built::new(self.tools, self.policy);
+        let problems = built.problems(&self.host.states);
         if !problems.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, problems.join("\n")));
         }
+        let registry = built.registry;
         let seal = Seal::new(&state_keys(self.state_key, self.previous_keys)?);
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
         let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));

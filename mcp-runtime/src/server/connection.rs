@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep_until;
 
 use super::outbox::{CallOutlet, Outbox, Outgoing};
-use crate::codec::{Encoder, Incoming, Malformed, parse, split_batch};
+use crate::codec::{Encoder, Glimpse, Incoming, Malformed, glimpse, parse, split_batch};
 use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
 use crate::engine::{Finished, Outcome, Reply, after};
 use crate::protocol::{
@@ -136,10 +136,15 @@ impl<'a> Connection<'a> {
         match line {
             Line::Whole(line) if line.starts_with(b"[") => self.batch(line, out),
             Line::Whole(line) => self.message(line, None, out),
-            Line::TooLong => {
+            Line::TooLong { head, tail } => {
                 let limit = self.limits.message_bytes;
                 let error = ErrorObject::invalid_request(format!("the message is longer than {limit} bytes"));
-                self.error(None, &error, None, out);
+                match glimpse(head, tail) {
+                    Glimpse::Response(id) => self.asked.answer(&id, Err(error)),
+                    // It may be that of a request in flight, which gets its own answer.
+                    Glimpse::Request(id) if !self.calls.has_id(&id) => self.error(Some(&id), &error, None, out),
+                    Glimpse::Request(_) | Glimpse::Other => self.error(None, &error, None, out),
+                }
             }
         }
     }

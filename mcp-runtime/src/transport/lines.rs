@@ -8,12 +8,18 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     Whole(&'a [u8]),
-    /// It was longer than the limit, and was skipped.
-    TooLong,
+    /// It was longer than the limit, and was skipped; this is how it begins and ends.
+    TooLong {
+        head: &'a [u8],
+        tail: &'a [u8],
+    },
 }
 
 /// How much room a read is offered at least.
 const READ_SIZE: usize = 64 << 10;
+
+/// How much is kept of the beginning and of the end of a line that is too long.
+const GLIMPSE: usize = 512;
 
 /// Splits input into lines. No line is copied; what is not yet whole stays for the next read.
 pub(crate) struct LineReader<R> {
@@ -26,11 +32,23 @@ pub(crate) struct LineReader<R> {
     limit: usize,
     /// Inside a line that is too long.
     skipping: bool,
+    /// How it began, and how it ends.
+    head: Vec<u8>,
+    tail: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> LineReader<R> {
     pub(crate) fn new(reader: R, limit: usize) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, scanned: 0, limit, skipping: false }
+        Self {
+            reader,
+            buffer: Vec::new(),
+            start: 0,
+            scanned: 0,
+            limit,
+            skipping: false,
+            head: Vec::new(),
+            tail: Vec::new(),
+        }
     }
 
     /// Reads once. Returns whether there may be more. Nothing is lost when it is dropped.
@@ -55,30 +73,47 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
                 self.scanned = self.buffer.len();
                 if self.skipping || self.scanned - self.start > self.limit {
                     // Only the end of the line matters from here on.
+                    self.skip(self.scanned);
                     self.skipping = true;
                     self.start = self.scanned;
                 }
                 return None;
             };
             let end = self.scanned + found;
+            if self.skipping || end - self.start > self.limit {
+                self.skip(end);
+                (self.start, self.scanned, self.skipping) = (end + 1, end + 1, false);
+                return Some(Line::TooLong { head: &self.head, tail: &self.tail });
+            }
             let begin = std::mem::replace(&mut self.start, end + 1);
             self.scanned = end + 1;
-            if std::mem::take(&mut self.skipping) || end - begin > self.limit {
-                return Some(Line::TooLong);
-            }
             if !self.buffer[begin..end].trim_ascii().is_empty() {
                 return Some(Line::Whole(self.buffer[begin..end].trim_ascii()));
             }
         }
     }
 
+    /// Skips what was read of a line that is too long, up to `end`.
+    fn skip(&mut self, end: usize) {
+        let skipped = &self.buffer[self.start..end];
+        if !self.skipping {
+            self.tail.clear();
+            self.head.clear();
+            self.head.extend_from_slice(&skipped[..skipped.len().min(GLIMPSE)]);
+        }
+        self.tail.extend_from_slice(&skipped[skipped.len().saturating_sub(GLIMPSE)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(GLIMPSE));
+    }
+
     /// After the end of input: the last line, if it has no line break.
     pub(crate) fn last_line(&mut self) -> Option<Line<'_>> {
+        if self.skipping || self.buffer.len() - self.start > self.limit {
+            self.skip(self.buffer.len());
+            (self.start, self.scanned, self.skipping) = (self.buffer.len(), self.buffer.len(), false);
+            return Some(Line::TooLong { head: &self.head, tail: &self.tail });
+        }
         let begin = std::mem::replace(&mut self.start, self.buffer.len());
         self.scanned = self.start;
-        if std::mem::take(&mut self.skipping) || self.start - begin > self.limit {
-            return Some(Line::TooLong);
-        }
         let line = self.buffer[begin..].trim_ascii();
         (!line.is_empty()).then_some(Line::Whole(line))
     }
@@ -150,7 +185,7 @@ mod tests {
         runtime.block_on(async {
             let own = |line: Line<'_>| match line {
                 Line::Whole(line) => Some(String::from_utf8_lossy(line).into_owned()),
-                Line::TooLong => None,
+                Line::TooLong { .. } => None,
             };
             let mut lines = Vec::new();
             let mut mock = tokio_test_reader(pieces);
@@ -185,6 +220,24 @@ mod tests {
         assert_eq!(split(&[b"123", b"456", b"789\nok\n"], 5), [None, Some("ok".to_owned())]);
         assert_eq!(split(&[b"123456\n12345\n"], 5), [None, Some("12345".to_owned())]);
         assert_eq!(split(&[b"123456"], 5), [None]);
+    }
+
+    #[tokio::test]
+    async fn of_a_line_that_is_too_long_the_beginning_and_the_end_are_seen() {
+        let long = format!("begin{}end\n", "x".repeat(5000));
+        for size in [1, 7, 100, 600, 6000] {
+            let input: Vec<&[u8]> = long.as_bytes().chunks(size).collect();
+            let mut reader = LineReader::new(tokio_test_reader(&input), 100);
+            let seen = loop {
+                assert!(reader.fill().await.expect("in memory"));
+                if let Some(line) = reader.next_line() {
+                    let Line::TooLong { head, tail } = line else { panic!("it is too long") };
+                    break (String::from_utf8_lossy(head).into_owned(), String::from_utf8_lossy(tail).into_owned());
+                }
+            };
+            assert!(seen.0.starts_with("beginxx") && seen.0.len() <= GLIMPSE, "{size}: {seen:?}");
+            assert!(seen.1.ends_with("xxend") && seen.1.len() <= GLIMPSE, "{size}: {seen:?}");
+        }
     }
 
     #[tokio::test]

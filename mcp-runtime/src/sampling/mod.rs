@@ -7,10 +7,14 @@
 mod conversation;
 mod error;
 mod fallback;
+#[cfg(feature = "genai")]
+mod genai;
 mod provider;
 
 pub(crate) use conversation::check as check_conversation;
 
+#[cfg(feature = "genai")]
+pub use self::genai::{Genai, Model};
 pub use error::{ProviderError, ProviderErrorKind};
 pub use fallback::SamplingFallback;
 pub(crate) use provider::AnyProvider;

@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::ProviderError;
+use super::{ProviderError, conversation};
 use crate::protocol::{BoxFuture, CreateMessageRequestParams, CreateMessageResult, ErrorObject};
 
 /// Answers questions to a model ([specification]).
@@ -88,7 +88,7 @@ impl<P: SamplingProvider> SamplingProvider for Arc<P> {
 
 /// A [`SamplingProvider`] of any type.
 pub(crate) trait AnyProvider: Send + Sync {
-    /// Answers one question. Why it failed, if it did, is logged.
+    /// Answers one question, if it can be one. Why it failed, if it did, is logged.
     fn create_message_boxed(
         &self,
         request: CreateMessageRequestParams,
@@ -102,7 +102,10 @@ impl<P: SamplingProvider> AnyProvider for P {
         request: CreateMessageRequestParams,
     ) -> BoxFuture<'_, Result<CreateMessageResult, ProviderError>> {
         Box::pin(async move {
-            let answer = self.create_message(request).await;
+            let answer = match conversation::check(&request.messages) {
+                Ok(()) => self.create_message(request).await,
+                Err(error) => Err(error),
+            };
             if let Err(error) = &answer {
                 let kind = error.kind();
                 tracing::warn!(?kind, error = error as &dyn std::error::Error, "a question to the model failed");

@@ -9,13 +9,14 @@ use tokio::process::Command;
 
 use super::handler::{Handlers, erase};
 use super::process::{Process, Stderr};
+use super::sampling::{Approval, SamplingRequest};
 use super::wire::Wire;
 use super::{Client, Options, ServerFacts, decode};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
-    DiscoverResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject, Implementation, InitializeResult,
-    ListRootsResult, LoggingLevel, LoggingMessageNotificationParams, Method, ProgressNotificationParams,
-    ProtocolVersion, keys,
+    CreateMessageRequestParams, CreateMessageResult, DiscoverResult, ElicitRequestParams, ElicitResult, ErrorCode,
+    ErrorObject, Implementation, InitializeResult, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams,
+    Method, ProgressNotificationParams, ProtocolVersion, keys,
 };
 use crate::sampling::SamplingProvider;
 use crate::server::Server;
@@ -154,14 +155,88 @@ impl ClientBuilder {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/sampling
     pub fn on_sampling(mut self, provider: impl SamplingProvider) -> Self {
-        self.handlers.sampling = Some(Arc::new(provider));
+        self.handlers.sampling.provider = Some(Arc::new(provider));
         self
     }
 
     /// Declares that the sampling handler can offer tools to the model. A
     /// [provider](SamplingProvider::supports_tools) says so itself, a closure cannot.
     pub fn sampling_tools(mut self) -> Self {
-        self.handlers.sampling_tools = true;
+        self.handlers.sampling.with_tools = true;
+        self
+    }
+
+    /// Asks a person, or a rule, before the model is asked ([specification]): they see the question, which
+    /// server and which tool asks, and may change the question or refuse it.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// use mcp_runtime::Client;
+    /// use mcp_runtime::client::{Approval, SamplingRequest};
+    /// use mcp_runtime::protocol::CreateMessageResult;
+    ///
+    /// /// Let the model greet.
+    /// #[tool]
+    /// async fn greet(ctx: Context) -> Result<String> {
+    ///     Ok(ctx.sample("Greet them").await?.text()?.to_owned())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let client = Client::in_memory(Server::new("greeter").tools(tools![greet]))
+    ///     .on_sampling(|_| async { Ok(CreateMessageResult::text("a-model", "Hello!")) })
+    ///     .approve_sampling(|request: SamplingRequest| async move {
+    ///         match request.tool() {
+    ///             Some("greet") => Approval::Allow,
+    ///             _ => Approval::Refuse,
+    ///         }
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// assert_eq!(client.call::<String>("greet", ()).await?, "Hello!");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A refusal is an error with the code -1. Since 2026-07-28 there is no way to tell the server, so that
+    /// the call ends with [`ErrorKind::Refused`].
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/sampling#user-interaction-model
+    pub fn approve_sampling<F, H>(mut self, approve: H) -> Self
+    where
+        F: Future<Output = Approval<CreateMessageRequestParams>> + Send + 'static,
+        H: Fn(SamplingRequest) -> F + Send + Sync + 'static,
+    {
+        self.handlers.sampling.approve_with(approve);
+        self
+    }
+
+    /// Asks a person, or a rule, before the server gets the model's answer ([specification]): they see the
+    /// question that was asked and the answer, and may change or withhold it.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/client/sampling#user-interaction-model
+    pub fn approve_sampling_answer<F, H>(mut self, approve: H) -> Self
+    where
+        F: Future<Output = Approval<CreateMessageResult>> + Send + 'static,
+        H: Fn(SamplingRequest, CreateMessageResult) -> F + Send + Sync + 'static,
+    {
+        self.handlers.sampling.review_with(approve);
+        self
+    }
+
+    /// How many questions to the model are answered in any period of this length; there is no limit by
+    /// default. What is more is refused, before anybody is asked, with the time after which it makes sense to
+    /// ask again.
+    pub fn sampling_rate_limit(mut self, questions: u32, per: Duration) -> Self {
+        self.handlers.sampling.limit_rate(questions, per);
+        self
+    }
+
+    /// How many tokens all questions of one call may take together, as their `maxTokens` say; there is no
+    /// limit by default. What is more is refused, before anybody is asked. Questions outside of calls, which
+    /// servers could ask until 2025-11-25, count as those of one call, for as long as the connection lasts.
+    pub fn sampling_token_budget(mut self, tokens: u64) -> Self {
+        self.handlers.sampling.limit_tokens(tokens);
         self
     }
 
@@ -348,6 +423,9 @@ async fn meet(wire: Arc<Wire>, process: Option<Process>, options: Arc<Options>, 
             other => other?,
         },
     };
+    if let Some(info) = &server.info {
+        options.handlers.meet(info.clone());
+    }
     Ok(Client { wire, process, options, server })
 }
 
@@ -381,7 +459,7 @@ fn is_legacy(version: &str) -> bool {
 async fn discover(wire: &Wire, options: &Options) -> Result<ServerFacts, Error> {
     let method = Method::ServerDiscover.as_str();
     let params = options.params_for(ProtocolVersion::LATEST, Map::new());
-    let answer = wire.request(method, params, options.probe_timeout.min(options.timeout)).await?;
+    let answer = wire.request(method, params, options.probe_timeout.min(options.timeout), None).await?;
     let DiscoverResult { supported_versions, capabilities, instructions, meta, .. } = decode(method, answer.get())?;
     if !supported_versions.iter().any(|version| version == ProtocolVersion::LATEST.as_str()) {
         let supported: Vec<&str> = supported_versions.iter().map(String::as_str).collect();
@@ -399,7 +477,7 @@ async fn initialize(wire: &Wire, options: &Options) -> Result<ServerFacts, Error
     params.insert("protocolVersion".to_owned(), json!(ProtocolVersion::LATEST_LEGACY));
     params.insert("capabilities".to_owned(), json!(options.capabilities()));
     params.insert("clientInfo".to_owned(), json!(options.info));
-    let answer = wire.request(method, params, options.timeout).await?;
+    let answer = wire.request(method, params, options.timeout, None).await?;
     let InitializeResult { protocol_version, capabilities, server_info, instructions } = decode(method, answer.get())?;
     let version = protocol_version.parse().ok().filter(|version: &ProtocolVersion| !version.is_modern());
     let version = version.ok_or_else(|| {
@@ -412,7 +490,7 @@ async fn initialize(wire: &Wire, options: &Options) -> Result<ServerFacts, Error
     if let Some(level) = options.log_level().filter(|_| capabilities.logging.is_some()) {
         let mut params = Map::new();
         params.insert("level".to_owned(), json!(level));
-        wire.request(Method::LoggingSetLevel.as_str(), params, options.timeout).await?;
+        wire.request(Method::LoggingSetLevel.as_str(), params, options.timeout, None).await?;
     }
     Ok(ServerFacts { version, info: Some(server_info), capabilities, instructions })
 }

@@ -2,18 +2,19 @@
 //! out.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::call::Call;
+use super::sampling::Sampling;
 use crate::protocol::{
     Answered, BoxFuture, ClientCapabilities, CreateMessageRequestParams, ElicitRequestParams, ElicitResult,
-    ElicitationCapability, ErrorCode, ErrorObject, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams,
-    Method, ProgressNotificationParams, SamplingCapability,
+    ElicitationCapability, ErrorCode, ErrorObject, Implementation, ListRootsResult, LoggingLevel,
+    LoggingMessageNotificationParams, Method, ProgressNotificationParams, SamplingCapability,
 };
-use crate::sampling::AnyProvider;
 
 type Handler<P, R> = Arc<dyn Fn(P) -> BoxFuture<'static, Result<R, ErrorObject>> + Send + Sync>;
 type Listener<P> = Arc<dyn Fn(P) + Send + Sync>;
@@ -21,14 +22,14 @@ type Listener<P> = Arc<dyn Fn(P) + Send + Sync>;
 /// Everything that a client was told to answer and to hear.
 #[derive(Default)]
 pub(super) struct Handlers {
-    pub(super) sampling: Option<Arc<dyn AnyProvider>>,
-    /// The provider can do what it does not say of itself.
-    pub(super) sampling_tools: bool,
+    pub(super) sampling: Sampling,
     pub(super) elicitation: Option<Handler<ElicitRequestParams, ElicitResult>>,
     pub(super) elicitation_url: Option<Handler<ElicitRequestParams, ElicitResult>>,
     pub(super) roots: Option<Handler<(), ListRootsResult>>,
     pub(super) log: Option<(LoggingLevel, Listener<LoggingMessageNotificationParams>)>,
     pub(super) progress: Option<Listener<ProgressNotificationParams>>,
+    /// Who asks, once it has said so.
+    server: OnceLock<Implementation>,
 }
 
 /// Erases the type of a handler.
@@ -44,8 +45,8 @@ impl Handlers {
     /// What the client can do is what it has handlers for.
     pub(super) fn capabilities(&self) -> ClientCapabilities {
         let mut capabilities = ClientCapabilities::default();
-        if self.sampling.is_some() {
-            let tools = self.has_sampling_tools().then(Default::default);
+        if self.sampling.provider.is_some() {
+            let tools = self.sampling.has_tools().then(Default::default);
             capabilities.sampling = Some(SamplingCapability { tools, context: None });
         }
         capabilities.elicitation = match (&self.elicitation, &self.elicitation_url) {
@@ -61,8 +62,10 @@ impl Handlers {
         capabilities
     }
 
-    fn has_sampling_tools(&self) -> bool {
-        self.sampling_tools || self.sampling.as_ref().is_some_and(|provider| provider.has_tools())
+    /// The server has said who it is.
+    pub(super) fn meet(&self, server: Implementation) {
+        // It does so once.
+        _ = self.server.set(server);
     }
 
     pub(super) fn log_level(&self) -> Option<LoggingLevel> {
@@ -73,18 +76,19 @@ impl Handlers {
         self.progress.is_some()
     }
 
-    /// Answers a request of the server.
-    pub(super) async fn answer(&self, method: &str, params: Option<&RawValue>) -> Answered {
+    /// Answers a request of the server, to which one of these calls has led.
+    pub(super) async fn answer(&self, method: &str, params: Option<&RawValue>, calls: &[Arc<Call>]) -> Answered {
         match Method::from_name(method) {
             Some(Method::SamplingCreateMessage) => {
+                let sampling = &self.sampling;
                 let may = |params: &CreateMessageRequestParams| {
-                    self.has_sampling_tools() || (params.tools.is_empty() && params.tool_choice.is_none())
+                    sampling.has_tools() || (params.tools.is_empty() && params.tool_choice.is_none())
                 };
-                let sampling = self
-                    .sampling
-                    .as_ref()
-                    .map(|provider| move |request| async move { Ok(provider.create_message_boxed(request).await?) });
-                call(sampling, method, params, may).await
+                let answer = sampling.provider.as_deref().map(|provider| {
+                    let server = self.server.get().cloned();
+                    move |request| async move { Ok(sampling.answer(provider, request, server, calls).await?) }
+                });
+                call(answer, method, params, may).await
             }
             Some(Method::ElicitationCreate) => {
                 let is_url = |params: &ElicitRequestParams| params.is_url();
@@ -122,7 +126,7 @@ impl Handlers {
 }
 
 async fn call<P: DeserializeOwned, R: Serialize, F: Future<Output = Result<R, ErrorObject>>>(
-    handler: Option<impl Fn(P) -> F>,
+    handler: Option<impl FnOnce(P) -> F>,
     method: &str,
     params: Option<&RawValue>,
     declared: impl FnOnce(&P) -> bool,

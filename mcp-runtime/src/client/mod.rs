@@ -1,10 +1,13 @@
 //! Starts servers and calls them, whatever protocol version they speak.
 
 mod builder;
+mod call;
 mod handler;
 mod process;
 mod rounds;
+mod sampling;
 mod task;
+mod terminal;
 mod wire;
 
 use std::fmt;
@@ -16,7 +19,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 pub use builder::{ClientBuilder, Era};
+pub use call::CallInFlight;
+pub use sampling::{Approval, SamplingRequest};
 pub use task::{Called, TaskHandle};
+pub use terminal::Terminal;
 
 use crate::codec::request_meta;
 use crate::error::{Error, ErrorKind};
@@ -24,6 +30,7 @@ use crate::protocol::{
     CallToolResult, ClientCapabilities, Implementation, ListPromptsResult, ListResourcesResult, ListToolsResult,
     LoggingLevel, Method, Prompt, ProtocolVersion, Resource, ServerCapabilities, TASKS_EXTENSION, Task, Tool, keys,
 };
+use call::Call;
 use handler::Handlers;
 use process::Process;
 use rounds::Completed;
@@ -205,7 +212,7 @@ impl Client {
         let method = Method::ToolsCall.as_str();
         match rounds::complete(self, method, params).await? {
             Completed::Result(result) => decode(method, result.get()).map(Called::Done),
-            Completed::Task(task) => Ok(Called::Task(TaskHandle::new(self, task))),
+            Completed::Task(task, call) => Ok(Called::Task(TaskHandle::new(self, task, call))),
         }
     }
 
@@ -217,7 +224,7 @@ impl Client {
     /// [`ErrorKind::Refused`] when the server knows no such task, and those of the connection.
     pub async fn task(&self, id: impl Into<String>) -> Result<TaskHandle<'_>, Error> {
         let task = Task { task_id: id.into(), ..Task::default() };
-        let mut handle = TaskHandle::new(self, task);
+        let mut handle = TaskHandle::new(self, task, Arc::new(Call::of_task()));
         handle.refresh().await?;
         Ok(handle)
     }
@@ -265,7 +272,18 @@ impl Client {
         params: Map<String, Value>,
     ) -> Result<Box<serde_json::value::RawValue>, Error> {
         let params = self.options.params_for(self.server.version, params);
-        self.wire.request(method, params, self.options.timeout).await
+        self.wire.request(method, params, self.options.timeout, None).await
+    }
+
+    /// Sends one request of a call, on which the server may ask something.
+    async fn request_within(
+        &self,
+        call: &Arc<Call>,
+        method: &str,
+        params: Map<String, Value>,
+    ) -> Result<Box<serde_json::value::RawValue>, Error> {
+        let params = self.options.params_for(self.server.version, params);
+        self.wire.request(method, params, self.options.timeout, Some(call)).await
     }
 
     /// Sends a request whose answer nobody wants.

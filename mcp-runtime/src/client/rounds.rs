@@ -3,6 +3,7 @@
 //!
 //! [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
+use super::call::Call;
 use super::wire::refused;
 use super::{Client, decode};
 use crate::error::{Error, ErrorKind};
@@ -29,10 +31,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub(super) enum Completed {
     Result(Box<RawValue>),
     /// It goes on as a task.
-    Task(Task),
+    Task(Task, Arc<Call>),
 }
 
 pub(super) async fn complete(client: &Client, method: &str, params: Map<String, Value>) -> Result<Completed, Error> {
+    let call = Arc::new(Call::new(method, &params));
     let mut answers = Map::new();
     let mut state: Option<String> = None;
     let mut wait = FIRST_WAIT;
@@ -44,13 +47,13 @@ pub(super) async fn complete(client: &Client, method: &str, params: Map<String, 
         if let Some(state) = state.take() {
             params.insert("requestState".to_owned(), Value::String(state));
         }
-        let result = client.request(method, params).await?;
+        let result = client.request_within(&call, method, params).await?;
         let kind: Kind = decode(method, result.get())?;
         match kind.result_type.as_deref() {
             None | Some("complete") => return Ok(Completed::Result(result)),
             // Nothing else can become one, and nobody else has said that they know tasks.
             Some("task") if method == Method::ToolsCall.as_str() && client.options.tasks => {
-                return decode(method, result.get()).map(Completed::Task);
+                return Ok(Completed::Task(decode(method, result.get())?, call));
             }
             Some("input_required") => {}
             Some(other) => {
@@ -71,7 +74,7 @@ pub(super) async fn complete(client: &Client, method: &str, params: Map<String, 
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         } else {
-            answers = answer_all(client, required.input_requests).await?;
+            answers = answer_all(client, &call, required.input_requests).await?;
             wait = FIRST_WAIT;
         }
         state = required.request_state;
@@ -88,13 +91,14 @@ pub(super) async fn complete(client: &Client, method: &str, params: Map<String, 
 /// Answers the questions of one round at the same time.
 pub(super) async fn answer_all(
     client: &Client,
+    call: &Arc<Call>,
     requests: std::collections::BTreeMap<String, crate::protocol::ReceivedInputRequest>,
 ) -> Result<Map<String, Value>, Error> {
     let mut running = JoinSet::new();
     for (key, request) in requests {
-        let handlers = client.options.handlers.clone();
+        let (handlers, calls) = (client.options.handlers.clone(), [call.clone()]);
         running.spawn(async move {
-            let answer: Answered = handlers.answer(&request.method, request.params.as_deref()).await;
+            let answer: Answered = handlers.answer(&request.method, request.params.as_deref(), &calls).await;
             (key, request.method, answer)
         });
     }

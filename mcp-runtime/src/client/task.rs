@@ -5,10 +5,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::call::Call;
 use super::{Client, decode, rounds};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{CallToolResult, ErrorObject, Method, ReceivedTask, Task, TaskStatus};
@@ -61,13 +63,15 @@ pub enum Called<'c> {
 pub struct TaskHandle<'c> {
     client: &'c Client,
     latest: Task,
+    /// What led to it.
+    call: Arc<Call>,
     /// The questions that were answered.
     answered: HashSet<String>,
 }
 
 impl<'c> TaskHandle<'c> {
-    pub(super) fn new(client: &'c Client, latest: Task) -> Self {
-        Self { client, latest, answered: HashSet::new() }
+    pub(super) fn new(client: &'c Client, latest: Task, call: Arc<Call>) -> Self {
+        Self { client, latest, call, answered: HashSet::new() }
     }
 
     /// The id of the task. Keep it secret: whoever knows it may be able to ask for the task.
@@ -109,7 +113,7 @@ impl<'c> TaskHandle<'c> {
                     // The server may not have seen an answer yet; nobody is asked twice.
                     input_requests.retain(|key, _| !self.answered.contains(key));
                     if !input_requests.is_empty() {
-                        let answers = rounds::answer_all(self.client, input_requests).await?;
+                        let answers = rounds::answer_all(self.client, &self.call, input_requests).await?;
                         self.answered.extend(answers.keys().cloned());
                         self.send(Method::TasksUpdate, Some(("inputResponses", Value::Object(answers)))).await?;
                         continue;

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::call::Call;
 use super::handler::Handlers;
 use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse_with_params, split_batch};
 use crate::error::{Error, ErrorKind};
@@ -41,10 +42,16 @@ impl Answering {
 }
 
 /// Who waits for which answer; `None` once the connection has ended.
-struct Waiting(Mutex<Option<HashMap<i64, oneshot::Sender<Answered>>>>);
+struct Waiting(Mutex<Option<HashMap<i64, Waits>>>);
+
+struct Waits {
+    answer: oneshot::Sender<Answered>,
+    /// What was called, if the server may ask something meanwhile.
+    call: Option<Arc<Call>>,
+}
 
 impl Waiting {
-    fn with<T>(&self, change: impl FnOnce(&mut Option<HashMap<i64, oneshot::Sender<Answered>>>) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut Option<HashMap<i64, Waits>>) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -110,13 +117,15 @@ impl Wire {
         method: &str,
         mut params: Map<String, Value>,
         time: Duration,
+        call: Option<&Arc<Call>>,
     ) -> Result<Box<RawValue>, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if let Some(token) = params.get_mut("_meta").and_then(|meta| meta.get_mut(keys::PROGRESS_TOKEN)) {
             *token = json!(id);
         }
-        let (sender, receiver) = oneshot::channel();
-        let open = self.waiting.with(|waiting| waiting.as_mut().map(|waiting| waiting.insert(id, sender)).is_some());
+        let (answer, receiver) = oneshot::channel();
+        let waits = Waits { answer, call: call.cloned() };
+        let open = self.waiting.with(|waiting| waiting.as_mut().map(|waiting| waiting.insert(id, waits)).is_some());
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         if !open || self.outgoing.send(message).is_err() {
             return Err(closed(method));
@@ -221,7 +230,7 @@ impl Dispatch<'_> {
             RequestId::String(_) => None,
         };
         match waits {
-            Some(waits) => _ = waits.send(answer),
+            Some(waits) => _ = waits.answer.send(answer),
             None => tracing::debug!(%id, "an answer came that nobody waits for"),
         }
     }
@@ -242,7 +251,11 @@ impl Dispatch<'_> {
 
     fn asked(&self, id: RequestId, method: String, params: Option<&RawValue>) {
         let (handlers, params) = (self.handlers.clone(), params.map(RawValue::to_owned));
-        let handler = tokio::spawn(async move { handlers.answer(&method, params.as_deref()).await });
+        // The server does not say which of them it asks for.
+        let calls: Vec<_> = self
+            .waiting
+            .with(|waiting| waiting.iter().flat_map(HashMap::values).filter_map(|waits| waits.call.clone()).collect());
+        let handler = tokio::spawn(async move { handlers.answer(&method, params.as_deref(), &calls).await });
         self.answering.with(|answering| answering.insert(id.clone(), handler.abort_handle()));
         let (answers, answering) = (self.answers.clone(), self.answering.clone());
         tokio::spawn(async move {

@@ -154,8 +154,8 @@ impl From<ErrorObject> for ProviderError {
     }
 }
 
-/// What the peer gets ([specification]): -1 if a person said no, -32602 if the question is wrong, and
-/// else -32603, with the text of the error.
+/// What the peer gets ([specification]): -1 if a person said no, -32602 if the question is wrong or asks for
+/// too much, and else -32603, with the text of the error.
 ///
 /// [specification]: https://modelcontextprotocol.io/specification/2025-11-25/client/sampling#error-handling
 impl From<ProviderError> for ErrorObject {
@@ -165,7 +165,9 @@ impl From<ProviderError> for ErrorObject {
         }
         let code = match error.kind {
             ProviderErrorKind::Refused => USER_REJECTED,
-            ProviderErrorKind::InvalidRequest | ProviderErrorKind::Unsupported => ErrorCode::InvalidParams,
+            ProviderErrorKind::InvalidRequest | ProviderErrorKind::Unsupported | ProviderErrorKind::OverBudget => {
+                ErrorCode::InvalidParams
+            }
             _ => ErrorCode::InternalError,
         };
         let answer = ErrorObject::new(code, error.to_string());

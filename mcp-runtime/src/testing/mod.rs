@@ -4,11 +4,13 @@ mod answer;
 mod compare;
 mod replica;
 mod safety;
+mod scripted;
 mod trial;
 
 use std::fmt;
 
 pub use answer::Answer;
+pub use scripted::ScriptedModel;
 pub use trial::Trial;
 
 use crate::client::Era;

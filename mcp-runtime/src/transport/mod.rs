@@ -11,6 +11,8 @@ pub(crate) use lines::{Line, LineReader, LineWriter};
 #[cfg(feature = "client")]
 pub(crate) use memory::pair;
 pub(crate) use stdio::Stdio;
+#[cfg(feature = "client")]
+pub(crate) use stdio::threaded;
 
 /// The reading half of a connection.
 pub(crate) type Reader = Box<dyn AsyncRead + Send + Unpin>;

@@ -35,7 +35,7 @@ impl Stdio {
 
 /// Reads in a thread of its own. It is left behind when the connection ends: a read of a
 /// terminal cannot be interrupted.
-fn threaded(mut input: impl io::Read + Send + 'static) -> Reader {
+pub(crate) fn threaded(mut input: impl io::Read + Send + 'static) -> Reader {
     let (receiver, mut sender) = tokio::io::simplex(64 << 10);
     let runtime = tokio::runtime::Handle::current();
     std::thread::spawn(move || {

@@ -6,6 +6,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mcp_runtime::client::{Client, Era};
+use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorObject};
 use mcp_runtime::sampling::{Genai, Model, ProviderError, ProviderErrorKind, SamplingProvider as _};
 use mcp_tests::endpoint::{Endpoint, Reply};
@@ -582,6 +584,32 @@ async fn ollama_is_asked_in_its_own_way() {
     let roles: Vec<_> = asked.body["messages"].as_array().expect("messages").iter().map(|it| &it["role"]).collect();
     assert_eq!(roles, ["user", "assistant", "tool", "tool", "user"]);
     assert_eq!(asked.body["messages"][4]["images"], json!(["iVBORw0KGgo="]));
+}
+
+/// Let the model greet.
+#[tool]
+async fn greet(name: String, ctx: Context) -> Result<String> {
+    Ok(ctx.sample(format!("Greet {name}")).max_tokens(20).await?.text()?.to_owned())
+}
+
+#[tokio::test]
+async fn a_client_answers_its_servers_with_a_model() {
+    for era in [Era::Legacy, Era::Modern] {
+        let endpoint = Endpoint::start([said("Hello, Ada!"), Reply::status(401, &openai_error(KEY))]).await;
+        let server = Server::new("greeter").tools(tools![greet]);
+        let client = Client::in_memory(server).era(era).on_sampling(openai(&endpoint)).connect().await;
+        let client = client.expect("a connection");
+        assert_eq!(client.call::<String>("greet", [("name", "Ada")]).await.expect("a greeting"), "Hello, Ada!");
+        let asked = endpoint.asked_once().body;
+        assert_eq!((&asked["messages"][0]["content"], &asked["max_tokens"]), (&json!("Greet Ada"), &json!(20)));
+        // Whoever asked learns what is wrong, and nothing that is none of their business.
+        let told = match client.call_tool("greet", [("name", "Ada")]).await {
+            Ok(result) => result.joined_text(),
+            Err(error) => error.peer_error().expect("the refusal").to_string(),
+        };
+        assert!(told.contains("the provider of the model did not accept the credentials (-32603)"), "{told}");
+        assert!(!told.contains(KEY) && !told.contains("Something"), "{told}");
+    }
 }
 
 /// What was logged.

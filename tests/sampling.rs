@@ -444,22 +444,15 @@ async fn a_person_at_a_terminal_decides() {
 async fn what_was_typed_for_one_question_does_not_answer_the_next() {
     let (terminal, mut person) = Person::at_a_terminal();
     let approve = Arc::new(terminal.approval());
-    let request = |params: CreateMessageRequestParams| {
-        // The only way to make one is to be asked.
-        let (seen, sees) = tokio::sync::oneshot::channel();
-        let seen = Mutex::new(Some(seen));
-        async move {
-            let client = client(Era::Modern).approve_sampling(move |request| {
-                let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-                _ = seen.map(|seen| seen.send(request));
-                async { Approval::Refuse }
-            });
-            let client = client.connect().await.expect("a connection");
-            _ = client.call_tool("converse", json!({ "params": params })).await;
-            sees.await.expect("a question")
-        }
-    };
-    let question = request(CreateMessageRequestParams::new([SamplingMessage::user("?")], 1)).await;
+    // The only way to have a question is to be asked.
+    let (seen, mut sees) = mpsc::unbounded_channel();
+    let client = client(Era::Modern).approve_sampling(move |request| {
+        _ = seen.send(request);
+        async { Approval::Refuse }
+    });
+    let client = client.connect().await.expect("a connection");
+    outcome(&client, "ask", json!({ "question": "?" })).await.expect_err("a refusal");
+    let question = sees.recv().await.expect("a question");
     let withdrawn = tokio::spawn({
         let (approve, question) = (approve.clone(), question.clone());
         async move { approve(question).await }

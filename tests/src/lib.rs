@@ -2,7 +2,6 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "tools fail and panic on purpose here")]
 
 pub mod constrained;
-pub mod endpoint;
 pub mod raw;
 
 use std::sync::atomic::{AtomicU64, Ordering};

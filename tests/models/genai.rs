@@ -10,7 +10,7 @@ use mcp_runtime::client::{Client, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorObject};
 use mcp_runtime::sampling::{Genai, Model, ProviderError, ProviderErrorKind, SamplingProvider as _};
-use mcp_tests::endpoint::{Endpoint, Reply};
+use mcp_tests_models::{Endpoint, Reply};
 use serde_json::{Value, json};
 
 const KEY: &str = "sk-7h1s-is-a-s3cret";
@@ -291,6 +291,88 @@ async fn thoughts_come_back_to_the_model_that_had_them() {
 }
 
 #[tokio::test]
+async fn gemini_uses_tools_and_sees_its_signed_thoughts_again() {
+    let calls = json!([
+        { "text": "I look." },
+        { "functionCall": { "id": "call_1", "name": "weather_now", "args": { "city": "Paris" } },
+          "thoughtSignature": "c2lnbmVk" },
+        { "functionCall": { "id": "call_2", "name": "weather_now", "args": { "city": "London" } } },
+    ]);
+    let answer = |parts: &Value| {
+        Reply::ok(&json!({
+            "candidates": [{ "content": { "role": "model", "parts": parts }, "finishReason": "STOP", "index": 0 }],
+            "usageMetadata": { "promptTokenCount": 14, "candidatesTokenCount": 8, "totalTokenCount": 22 },
+            "modelVersion": "gemini-3-pro-001", "responseId": "x",
+        }))
+    };
+    let endpoint = Endpoint::start([answer(&calls), answer(&json!([{ "text": "Mild." }]))]).await;
+    let provider = openai_free().base_url(&endpoint.url).model("gemini::gemini-3-pro");
+    let used = written(provider.create_message(weather("required", None)).await.expect("an answer"));
+    assert_eq!((&used["stopReason"], &used["model"]), (&json!("toolUse"), &json!("gemini-3-pro-001")));
+    assert_eq!(used["content"][1]["id"], "call_1");
+    let last = written(provider.create_message(weather("auto", Some(&used))).await.expect("an answer"));
+    assert_eq!((&last["content"]["text"], &last["stopReason"]), (&json!("Mild."), &json!("endTurn")));
+
+    let [first, second] = &endpoint.asked()[..] else { panic!("two requests") };
+    assert_eq!(first.path, "/models/gemini-3-pro:generateContent");
+    assert_eq!(first.headers["x-goog-api-key"], KEY);
+    assert_eq!(first.body["toolConfig"]["functionCallingConfig"]["mode"], "ANY");
+    assert_eq!(first.body["generationConfig"]["maxOutputTokens"], 100);
+    let contents = &second.body["contents"];
+    assert_eq!(contents[1]["parts"][1]["thoughtSignature"], "c2lnbmVk", "{contents:#}");
+    assert_eq!(contents[1]["parts"][2]["functionCall"]["args"], json!({ "city": "London" }));
+    assert_eq!(contents[2]["parts"][0]["functionResponse"]["name"], "weather_now");
+    assert_eq!(contents[2]["parts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(contents[3]["parts"][1]["inline_data"]["data"], "iVBORw0KGgo=");
+}
+
+#[tokio::test]
+async fn openai_responses_use_tools_and_get_their_results() {
+    let call = |id: &str, city: &str| {
+        let arguments = json!({ "city": city }).to_string();
+        json!({
+            "type": "function_call", "id": format!("fc_{id}"), "status": "completed",
+            "call_id": id, "name": "weather_now", "arguments": arguments,
+        })
+    };
+    let answer = |output: &Value| {
+        Reply::ok(&json!({
+            "id": "resp_1", "object": "response", "status": "completed", "model": "gpt-5-2025-08-07", "output": output,
+            "usage": { "input_tokens": 14, "output_tokens": 8, "total_tokens": 22 },
+        }))
+    };
+    let says = |text: &str| {
+        json!({ "type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [
+            { "type": "output_text", "annotations": [], "text": text },
+        ] })
+    };
+    let endpoint = Endpoint::start([
+        answer(&json!([says("I look."), call("call_1", "Paris"), call("call_2", "London")])),
+        answer(&json!([says("Mild.")])),
+    ])
+    .await;
+    let provider = openai_free().base_url(&endpoint.url).model("openai_resp::gpt-5");
+    let used = written(provider.create_message(weather("required", None)).await.expect("an answer"));
+    assert_eq!(used, both_used("gpt-5-2025-08-07"));
+    let last = written(provider.create_message(weather("none", Some(&used))).await.expect("an answer"));
+    assert_eq!((&last["content"]["text"], &last["stopReason"]), (&json!("Mild."), &json!("endTurn")));
+
+    let [first, second] = &endpoint.asked()[..] else { panic!("two requests") };
+    assert_eq!(first.path, "/responses");
+    assert_eq!(first.headers["authorization"], format!("Bearer {KEY}"));
+    assert_eq!((&first.body["tool_choice"], &first.body["max_output_tokens"]), (&json!("required"), &json!(100)));
+    let input = second.body["input"].as_array().expect("input");
+    let kinds: Vec<_> = input.iter().filter_map(|item| item["type"].as_str().or(item["role"].as_str())).collect();
+    assert_eq!(
+        kinds,
+        ["user", "message", "function_call", "function_call", "function_call_output", "function_call_output", "user"],
+        "{input:#?}"
+    );
+    assert_eq!(input[5]["output"], "The tool failed: no such city");
+    assert_eq!(input[6]["content"][1]["image_url"], "data:image/png;base64,iVBORw0KGgo=");
+}
+
+#[tokio::test]
 async fn why_a_model_stopped_is_said_in_the_words_of_the_specification() {
     let text = json!([{ "type": "text", "text": "Pa" }]);
     for (theirs, ours) in [
@@ -523,7 +605,7 @@ async fn keys_go_where_they_belong() {
 
     let provider = Genai::new().model("m").base_url(&url).api_key_env("CARGO_PKG_NAME");
     provider.create_message(question()).await.expect("an answer");
-    assert_eq!(endpoint.asked()[1].headers["authorization"], "Bearer mcp-tests");
+    assert_eq!(endpoint.asked()[1].headers["authorization"], "Bearer mcp-tests-models");
     let missing = Genai::new().model("m").base_url(&url).api_key_env("MCP_TESTS_HAS_NO_SUCH_VARIABLE");
     let error = missing.create_message(question()).await.expect_err("no key");
     assert_eq!(error.kind(), ProviderErrorKind::NotConfigured);

@@ -10,7 +10,7 @@ use mcp_runtime::client::{Client, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorObject};
 use mcp_runtime::sampling::{Genai, Model, ProviderError, ProviderErrorKind, SamplingProvider as _};
-use mcp_tests_models::{Endpoint, Reply};
+use mcp_tests_providers::{Endpoint, Reply};
 use serde_json::{Value, json};
 
 const KEY: &str = "sk-7h1s-is-a-s3cret";
@@ -605,7 +605,7 @@ async fn keys_go_where_they_belong() {
 
     let provider = Genai::new().model("m").base_url(&url).api_key_env("CARGO_PKG_NAME");
     provider.create_message(question()).await.expect("an answer");
-    assert_eq!(endpoint.asked()[1].headers["authorization"], "Bearer mcp-tests-models");
+    assert_eq!(endpoint.asked()[1].headers["authorization"], "Bearer mcp-tests-providers");
     let missing = Genai::new().model("m").base_url(&url).api_key_env("MCP_TESTS_HAS_NO_SUCH_VARIABLE");
     let error = missing.create_message(question()).await.expect_err("no key");
     assert_eq!(error.kind(), ProviderErrorKind::NotConfigured);
@@ -691,6 +691,18 @@ async fn a_client_answers_its_servers_with_a_model() {
         };
         assert!(told.contains("the provider of the model did not accept the credentials (-32603)"), "{told}");
         assert!(!told.contains(KEY) && !told.contains("Something"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_brings_a_model_of_its_own() {
+    for era in [Era::Legacy, Era::Modern] {
+        let endpoint = Endpoint::start([said("Hello, Ada!")]).await;
+        let server = Server::new("greeter").tools(tools![greet]).sampling_fallback(openai(&endpoint));
+        // This client has no model.
+        let client = Client::in_memory(server).era(era).connect().await.expect("a connection");
+        assert_eq!(client.call::<String>("greet", [("name", "Ada")]).await.expect("a greeting"), "Hello, Ada!");
+        endpoint.asked_once();
     }
 }
 

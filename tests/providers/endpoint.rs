@@ -1,4 +1,5 @@
 //! A provider of models that answers as it is told, over HTTP on this machine.
+#![expect(clippy::missing_panics_doc, reason = "tests panic on purpose")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,12 +1,12 @@
 //! A client that starts this very program as its server and creates a product. The model is a
-//! script; everything else is real.
+//! script, unless another one is asked for; everything else is real.
 
 use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
-use mcp_runtime::client::{Client, Era};
+use mcp_runtime::client::{Approval, Client, Era, SamplingRequest};
 use mcp_runtime::prelude::*;
-use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorObject, Implementation};
+use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, Implementation};
 use tokio::process::Command;
 
 use crate::catalog::Product;
@@ -20,6 +20,10 @@ pub struct Options {
     /// Also say how the messages travelled, on standard error.
     #[arg(long)]
     debug: bool,
+
+    #[cfg(feature = "genai")]
+    #[command(flatten)]
+    model: crate::model::ModelOptions,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -41,17 +45,33 @@ pub async fn run(options: Options) -> Result<()> {
     let client = Client::stdio(Command::new(std::env::current_exe()?))
         .era(era)
         .info(Implementation::new("product-catalog-demo", env!("CARGO_PKG_VERSION")))
-        .on_sampling(scripted_model)
-        .connect()
-        .await?;
+        .approve_sampling(show);
+    let scripted = |_: CreateMessageRequestParams| async {
+        Ok(CreateMessageResult::text("fake-model", "This is a fake LLM response"))
+    };
+    #[cfg(feature = "genai")]
+    let client = match options.model.model() {
+        Some(model) => client.on_sampling(model),
+        None => client.on_sampling(scripted),
+    };
+    #[cfg(not(feature = "genai"))]
+    let client = client.on_sampling(scripted);
+    let client = client.connect().await?;
 
-    for tool in client.list_tools().await? {
+    let tools = client.list_tools().await?;
+    for tool in &tools {
         say(&format!("Tool:  {}", tool.name))?;
     }
     say("Using tool: create_product")?;
     let arguments = [("product_name", "Test Product"), ("keywords", "key-1, key-2")];
     let product: Product = client.call("create_product", arguments).await?;
     say(&format!("Result: {}", serde_json::to_string_pretty(&product)?))?;
+
+    if tools.iter().any(|tool| tool.name == "suggest_keywords") {
+        say("Using tool: suggest_keywords")?;
+        let keywords: Vec<String> = client.call("suggest_keywords", [("product_name", "Test Product")]).await?;
+        say(&format!("Result: {}", keywords.join(", ")))?;
+    }
 
     if options.debug {
         let carrier = if client.protocol_version().is_modern() {
@@ -64,15 +84,13 @@ pub async fn run(options: Options) -> Result<()> {
     Ok(client.close().await?)
 }
 
-/// Stands in for a model: it prints what it was asked and always answers the same.
-async fn scripted_model(request: CreateMessageRequestParams) -> Result<CreateMessageResult, ErrorObject> {
-    for message in &request.messages {
-        for text in message.content.iter().filter_map(|block| block.as_text()) {
-            // A model that cannot print still answers.
-            let _ = say(&format!("Sampling request: {text}"));
-        }
+/// Prints what the model is asked, and lets it be asked.
+async fn show(request: SamplingRequest) -> Approval<CreateMessageRequestParams> {
+    for text in request.params.messages.iter().flat_map(|it| &it.content).filter_map(|block| block.as_text()) {
+        // A model whose questions cannot be printed still answers.
+        let _ = say(&format!("Sampling request: {text}"));
     }
-    Ok(CreateMessageResult::text("fake-model", "This is a fake LLM response"))
+    Approval::Allow
 }
 
 fn say(line: &str) -> io::Result<()> {

@@ -1,8 +1,9 @@
 //! What the catalog offers to models.
 
+use mcp_runtime::Requester;
 use mcp_runtime::prelude::*;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, Product};
 
@@ -11,6 +12,21 @@ use crate::catalog::{Catalog, Product};
 pub struct Products {
     /// Those that were found, the oldest first.
     products: Vec<Product>,
+}
+
+/// How descriptions are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// As structured data.
+    pub typed: bool,
+}
+
+/// What a model is asked for then.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Copy {
+    /// One or two sentences for the catalog, without the name.
+    #[schemars(length(min = 1, max = 500))]
+    description: String,
 }
 
 /// Add two integers.
@@ -34,9 +50,13 @@ pub async fn create_product(
     keywords: String,
     ctx: Context,
     catalog: State<Catalog>,
+    style: State<Style>,
 ) -> Result<Json<Product>> {
-    let description =
-        ctx.sample(format!("Create a product description about {keywords}")).max_tokens(100).await?.text()?.to_owned();
+    let question = ctx.sample(format!("Create a product description about {keywords}")).max_tokens(100);
+    let description = match style.typed {
+        true => question.json::<Copy>().await?.description,
+        false => question.await?.text()?.to_owned(),
+    };
     Ok(Json(catalog.insert(product_name, description)?))
 }
 
@@ -51,4 +71,21 @@ pub fn list_products(
     catalog: State<Catalog>,
 ) -> Result<Json<Products>> {
     Ok(Json(Products { products: catalog.find(containing.unwrap_or_default(), limit)? }))
+}
+
+/// Suggest keywords for a product, like those that the catalog has.
+#[tool(annotations(read_only), visible = model_uses_tools)]
+pub async fn suggest_keywords(
+    /// Name of the product.
+    product_name: String,
+    ctx: Context,
+) -> Result<Vec<String>> {
+    let prompt =
+        format!("Suggest five keywords for the description of {product_name}. Look at similar products first.");
+    Ok(ctx.sample(prompt).tools(tools![list_products]).json().await?)
+}
+
+/// Others cannot be asked this.
+fn model_uses_tools(requester: &Requester) -> bool {
+    requester.client_capabilities().sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some())
 }

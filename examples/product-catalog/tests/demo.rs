@@ -60,3 +60,43 @@ async fn products_in_a_file_outlive_the_server() {
         client.close().await.expect("it ends");
     }
 }
+
+#[cfg(feature = "genai")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_runs_with_a_model_of_a_provider() {
+    use mcp_tests_providers::{Endpoint, Reply};
+    use serde_json::json;
+
+    let completion = |message: Value, finish_reason: &str| {
+        Reply::ok(&json!({
+            "id": "chatcmpl-1", "object": "chat.completion", "created": 1_758_000_000, "model": "gpt-4o-mini",
+            "choices": [{ "index": 0, "message": message, "finish_reason": finish_reason }],
+            "usage": { "prompt_tokens": 14, "completion_tokens": 8, "total_tokens": 22 },
+        }))
+    };
+    let uses = |id: &str, name: &str, arguments: Value| {
+        let call =
+            json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments.to_string() } });
+        completion(json!({ "role": "assistant", "content": null, "tool_calls": [call] }), "tool_calls")
+    };
+    let endpoint = Endpoint::start([
+        completion(json!({ "role": "assistant", "content": "Bright." }), "stop"),
+        uses("call_1", "list_products", json!({})),
+        uses("call_2", "final_response", json!({ "value": ["bright", "small"] })),
+    ])
+    .await;
+    let url = format!("{}/v1", endpoint.url);
+    let command = tokio::process::Command::new(env!("CARGO_BIN_EXE_product-catalog"))
+        .args(["demo", "--provider", "openai", "--base-url", &url])
+        .env("OPENAI_API_KEY", "sk-test")
+        .output();
+    let output = command.await.expect("the demo runs");
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(printed.contains("\"description\": \"Bright.\""), "{printed}");
+    assert!(printed.contains("Using tool: suggest_keywords"), "{printed}");
+    assert!(printed.ends_with("Result: bright, small\n"), "{printed}");
+    let asked = endpoint.asked();
+    assert_eq!(asked[0].headers["authorization"], "Bearer sk-test");
+    assert!(asked[2].body.to_string().contains("Test Product"), "the model was told what the catalog has");
+}

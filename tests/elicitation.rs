@@ -1,10 +1,12 @@
 //! What a tool asks a user, in every revision that can: what arrives at the client, word by word,
 //! and what comes of the answers.
 
+mod conform;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use jsonschema::Validator;
+use conform::validator;
 use mcp_runtime::QuestionError;
 use mcp_runtime::client::{Client, ClientBuilder, Era};
 use mcp_runtime::prelude::*;
@@ -666,31 +668,6 @@ async fn questions_of_all_kinds_are_one_round() {
         peer.send(json!({ "jsonrpc": "2.0", "id": request["id"], "result": answer_to(&request) })).await;
     }
     assert_eq!(peer.next().await["result"]["content"][0]["text"], EVERYTHING);
-}
-
-/// The specification's schema of a request, which here allows nothing that it does not name.
-fn validator(revision: &str, request: &str) -> Validator {
-    let path = format!("{}/spec/schema/{revision}.json", env!("CARGO_MANIFEST_DIR"));
-    let mut schema: Value = serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON");
-    close(&mut schema);
-    let definitions = if schema.get("$defs").is_some() { "$defs" } else { "definitions" };
-    schema["$ref"] = json!(format!("#/{definitions}/{request}"));
-    jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
-}
-
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            members.values_mut().for_each(close);
-            // A member can be called `properties`, too.
-            if members.get("properties").is_some_and(Value::is_object) && members.get("type") == Some(&json!("object"))
-            {
-                members.entry("additionalProperties").or_insert(json!(false));
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(close),
-        _ => {}
-    }
 }
 
 fn assert_conforms(revision: &str, request: &Value) {

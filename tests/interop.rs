@@ -10,8 +10,9 @@ use mcp_runtime::protocol as ours;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
     CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
-    ElicitationAction, ErrorData, Implementation, InputRequest, InputRequests, InputRequiredResult, ListRootsResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, SamplingMessage, ServerCapabilities, ServerConfig, Tool,
+    ElicitationAction, ErrorData, GetPromptRequestParams, Implementation, InputRequest, InputRequests,
+    InputRequiredResult, ListRootsResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, SamplingMessage, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{ClientLifecycleMode, RequestContext};
 use rmcp::transport::TokioChildProcess;
@@ -73,6 +74,40 @@ async fn their_client_calls_our_server_in_both_eras() {
 
         let wrong = client.call_tool(CallToolRequestParams::new("add")).await.expect("a result");
         assert_eq!(wrong.is_error, Some(true), "{mode:?}");
+        client.cancel().await.expect("it ends");
+    }
+}
+
+#[tokio::test]
+async fn their_client_reads_our_resources_and_gets_our_prompts_in_both_eras() {
+    let modes = [
+        ClientLifecycleMode::Initialize,
+        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
+    ];
+    for mode in modes {
+        let mut fixture = Command::new(env!("CARGO_BIN_EXE_fixture"));
+        fixture.env("FIXTURE_SERVER", "library");
+        let (transport, _) =
+            TokioChildProcess::builder(fixture).stderr(Stdio::null()).spawn().expect("the fixture starts");
+        let client =
+            serve_client_with_lifecycle(Shouter::default(), transport, mode.clone()).await.expect("a connection");
+
+        let resources = client.list_all_resources().await.expect("a list");
+        assert_eq!(json!(resources[0])["uri"], "docs://readme", "{mode:?}");
+        let templates = client.list_all_resource_templates().await.expect("a list");
+        assert_eq!(json!(templates[0])["uriTemplate"], "user://{id}", "{mode:?}");
+        let read = client.read_resource(ReadResourceRequestParams::new("user://3")).await.expect("contents");
+        assert_eq!(json!(read)["contents"][0]["text"], r#"{"id":3,"name":"User 3"}"#, "{mode:?}");
+        let missing = client.read_resource(ReadResourceRequestParams::new("user://77")).await;
+        assert!(missing.is_err(), "{mode:?}");
+
+        let prompts = client.list_all_prompts().await.expect("a list");
+        assert_eq!(json!(prompts[0])["arguments"][0]["name"], "code", "{mode:?}");
+        let arguments = json!({ "code": "x", "findings": "2" }).as_object().cloned().expect("an object");
+        let get = GetPromptRequestParams::new("review").with_arguments(arguments);
+        let got = client.get_prompt(get).await.expect("messages");
+        let text = "x: 2 findings, None, strict None, on None";
+        assert_eq!(json!(got)["messages"][0]["content"]["text"], text, "{mode:?}");
         client.cancel().await.expect("it ends");
     }
 }

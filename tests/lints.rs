@@ -35,6 +35,37 @@ fn blocks(text: String) -> String {
     text
 }
 
+/// Everything that a resource can say.
+#[resource(
+    "a:{call}/{+details}{?value}",
+    mime = "text/plain",
+    annotations(audience = ["user", "assistant"], priority = 0.5),
+    ttl = "5s",
+    cache_scope = "public",
+    timeout = "5s"
+)]
+async fn resource(
+    call: u8,
+    details: &str,
+    #[arg(default = 1.5)] value: f64,
+    State(limit): State<u8>,
+    ctx: &Context,
+) -> Result<Option<String>> {
+    tokio::task::yield_now().await;
+    let _ = (details, value, limit, ctx);
+    Ok((call > 0).then(String::new))
+}
+
+/// A prompt.
+#[prompt(title = "Prompt")]
+fn prompt(
+    /// Described.
+    call: &str,
+    #[arg(range = 1..)] details: Option<u8>,
+) -> (String, &'static str) {
+    (format!("{call} {details:?}"), "and so on")
+}
+
 /// A value with methods.
 #[derive(Debug)]
 struct Catalog {
@@ -55,12 +86,30 @@ impl Catalog {
         tokio::task::yield_now().await;
         self.name.repeat(times)
     }
+
+    /// A method that is a resource.
+    #[resource("b:{place}")]
+    fn letter(&self, place: usize) -> Option<String> {
+        self.name.chars().nth(place).map(String::from)
+    }
+
+    /// A method that is a prompt.
+    #[prompt]
+    async fn ask(self: Arc<Self>, question: &str) -> Result<String> {
+        tokio::task::yield_now().await;
+        Ok(format!("{question} {}", self.name))
+    }
 }
 
 #[test]
 fn a_server_of_them_can_be_made() {
     let catalog = Arc::new(Catalog { name: "c".to_owned() });
-    let server = Server::new("x").state(1_u8).tools(tools![parameters, blocks]).tools(catalog.tools());
+    let server = Server::new("x")
+        .state(1_u8)
+        .tools(tools![parameters, blocks])
+        .tools(catalog.clone().tools())
+        .resources(resources![resource].and(catalog.clone().resources()))
+        .prompts(prompts![prompt].and(catalog.prompts()));
     drop(server);
     assert_eq!(blocks("a".to_owned()), "a");
 }

@@ -127,7 +127,7 @@ impl Inject for Greeter {
         let user = call.extensions().get::<User>().ok_or_else(|| ToolError::new("nobody is logged in"))?;
         let client = call.requester();
         let client = client.client_info().map_or("?", |info| &info.name);
-        Ok(Self(format!("{} {} of {client}: {}", call.state::<Greetings>()?.0, user.0, call.tool())))
+        Ok(Self(format!("{} {} of {client}: {}", call.state::<Greetings>()?.0, user.0, call.name())))
     }
 }
 

@@ -4,10 +4,12 @@
 //! must come back, and `# ` begins a new conversation with a process of its own, whose title it
 //! is. At the end of each the input is closed: nothing more may come, and the process must end
 //! with status 0. In a line to send, `{fill:N}` stands for N letters, `{ff}` for a byte that is
-//! not UTF-8, `{meta}` for the `_meta` of a modern client that can sample, `{state}` for the
+//! not UTF-8, `{meta}` for the `_meta` of a modern client that can sample, `{bare}` for that of one that cannot, `{state}` for the
 //! last `requestState` that came, and `{key1}`, `{key2}` for the keys of the last input requests. In a line that comes, a `requestState` is shown as `…`.
 //!
 //! `WIRE=write cargo test -p mcp-tests --test wire` writes down what comes, to be reviewed.
+
+mod conform;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -15,7 +17,12 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use conform::validator;
+use serde_json::Value;
+
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"script","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}}"#;
+
+const BARE: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 
 #[test]
 fn messages_that_are_none() {
@@ -37,12 +44,83 @@ fn both_eras_on_one_connection() {
     replay("both.txt");
 }
 
+#[test]
+fn resources() {
+    replay_with("resources.txt", &[("FIXTURE_SERVER", "library")]);
+}
+
+#[test]
+fn prompts() {
+    replay_with("prompts.txt", &[("FIXTURE_SERVER", "library")]);
+}
+
+/// What came in these conversations, against the specification's schemas of each revision.
+#[test]
+fn lists_contents_and_messages_conform_to_the_schema_of_their_revision() {
+    let mut checked = 0;
+    for file in ["resources.txt", "prompts.txt"] {
+        let script = std::fs::read_to_string(path(file)).expect("the script");
+        for conversation in conversations(&script) {
+            checked += check_conversation(conversation);
+        }
+    }
+    assert!(checked > 40, "only {checked} results were checked");
+}
+
+fn check_conversation(conversation: &str) -> usize {
+    let mut revision = "2026-07-28".to_owned();
+    let (mut requests, mut checked) = (Vec::new(), 0);
+    for line in conversation.lines() {
+        let Some((way, message)) = line.split_once(' ') else { continue };
+        let message: Value = match way {
+            ">" => serde_json::from_slice(&fill_in(message, "state", &["1".to_owned(), "2".to_owned()])),
+            "<" => serde_json::from_str(message),
+            _ => continue,
+        }
+        .expect("JSON");
+        if way == ">" {
+            if message["method"] == "initialize" {
+                revision = message["params"]["protocolVersion"].as_str().expect("a revision").to_owned();
+            }
+            requests.push(message);
+            continue;
+        }
+        let Some(result) = message.get("result") else { continue };
+        let request = requests.iter().find(|request| request["id"] == message["id"]).expect("its request");
+        let name = match (request["method"].as_str().expect("a method"), result["resultType"].as_str()) {
+            (_, Some("input_required")) => "InputRequiredResult",
+            ("resources/list", _) => "ListResourcesResult",
+            ("resources/templates/list", _) => "ListResourceTemplatesResult",
+            ("resources/read", _) => "ReadResourceResult",
+            ("prompts/list", _) => "ListPromptsResult",
+            ("prompts/get", _) => "GetPromptResult",
+            ("server/discover", _) => "DiscoverResult",
+            ("initialize", _) => "InitializeResult",
+            (other, _) => panic!("{other} is not expected here"),
+        };
+        if let Err(error) = validator(&revision, name).validate(result) {
+            panic!("{revision} {name}: {error} at {} in {result}", error.instance_path());
+        }
+        checked += 1;
+    }
+    checked
+}
+
+fn path(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("wire").join(file)
+}
+
 fn replay(file: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("wire").join(file);
+    replay_with(file, &[]);
+}
+
+/// Each process gets this environment.
+fn replay_with(file: &str, environment: &[(&str, &str)]) {
+    let path = path(file);
     let script = std::fs::read_to_string(&path).expect("the script");
     let mut came = String::new();
     for conversation in conversations(&script) {
-        came.push_str(&hold(conversation));
+        came.push_str(&hold(conversation, environment));
     }
     if std::env::var("WIRE").is_ok_and(|what| what == "write") {
         std::fs::write(path, came).expect("the script is written");
@@ -62,8 +140,9 @@ fn conversations(script: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Holds one conversation and writes down what came.
-fn hold(conversation: &str) -> String {
+fn hold(conversation: &str, environment: &[(&str, &str)]) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_fixture"))
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -108,7 +187,7 @@ fn hold(conversation: &str) -> String {
 }
 
 fn fill_in(message: &str, state: &str, keys: &[String]) -> Vec<u8> {
-    let mut text = message.replace("{meta}", META).replace("{state}", state);
+    let mut text = message.replace("{meta}", META).replace("{bare}", BARE).replace("{state}", state);
     for (index, key) in keys.iter().enumerate() {
         text = text.replace(&format!("{{key{}}}", index + 1), key);
     }
@@ -129,7 +208,7 @@ fn fill_in(message: &str, state: &str, keys: &[String]) -> Vec<u8> {
 }
 
 fn keys_of(reply: &str) -> Vec<String> {
-    let reply: serde_json::Value = serde_json::from_str(reply).unwrap_or_default();
+    let reply: Value = serde_json::from_str(reply).unwrap_or_default();
     let requests = reply["result"]["inputRequests"].as_object();
     requests.map(|requests| requests.keys().cloned().collect()).unwrap_or_default()
 }

@@ -232,7 +232,7 @@ fn is_empty(start_to_end: Option<Ordering>, limits: &RangeLimits) -> bool {
 }
 
 /// A number that is written down.
-fn constant(value: &Expr) -> Option<f64> {
+pub(crate) fn constant(value: &Expr) -> Option<f64> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_digits().parse().ok(),
         Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_digits().parse().ok(),

@@ -1,17 +1,27 @@
-//! The keys of `#[tool(..)]`.
+//! The keys of `#[tool(..)]`, `#[prompt(..)]` and `#[resource(..)]`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
-use syn::parse::ParseStream;
+use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitBool, LitStr, Path, Token, Type};
 
 use crate::diag::Diagnostics;
 use crate::keys::{expr, flag, list, read, set, text, value};
+use crate::kind::Kind;
+use crate::template::Template;
 
 /// What stands in the parentheses, each key once.
 #[derive(Default)]
-pub(crate) struct ToolAttributes {
+pub(crate) struct Attributes {
+    /// What a resource begins with.
+    pub(crate) template: Option<Template>,
+    pub(crate) mime: Option<LitStr>,
+    pub(crate) size: Option<Expr>,
+    pub(crate) hints: Option<Vec<Hint>>,
+    pub(crate) ttl: Option<Timeout>,
+    /// The method of details that says it.
+    pub(crate) cache_scope: Option<Ident>,
     pub(crate) name: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
     pub(crate) description: Option<Expr>,
@@ -33,7 +43,13 @@ pub(crate) struct ToolAttributes {
     pub(crate) runtime: Option<Path>,
 }
 
-/// How long a tool may run, as tokens of a `Duration`.
+/// What a resource says of itself: a method of details, and what that is given.
+pub(crate) struct Hint {
+    pub(crate) method: Ident,
+    pub(crate) value: Expr,
+}
+
+/// How long something may run or last, as tokens of a `Duration`.
 pub(crate) struct Timeout {
     pub(crate) key: Ident,
     pub(crate) duration: TokenStream,
@@ -59,7 +75,7 @@ pub(crate) enum Undescribed {
     Deny,
 }
 
-const KEYS: &[&str] = &[
+const TOOL_KEYS: &[&str] = &[
     "name",
     "title",
     "description",
@@ -81,17 +97,63 @@ const KEYS: &[&str] = &[
     "crate",
 ];
 
-impl ToolAttributes {
-    pub(crate) fn parse(tokens: TokenStream, diag: &mut Diagnostics) -> Self {
+const PROMPT_KEYS: &[&str] = &[
+    "name",
+    "title",
+    "description",
+    "icons",
+    "meta",
+    "timeout",
+    "concurrency",
+    "resume",
+    "blocking",
+    "undescribed",
+    "visible",
+    "glue",
+    "crate",
+];
+
+const RESOURCE_KEYS: &[&str] = &[
+    "name",
+    "title",
+    "description",
+    "mime",
+    "size",
+    "annotations",
+    "icons",
+    "meta",
+    "ttl",
+    "cache_scope",
+    "timeout",
+    "concurrency",
+    "resume",
+    "blocking",
+    "visible",
+    "glue",
+    "crate",
+];
+
+impl Attributes {
+    pub(crate) fn parse(kind: Kind, mut tokens: TokenStream, diag: &mut Diagnostics) -> Self {
         let mut attributes = Self::default();
-        read("#[tool]", KEYS, tokens, diag, |key, input, diag| attributes.key(key, input, diag));
+        let keys = match kind {
+            Kind::Tool => TOOL_KEYS,
+            Kind::Prompt => PROMPT_KEYS,
+            Kind::Resource => {
+                let uri;
+                (uri, tokens) = first(tokens, diag);
+                attributes.template = uri.map(|uri| Template::new(uri, diag));
+                RESOURCE_KEYS
+            }
+        };
+        read(kind.attribute(), keys, tokens, diag, |key, input, diag| attributes.key(kind, key, input, diag));
         if let (Some(strict), Some(_)) = (&attributes.strict, &attributes.lenient) {
             diag.error(strict, "a tool is `strict` or `lenient`; remove one of them");
         }
         attributes
     }
 
-    fn key(&mut self, key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) {
+    fn key(&mut self, kind: Kind, key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) {
         match key.to_string().as_str() {
             "name" => set(&mut self.name, key, text(key, input, diag), diag),
             "title" => set(&mut self.title, key, text(key, input, diag), diag),
@@ -103,10 +165,18 @@ impl ToolAttributes {
             "strict" => set(&mut self.strict, key, flag(key, input, diag), diag),
             "lenient" => set(&mut self.lenient, key, flag(key, input, diag), diag),
             "glue" => {
-                let value = value(key, input, diag, "a type name: `glue = SearchTool`");
+                let value = value(key, input, diag, &format!("a type name: `glue = {}`", example_glue(kind)));
                 set(&mut self.glue, key, value, diag);
             }
+            "annotations" if kind == Kind::Resource => set(&mut self.hints, key, hints(key, input, diag), diag),
             "annotations" => set(&mut self.annotations, key, annotations(key, input, diag), diag),
+            "mime" => set(&mut self.mime, key, text(key, input, diag), diag),
+            "size" => {
+                let value = expr(key, input, diag, "a number of bytes: `size = 1024`");
+                set(&mut self.size, key, value, diag);
+            }
+            "ttl" => set(&mut self.ttl, key, timeout(key, input, diag), diag),
+            "cache_scope" => set(&mut self.cache_scope, key, cache_scope(key, input, diag), diag),
             "icons" => {
                 let what = "a list of icons: `icons = [\"https://example.com/icon.png\"]`";
                 let value = value(key, input, diag, what).filter(|value| {
@@ -186,6 +256,44 @@ impl ImplAttributes {
         });
         attributes
     }
+}
+
+fn example_glue(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Tool => "SearchTool",
+        Kind::Prompt => "ReviewPrompt",
+        Kind::Resource => "UserResource",
+    }
+}
+
+/// The URI that a resource begins with, and what stands after it.
+fn first(tokens: TokenStream, diag: &mut Diagnostics) -> (Option<LitStr>, TokenStream) {
+    const WANTED: &str =
+        "a resource begins with its URI: `#[resource(\"docs://readme\")]`, `#[resource(\"user://{id}\")]`";
+    let parsed = (|input: ParseStream<'_>| {
+        let uri = match input.parse::<Option<Lit>>()? {
+            Some(Lit::Str(uri)) => {
+                if !input.is_empty() && !input.peek(Token![,]) {
+                    diag.error(crate::keys::rest(input), "expected `,` after the URI");
+                }
+                Some(uri)
+            }
+            Some(other) => {
+                diag.error(other, WANTED);
+                None
+            }
+            None => {
+                diag.error(LitStr::new("", Span::call_site()), WANTED);
+                None
+            }
+        };
+        if uri.is_some() {
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok((uri, input.parse()?))
+    })
+    .parse2(tokens);
+    diag.accept(parsed).unwrap_or_default()
 }
 
 fn literal(value: &Expr) -> Option<&Lit> {
@@ -275,6 +383,65 @@ fn annotations(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> O
         diag.error(destructive, "what is `read_only` cannot be `destructive`; remove one of them");
     }
     Some(hints)
+}
+
+const HINTS: &[&str] = &["audience", "priority", "last_modified"];
+
+/// What a resource says of itself.
+fn hints(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Vec<Hint>> {
+    if !input.peek(syn::token::Paren) {
+        crate::keys::rest(input);
+        diag.error(key, format!("`annotations` needs some of {}: `annotations(priority = 0.5)`", list(HINTS)));
+        return None;
+    }
+    let group: proc_macro2::Group = input.parse().ok()?;
+    let mut hints: Vec<Hint> = Vec::new();
+    read("annotations(..)", HINTS, group.stream(), diag, |hint, input, diag| {
+        let what = match hint.to_string().as_str() {
+            "audience" => "\"user\", \"assistant\" or both: `audience = [\"user\", \"assistant\"]`",
+            "priority" => "a number from 0 to 1: `priority = 0.8`",
+            _ => "a time in ISO 8601: `last_modified = \"2026-07-28T12:00:00Z\"`",
+        };
+        let Some(value) = expr(hint, input, diag, what) else { return };
+        if hints.iter().any(|earlier| earlier.method == *hint) {
+            return diag.error(hint, format!("`{hint}` is given twice; remove one of them"));
+        }
+        let says_all = match (hint.to_string().as_str(), &value) {
+            ("audience", Expr::Array(roles)) => roles.elems.iter().all(is_role) && !roles.elems.is_empty(),
+            ("audience", value) => is_role(value),
+            ("priority", value) => match crate::arg::constant(value) {
+                Some(priority) => (0.0..=1.0).contains(&priority),
+                None => literal(value).is_none(),
+            },
+            (_, value) => matches!(literal(value), None | Some(Lit::Str(_))),
+        };
+        if !says_all {
+            return diag.error(value, format!("`{hint}` needs {what}"));
+        }
+        match value {
+            Expr::Array(roles) => {
+                hints.extend(roles.elems.into_iter().map(|value| Hint { method: hint.clone(), value }))
+            }
+            value => hints.push(Hint { method: hint.clone(), value }),
+        }
+    });
+    Some(hints)
+}
+
+fn is_role(value: &Expr) -> bool {
+    matches!(literal(value), Some(Lit::Str(text)) if ["user", "assistant"].contains(&text.value().as_str()))
+}
+
+fn cache_scope(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Ident> {
+    let value = text(key, input, diag)?;
+    match value.value().as_str() {
+        "public" => Some(Ident::new("cache_public", value.span())),
+        "private" => Some(Ident::new("cache_private", value.span())),
+        _ => {
+            diag.error(value, "`cache_scope` is \"public\" or \"private\"");
+            None
+        }
+    }
 }
 
 fn timeout(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Timeout> {

@@ -1,15 +1,15 @@
-//! What `#[arg(..)]` and `#[tool(..)]` say beyond names and types, as calls that say it when the
+//! What `#[arg(..)]` and the attribute of a function say beyond names and types, as calls that say it when the
 //! server starts.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Expr, RangeLimits};
+use syn::{Expr, ExprLit, Lit, RangeLimits};
 
 use crate::arg::{ArgAttributes, DefaultValue, OneOf, number};
-use crate::attrs::TaskWhen;
+use crate::attrs::{Hint, TaskWhen};
 use crate::expand::held;
-use crate::model::ToolModel;
+use crate::model::FunctionModel;
 use crate::param::{ParamModel, Passing};
 use crate::runtime::{Runtime, local};
 
@@ -114,8 +114,8 @@ fn constraints(
     }
 }
 
-/// `.with(|details| ..)` for what `#[tool(..)]` says, if it says something.
-pub(crate) fn tool_details(model: &ToolModel, runtime: &Runtime) -> TokenStream {
+/// `.with(|details| ..)` for what the attribute of a function says, if it says something.
+pub(crate) fn function_details(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
     let attributes = &model.attributes;
     let details = local("details");
     let mut said = TokenStream::new();
@@ -127,6 +127,26 @@ pub(crate) fn tool_details(model: &ToolModel, runtime: &Runtime) -> TokenStream 
         let method = Ident::new(method, Span::mixed_site());
         said.extend(quote! { #details.#method(#value); });
     };
+    for Hint { method, value } in attributes.hints.iter().flatten() {
+        let value = match (method == "audience", value) {
+            (true, Expr::Lit(ExprLit { lit: Lit::Str(role), .. })) => {
+                let role = Ident::new(if role.value() == "user" { "User" } else { "Assistant" }, role.span());
+                let private = runtime.private();
+                quote! { #private::Role::#role }
+            }
+            _ => value.to_token_stream(),
+        };
+        say(&method.to_string(), value);
+    }
+    if let Some(size) = &attributes.size {
+        say("size", size.to_token_stream());
+    }
+    if let Some(ttl) = &attributes.ttl {
+        say("ttl", ttl.duration.clone());
+    }
+    if let Some(cache) = &attributes.cache_scope {
+        say(&cache.to_string(), TokenStream::new());
+    }
     if let Some(icons) = &attributes.icons {
         say("icons", icons.to_token_stream());
     }

@@ -2,23 +2,27 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, LitStr, Meta, Type, parse_quote, parse_quote_spanned};
 
-use crate::attrs::ToolAttributes;
-use crate::details::{param_details, tool_details};
+use crate::attrs::Attributes;
+use crate::details::{function_details, param_details};
 use crate::diag::Diagnostics;
-use crate::item::{Item, ToolItem};
+use crate::item::{FunctionItem, Item};
+use crate::kind::{Kind, Names};
 use crate::methods::of_impl;
-use crate::model::{self, Mode, Owner, Place, ToolModel};
+use crate::model::{self, FunctionModel, Mode, Owner, Place};
 use crate::param::{ParamModel, Passing, Role};
 use crate::runtime::{Runtime, local};
+use crate::template::Template;
 
-/// The expansion of `#[tool(..)]`.
-pub(crate) fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    match syn::parse2::<Item>(item.clone()) {
-        Ok(Item::Function(function)) => free_function(attribute, &function),
+/// The expansion of `#[tool(..)]` and its sisters.
+pub(crate) fn attribute(kind: Kind, attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let parse = |input: ParseStream<'_>| Item::parse(input, kind);
+    match parse.parse2(item.clone()) {
+        Ok(Item::Function(function)) => free_function(kind, attribute, &function),
         Ok(Item::Impl(methods)) => of_impl(attribute, &methods),
         Err(error) => {
             let (item, error) = (plain(item), error.into_compile_error());
@@ -47,17 +51,17 @@ fn plain(tokens: TokenStream) -> TokenStream {
     left.into_iter().collect()
 }
 
-/// Whether `#` and a group are `#[tool(..)]` or `#[arg(..)]`.
+/// Whether `#` and a group are `#[tool(..)]`, one of its sisters, or `#[arg(..)]`.
 fn is_ours(before: &[TokenTree], group: &Group) -> bool {
     let is_attribute = matches!(before.last(), Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
     let name = group.stream().into_iter().next();
-    is_attribute && matches!(name, Some(TokenTree::Ident(name)) if name == "tool" || name == "arg")
+    is_attribute && matches!(name, Some(TokenTree::Ident(name)) if name == "arg" || Kind::from_noun(&name).is_some())
 }
 
-fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
+fn free_function(kind: Kind, attribute: TokenStream, function: &FunctionItem) -> TokenStream {
     let mut diag = Diagnostics::default();
-    let attributes = ToolAttributes::parse(attribute, &mut diag);
-    let model = ToolModel::new(function, attributes, Place::Module, &mut diag);
+    let attributes = Attributes::parse(kind, attribute, &mut diag);
+    let model = FunctionModel::new(kind, function, attributes, Place::Module, &mut diag);
     let mut tokens = function.to_token_stream();
     if diag.is_empty() {
         tokens.extend(glue(&model, |runtime| {
@@ -69,8 +73,8 @@ fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
         // Only where methods are, no type can be.
         if !model::is_of_impl(&function.signature) && !model::is_primitive(&model.glue) {
             tokens.extend(glue(&model, |runtime| {
-                let private = runtime.private();
-                quote! { #private::UNFINISHED }
+                let (private, unfinished) = (runtime.private(), kind.names().unfinished);
+                quote! { #private::#unfinished }
             }));
         }
         tokens.extend(diag.into_compile_errors());
@@ -79,10 +83,11 @@ fn free_function(attribute: TokenStream, function: &ToolItem) -> TokenStream {
 }
 
 /// The hidden type.
-fn glue(model: &ToolModel, spec: impl FnOnce(&Runtime) -> TokenStream) -> TokenStream {
-    let ToolModel { glue, visibility, conditions, allowances, .. } = model;
+fn glue(model: &FunctionModel, spec: impl FnOnce(&Runtime) -> TokenStream) -> TokenStream {
+    let FunctionModel { glue, visibility, conditions, allowances, .. } = model;
     let runtime = Runtime::of(&model.attributes);
-    let (private, spec) = (runtime.private(), spec(&runtime));
+    let (private, spec, names) = (runtime.private(), spec(&runtime), model.kind.names());
+    let Names { function, spec: spec_type, .. } = names;
     // Lints that a crate forbids cannot be allowed: `repr(C)` types may be spelled like functions,
     // and what is made once is not dead.
     quote! {
@@ -98,8 +103,8 @@ fn glue(model: &ToolModel, spec: impl FnOnce(&Runtime) -> TokenStream) -> TokenS
         #(#conditions)*
         #[automatically_derived]
         #(#allowances)*
-        impl #private::Tool for #glue {
-            const SPEC: &'static #private::ToolSpec = #spec;
+        impl #private::#function for #glue {
+            const SPEC: &'static #private::#spec_type = #spec;
         }
     }
 }
@@ -118,19 +123,33 @@ pub(crate) fn allowances(attributes: &[Attribute]) -> Vec<Attribute> {
     attributes.iter().filter_map(allowed).collect()
 }
 
-pub(crate) fn spec(model: &ToolModel, runtime: &Runtime) -> TokenStream {
-    let ToolModel { name, title, description, params, returns, .. } = model;
+pub(crate) fn spec(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
+    let FunctionModel { name, title, description, params, returns, .. } = model;
     let private = runtime.private();
     let params = params.iter().enumerate().map(|(index, param)| param_spec(param, &params[..index], runtime));
     let here = runtime.private_at(returns.span());
-    let output_schema = quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::output_schema };
+    let more = match (model.kind, &model.attributes.template) {
+        (Kind::Tool, _) => quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::output_schema },
+        (Kind::Resource, Some(Template { uri, .. })) => {
+            let mime_type = match &model.attributes.mime {
+                Some(mime) => quote! { ::core::option::Option::Some(#mime) },
+                None => quote! { ::core::option::Option::None },
+            };
+            let usual = quote_spanned! { returns.span()=> <#returns as #here::IntoResourceResult>::MIME_TYPE };
+            quote! {
+                #private::ResourceFacts { uri: #uri, mime_type: #mime_type, usual_mime_type: #usual }
+            }
+        }
+        _ => quote! { () },
+    };
     let call = call(model, runtime);
-    let details = tool_details(model, runtime);
+    let details = function_details(model, runtime);
+    let spec = model.kind.names().spec;
     quote! {
-        #private::ToolSpec::new(
+        #private::#spec::new(
             [#name, #title, #description, ::core::module_path!()],
             const { &[#(#params),*] },
-            #output_schema,
+            #more,
             #call,
         ) #details
     }
@@ -172,6 +191,7 @@ fn role(param: &ParamModel, runtime: &Runtime) -> TokenStream {
         Role::Argument => quote_spanned! { span=> <#held as #here::ToolArgument> },
         Role::Unnamed => quote_spanned! { span=> <#held as #here::Unnamed<_>> },
         Role::Undescribed => quote_spanned! { span=> <#held as #here::Undescribed<_>> },
+        Role::NoVariable => quote_spanned! { span=> <#held as #here::NoVariable<_>> },
     }
 }
 
@@ -205,8 +225,8 @@ impl VisitMut for OwnInside<'_> {
 }
 
 /// Decodes the arguments and enters the function.
-fn call(model: &ToolModel, runtime: &Runtime) -> TokenStream {
-    let ToolModel { function, params, returns, owner, .. } = model;
+fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
+    let FunctionModel { function, params, returns, owner, .. } = model;
     let call = local("call");
     let this = local("this");
     let locals: Vec<Ident> = (0..params.len()).map(|index| local(&format!("arg{index}"))).collect();
@@ -254,8 +274,10 @@ fn call(model: &ToolModel, runtime: &Runtime) -> TokenStream {
         }
     };
     let here = runtime.private_at(returns.span());
+    let Names { result, convert, .. } = model.kind.names();
+    let [result, convert] = [result, convert].map(|name| Ident::new(&name.to_string(), returns.span()));
     let converted = |value: TokenStream| {
-        quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::into_tool_result(#value) }
+        quote_spanned! { returns.span()=> <#returns as #here::#result>::#convert(#value) }
     };
     // Whatever is wrong with the future is said at the function's name.
     let started = match model.mode {
@@ -294,9 +316,15 @@ mod tests {
     use proc_macro2::TokenStream;
     use quote::quote;
 
-    /// Compares an expansion with the file of its name. `EXPECTORATE=overwrite` writes it down.
+    use crate::kind::Kind;
+
     fn assert_expansion(name: &str, attribute: TokenStream, item: TokenStream) {
-        let expansion = syn::parse2(super::tool(attribute, item)).expect("the expansion is Rust");
+        assert_expansion_of(Kind::Tool, name, attribute, item);
+    }
+
+    /// Compares an expansion with the file of its name. `EXPECTORATE=overwrite` writes it down.
+    fn assert_expansion_of(kind: Kind, name: &str, attribute: TokenStream, item: TokenStream) {
+        let expansion = syn::parse2(super::attribute(kind, attribute, item)).expect("the expansion is Rust");
         let path = format!("{}/tests/expand/{name}.rs", env!("CARGO_MANIFEST_DIR"));
         expectorate::assert_contents(path, &prettyplease::unparse(&expansion));
     }
@@ -371,6 +399,53 @@ mod tests {
                     async fn rename(&self, id: u64, name: String) -> Result<()> {
                         self.store.rename(id, name).await
                     }
+
+                    /// A product.
+                    #[resource("product://{id}")]
+                    fn product(&self, id: u64) -> Option<Json<Product>> {
+                        self.store.find(id)
+                    }
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn a_prompt() {
+        assert_expansion_of(
+            Kind::Prompt,
+            "prompt",
+            quote! { title = "Code Review" },
+            quote! {
+                /// Review code.
+                async fn review(
+                    /// The code.
+                    code: &str,
+                    #[arg(default = 3, range = 1..=10)] findings: u8,
+                    ctx: Context,
+                ) -> Result<String> {
+                    ask(ctx, code, findings).await
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn a_resource() {
+        assert_expansion_of(
+            Kind::Resource,
+            "resource",
+            quote! {
+                "product://{id}{?currency}",
+                mime = "application/json",
+                annotations(audience = ["user", "assistant"], priority = 0.5),
+                ttl = "1m",
+                cache_scope = "public",
+            },
+            quote! {
+                /// A product.
+                pub fn product(id: u64, currency: Option<&str>, db: State<Db>) -> Option<String> {
+                    db.find(id, currency)
                 }
             },
         );
@@ -383,7 +458,7 @@ mod tests {
 
     #[test]
     fn a_body_that_is_half_typed_is_left_alone() {
-        let expansion = super::tool(quote! {}, quote! { fn half(a: u8) -> u8 { a. } }).to_string();
+        let expansion = super::attribute(Kind::Tool, quote! {}, quote! { fn half(a: u8) -> u8 { a. } }).to_string();
         assert!(expansion.contains("fn half (a : u8) -> u8 { a . }"), "{expansion}");
     }
 

@@ -9,60 +9,66 @@ use syn::{Attribute, FnArg, Generics, Meta, Signature, Token, Type, Visibility, 
 
 use crate::arg::is_arg;
 use crate::docs::is_doc;
+use crate::kind::Kind;
 
 /// A function or an `impl`.
 pub(crate) enum Item {
-    Function(ToolItem),
+    Function(FunctionItem),
     Impl(ImplItem),
 }
 
-impl Parse for Item {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+impl Item {
+    /// Reads what carries the attribute of this kind.
+    pub(crate) fn parse(input: ParseStream<'_>, kind: Kind) -> syn::Result<Self> {
         let ahead = input.fork();
         ahead.call(Attribute::parse_outer)?;
-        if ahead.peek(Token![impl]) || (ahead.peek(Token![unsafe]) && ahead.peek2(Token![impl])) {
+        let is_impl = ahead.peek(Token![impl]) || (ahead.peek(Token![unsafe]) && ahead.peek2(Token![impl]));
+        if is_impl && kind == Kind::Tool {
             return input.parse().map(Self::Impl);
         }
         ahead.parse::<Visibility>()?;
         if !starts_function(&ahead) {
-            return Err(ahead.error(
-                "`#[tool]` goes on a function, `#[tool] fn name(..) -> .. { .. }`, \
-                 or on an `impl` with such functions",
-            ));
+            let (attribute, shape) = (kind.attribute(), kind.shape());
+            return Err(ahead.error(match kind {
+                Kind::Tool => format!("`{attribute}` goes on a function, {shape}, or on an `impl` with such functions"),
+                _ => format!(
+                    "`{attribute}` goes on a function, {shape}; an `impl` with such functions carries `#[tool]`"
+                ),
+            }));
         }
-        input.parse().map(Self::Function)
+        FunctionItem::parse(input, kind).map(Self::Function)
     }
 }
 
 /// A function.
-pub(crate) struct ToolItem {
+pub(crate) struct FunctionItem {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
     body: TokenStream,
     /// What a `#[cfg_attr(..)]` said that held its `#[tool]`.
-    tool_conditions: Vec<Attribute>,
+    own_conditions: Vec<Attribute>,
 }
 
-impl Parse for ToolItem {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+impl FunctionItem {
+    fn parse(input: ParseStream<'_>, kind: Kind) -> syn::Result<Self> {
         Ok(Self {
             attributes: input.call(Attribute::parse_outer)?,
             visibility: input.parse()?,
             signature: input.parse()?,
-            body: body(input)?,
-            tool_conditions: Vec::new(),
+            body: body(input, kind)?,
+            own_conditions: Vec::new(),
         })
     }
 }
 
 /// The block of a function, and nothing of what follows it.
-fn body(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+fn body(input: ParseStream<'_>, kind: Kind) -> syn::Result<TokenStream> {
     if input.peek(syn::token::Brace) {
         return Ok(input.parse::<proc_macro2::TokenTree>()?.into());
     }
     if input.peek(Token![;]) {
-        return Err(input.error("a tool needs a body: `{ .. }` instead of `;`"));
+        return Err(input.error(format!("a {} needs a body: `{{ .. }}` instead of `;`", kind.noun())));
     }
     input.parse()
 }
@@ -92,7 +98,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
 }
 
 /// The function without what only the macro understands.
-impl ToTokens for ToolItem {
+impl ToTokens for FunctionItem {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let mut signature = self.signature.clone();
         for input in &mut signature.inputs {
@@ -100,7 +106,7 @@ impl ToTokens for ToolItem {
                 param.attrs.retain(|attribute| !is_doc(attribute) && !is_arg(attribute));
             }
         }
-        // A tool owns its arguments, has as many as it has, and cannot be `const`.
+        // It owns its arguments, has as many as it has, and cannot be `const`.
         let many = (signature.inputs.len() > 7).then(|| quote::quote! { clippy::too_many_arguments, });
         tokens.append_all(quote::quote! {
             #[allow(#many clippy::needless_pass_by_value, clippy::boxed_local, clippy::missing_const_for_fn)]
@@ -113,7 +119,7 @@ impl ToTokens for ToolItem {
     }
 }
 
-impl ToolItem {
+impl FunctionItem {
     /// The type that the function returns.
     pub(crate) fn returns(&self) -> Type {
         match &self.signature.output {
@@ -122,32 +128,34 @@ impl ToolItem {
         }
     }
 
-    /// The conditions that the tool is there on.
+    /// The conditions that it is there on.
     pub(crate) fn conditions(&self) -> Vec<Attribute> {
         let own = self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
-        own.chain(&self.tool_conditions).cloned().collect()
+        own.chain(&self.own_conditions).cloned().collect()
     }
 
-    /// Takes the `#[tool(..)]` off a method, also out of a `#[cfg_attr(.., tool(..))]`: what
-    /// stands in the parentheses.
-    fn take_tool(&mut self) -> Option<TokenStream> {
-        let at = self.attributes.iter().position(|it| is_tool(it.path()) || conditional_tool(it).is_some())?;
+    /// Takes the `#[tool(..)]` or one of its sisters off a method, also out of a
+    /// `#[cfg_attr(.., tool(..))]`: which it is, and what stands in the parentheses.
+    fn take_own(&mut self) -> Option<(Kind, TokenStream)> {
+        let is_own = |it: &Attribute| kind_of(it.path()).is_some() || conditional(it).is_some();
+        let at = self.attributes.iter().position(is_own)?;
         let attribute = self.attributes.remove(at);
-        let (tool, condition) = match conditional_tool(&attribute) {
+        let (own, condition) = match conditional(&attribute) {
             None => (attribute.meta, None),
-            Some(Conditional { condition, tool, others }) => {
+            Some(Conditional { condition, own, others }) => {
                 if !others.is_empty() {
                     self.attributes.insert(at, parse_quote! { #[cfg_attr(#condition, #(#others),*)] });
                 }
-                (tool, Some(condition))
+                (own, Some(condition))
             }
         };
-        self.tool_conditions.extend(condition.map(|condition| -> Attribute {
+        self.own_conditions.extend(condition.map(|condition| -> Attribute {
             parse_quote! { #[cfg(#condition)] }
         }));
-        Some(match tool {
-            Meta::List(list) => list.tokens,
-            _ => TokenStream::new(),
+        let kind = kind_of(own.path())?;
+        Some(match own {
+            Meta::List(list) => (kind, list.tokens),
+            _ => (kind, TokenStream::new()),
         })
     }
 }
@@ -155,30 +163,31 @@ impl ToolItem {
 /// A `#[cfg_attr(condition, tool, others)]`, which nobody takes apart inside an `impl`.
 struct Conditional {
     condition: Meta,
-    tool: Meta,
+    own: Meta,
     others: Vec<Meta>,
 }
 
-fn conditional_tool(attribute: &Attribute) -> Option<Conditional> {
+fn conditional(attribute: &Attribute) -> Option<Conditional> {
     if !attribute.path().is_ident("cfg_attr") {
         return None;
     }
     let list = Punctuated::<Meta, Token![,]>::parse_terminated;
     let mut metas = attribute.parse_args_with(list).ok()?.into_iter();
     let condition = metas.next()?;
-    let (tools, others): (Vec<_>, Vec<_>) = metas.partition(|meta| is_tool(meta.path()));
-    Some(Conditional { condition, tool: tools.into_iter().next()?, others })
+    let (own, others): (Vec<_>, Vec<_>) = metas.partition(|meta| kind_of(meta.path()).is_some());
+    Some(Conditional { condition, own: own.into_iter().next()?, others })
 }
 
-/// `#[tool]` or `#[mcp_runtime::tool]`; an attribute of another library may have the same name.
-fn is_tool(path: &syn::Path) -> bool {
+/// The kind of `#[tool]` or `#[mcp_runtime::tool]`; an attribute of another library may have the
+/// same name.
+fn kind_of(path: &syn::Path) -> Option<Kind> {
     let segments = &path.segments;
     let first_is_ours =
         segments.len() < 2 || segments.iter().any(|it| it.ident == "mcp_runtime" || it.ident == "crate");
-    segments.last().is_some_and(|last| last.ident == "tool") && first_is_ours
+    segments.last().filter(|_| first_is_ours).and_then(|last| Kind::from_noun(&last.ident))
 }
 
-/// An `impl` with methods that are tools.
+/// An `impl` with methods that are tools, prompts or resources.
 pub(crate) struct ImplItem {
     pub(crate) attributes: Vec<Attribute>,
     inner: Vec<Attribute>,
@@ -191,7 +200,7 @@ pub(crate) struct ImplItem {
 
 /// What stands in an `impl`.
 pub(crate) enum Member {
-    Tool(TokenStream, Box<ToolItem>),
+    Function(Kind, TokenStream, Box<FunctionItem>),
     Other(TokenStream),
 }
 
@@ -231,20 +240,27 @@ impl Parse for Member {
         if !starts_function(&ahead) {
             return Ok(Self::Other(input.parse::<syn::ImplItem>()?.into_token_stream()));
         }
-        let mut function: ToolItem = input.parse()?;
-        let taken = function.take_tool();
-        if let (Some(_), Some(again)) = (&taken, function.attributes.iter().find(|it| is_tool(it.path()))) {
-            return Err(syn::Error::new_spanned(again, "`#[tool]` is given twice; remove one of them"));
+        let mut function = FunctionItem::parse(input, Kind::Tool)?;
+        let taken = function.take_own();
+        if let (Some((first, _)), Some(again)) =
+            (&taken, function.attributes.iter().find(|it| kind_of(it.path()).is_some()))
+        {
+            let first = first.attribute();
+            let message = match kind_of(again.path()) {
+                Some(kind) if kind.attribute() == first => format!("`{first}` is given twice; remove one of them"),
+                _ => format!("a method is one of these, and carries `{first}` already; remove one of them"),
+            };
+            return Err(syn::Error::new_spanned(again, message));
         }
         Ok(match taken {
-            Some(attribute) => Self::Tool(attribute, Box::new(function)),
+            Some((kind, attribute)) => Self::Function(kind, attribute, Box::new(function)),
             // Attributes of parameters are not ours here.
             None => Self::Other(function.as_written()),
         })
     }
 }
 
-impl ToolItem {
+impl FunctionItem {
     fn as_written(&self) -> TokenStream {
         let Self { attributes, visibility, signature, body, .. } = self;
         quote::quote! { #(#attributes)* #visibility #signature #body }
@@ -262,7 +278,7 @@ impl ToTokens for ImplItem {
         });
         let clause = &generics.where_clause;
         let members = members.iter().map(|member| match member {
-            Member::Tool(_, function) => function.to_token_stream(),
+            Member::Function(_, _, function) => function.to_token_stream(),
             Member::Other(other) => other.clone(),
         });
         tokens.append_all(quote::quote! {

@@ -72,6 +72,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("idempotent", "annotations(idempotent)"),
     ("open_world", "annotations(open_world)"),
     ("_meta", "meta = json!({ .. })"),
+    ("mime_type", "mime = \"..\""),
+    ("audience", "annotations(audience = \"..\")"),
+    ("priority", "annotations(priority = 0.5)"),
+    ("last_modified", "annotations(last_modified = \"..\")"),
+    ("ttl_ms", "ttl = \"60s\""),
 ];
 
 /// Keeps the value of a key, unless there is one already.

@@ -11,23 +11,40 @@ mod docs;
 mod expand;
 mod item;
 mod keys;
+mod kind;
 mod list;
 mod methods;
 mod model;
 mod param;
 mod runtime;
+mod template;
 
 use proc_macro::TokenStream;
+
+use kind::Kind;
 
 /// See the documentation of the re-export in `mcp-runtime`.
 #[proc_macro_attribute]
 pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    expand::tool(attribute.into(), item.into()).into()
+    expand::attribute(Kind::Tool, attribute.into(), item.into()).into()
 }
 
-/// What `mcp_runtime::tools!` expands to: the path of that crate, and what it was given.
+/// See the documentation of the re-export in `mcp-runtime`.
+#[proc_macro_attribute]
+pub fn prompt(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Prompt, attribute.into(), item.into()).into()
+}
+
+/// See the documentation of the re-export in `mcp-runtime`.
+#[proc_macro_attribute]
+pub fn resource(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(Kind::Resource, attribute.into(), item.into()).into()
+}
+
+/// What `mcp_runtime::tools!` and its sisters expand to: the path of that crate, what the list is of,
+/// and what it was given.
 #[doc(hidden)]
 #[proc_macro]
-pub fn tools_list(input: TokenStream) -> TokenStream {
-    list::tools(input.into()).into()
+pub fn list(input: TokenStream) -> TokenStream {
+    list::list(input.into()).into()
 }

@@ -1,6 +1,6 @@
-//! `tools![..]`: a list of paths, each once.
+//! `tools![..]` and its sisters: a list of paths, each once.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser as _};
 use syn::spanned::Spanned as _;
@@ -8,28 +8,35 @@ use syn::{Attribute, Path, Token};
 
 use crate::diag::Diagnostics;
 use crate::keys::rest;
+use crate::kind::{Kind, Names};
 
-/// The expansion of `tools![..]`. The input begins with the path of the runtime.
-pub(crate) fn tools(input: TokenStream) -> TokenStream {
+/// The expansion of `tools![..]` and its sisters. The input begins with the path of the runtime and
+/// what the list is of.
+pub(crate) fn list(input: TokenStream) -> TokenStream {
     let mut diag = Diagnostics::default();
     let parsed = (|input: ParseStream<'_>| {
         let runtime: Path = input.parse()?;
         input.parse::<Token![;]>()?;
-        let mut tools: Vec<(Vec<Attribute>, Path)> = Vec::new();
+        let noun: Ident = input.parse()?;
+        let kind = Kind::from_noun(&noun).ok_or_else(|| input.error("expected `tool`, `prompt` or `resource`"))?;
+        input.parse::<Token![;]>()?;
+        let mut listed: Vec<(Vec<Attribute>, Path)> = Vec::new();
         while !input.is_empty() {
-            tool(input, &mut tools, &mut diag)?;
+            one(kind, input, &mut listed, &mut diag)?;
             input.parse::<Option<Token![,]>>()?;
         }
-        Ok((runtime, tools))
+        Ok((runtime, kind, listed))
     })
     .parse2(input);
-    let Some((runtime, tools)) = diag.accept(parsed) else { return diag.into_compile_errors() };
-    let specs = tools.iter().map(|(conditions, path)| {
+    let Some((runtime, kind, listed)) = diag.accept(parsed) else { return diag.into_compile_errors() };
+    let Names { list, function, .. } = kind.names();
+    let specs = listed.iter().map(|(conditions, path)| {
         // As if written where the path stands: then an error about it points there alone.
         let runtime = respanned(&runtime, path);
-        quote_spanned! { path.span()=> #(#conditions)* <#path as #runtime::__private::Tool>::SPEC }
+        let function = Ident::new(&function.to_string(), path.span());
+        quote_spanned! { path.span()=> #(#conditions)* <#path as #runtime::__private::#function>::SPEC }
     });
-    let list = quote! { #runtime::Tools::new(&[#(#specs),*]) };
+    let list = quote! { #runtime::#list::new(&[#(#specs),*]) };
     if diag.is_empty() {
         return list;
     }
@@ -37,7 +44,13 @@ pub(crate) fn tools(input: TokenStream) -> TokenStream {
     quote! { { #errors #list } }
 }
 
-fn tool(input: ParseStream<'_>, tools: &mut Vec<(Vec<Attribute>, Path)>, diag: &mut Diagnostics) -> syn::Result<()> {
+fn one(
+    kind: Kind,
+    input: ParseStream<'_>,
+    listed: &mut Vec<(Vec<Attribute>, Path)>,
+    diag: &mut Diagnostics,
+) -> syn::Result<()> {
+    let noun = kind.noun();
     let conditions = input.call(Attribute::parse_outer)?;
     let ahead = input.fork();
     let path = ahead.call(Path::parse_mod_style);
@@ -48,22 +61,32 @@ fn tool(input: ParseStream<'_>, tools: &mut Vec<(Vec<Attribute>, Path)>, diag: &
             let is_same = |(conditions, earlier): &(Vec<Attribute>, Path)| {
                 conditions.is_empty() && earlier.to_token_stream().to_string() == written
             };
-            if conditions.is_empty() && tools.iter().any(is_same) {
+            if conditions.is_empty() && listed.iter().any(is_same) {
                 diag.error(&path, format!("`{}` is listed twice; remove one of them", written.replace(' ', "")));
             } else if let Some(owner) = owner(&path) {
                 diag.error(
                     &path,
                     format!(
-                        "this names a method: `#[tool]` goes on its `impl` too, and all of its tools are in the `tools()` \
-                         of a value: `.tools({}.tools())`",
+                        "this names a method: `#[tool]` goes on its `impl` too, and all of its {noun}s are in the `{noun}s()` \
+                         of a value: `.{noun}s({}.{noun}s())`",
                         owner.to_lowercase()
                     ),
                 );
             } else {
-                tools.push((conditions, path));
+                listed.push((conditions, path));
             }
         }
-        _ => diag.error(rest(input), "expected the path of a tool, such as `add` or `catalog::add`"),
+        _ => diag.error(
+            rest(input),
+            format!(
+                "expected the path of a {noun}, such as `{example}` or `catalog::{example}`",
+                example = match kind {
+                    Kind::Tool => "add",
+                    Kind::Prompt => "review",
+                    Kind::Resource => "product",
+                }
+            ),
+        ),
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! An `impl` with methods that are tools, and the list that its `tools()` makes.
+//! An `impl` with methods that are tools, prompts or resources, and the lists that its `tools()` and
+//! their sisters make.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -6,11 +7,12 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::VisitMut;
 use syn::{GenericParam, Type};
 
-use crate::attrs::{ImplAttributes, ToolAttributes};
+use crate::attrs::{Attributes, ImplAttributes};
 use crate::diag::Diagnostics;
 use crate::expand::{allowances, spec};
 use crate::item::{ImplItem, Member};
-use crate::model::{self, Place, ToolModel};
+use crate::kind::Kind;
+use crate::model::{self, FunctionModel, Place};
 use crate::runtime::Runtime;
 
 /// The expansion of `#[tool]` on an `impl`.
@@ -25,10 +27,10 @@ pub(crate) fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
     }
     let mut methods = Vec::new();
     for member in &item.members {
-        let Member::Tool(keys, function) = member else { continue };
-        let mut keys = ToolAttributes::parse(keys.clone(), &mut diag);
+        let Member::Function(kind, keys, function) = member else { continue };
+        let mut keys = Attributes::parse(*kind, keys.clone(), &mut diag);
         model::inherit(&mut keys, attributes.undescribed, attributes.runtime.as_ref());
-        methods.push(ToolModel::new(function, keys, Place::Impl, &mut diag));
+        methods.push(FunctionModel::new(*kind, function, keys, Place::Impl, &mut diag));
     }
     if methods.is_empty() {
         diag.error(&item.owner, "no method of this `impl` is a tool: put `#[tool]` on those that are, too");
@@ -36,20 +38,22 @@ pub(crate) fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
     let runtime = Runtime::at(attributes.runtime.as_ref());
     let private = runtime.private();
     // One mistake must not make every call of `tools()` another.
-    let list = if diag.is_empty() {
-        let specs = methods.iter().map(|method| {
+    let is_fine = diag.is_empty();
+    let list_of = |kind: Kind| {
+        let list = kind.names().list;
+        if !is_fine {
+            return quote! { #private::#list::default() };
+        }
+        let specs = methods.iter().filter(|method| method.kind == kind).map(|method| {
             let (conditions, spec) = (&method.conditions, spec(method, &Runtime::of(&method.attributes)));
             let allowances = &method.allowances;
             quote! { #(#conditions)* #(#allowances)* const { &#spec } }
         });
-        quote! { #private::Tools::methods(self, &[#(#specs),*]) }
-    } else {
-        quote! { #private::Tools::default() }
+        quote! { #private::#list::methods(self, &[#(#specs),*]) }
     };
     let ImplItem { head, generics, owner, of_trait, .. } = item;
     let mut tokens = item.to_token_stream();
     if of_trait.is_none() {
-        let method = attributes.method.unwrap_or_else(|| Ident::new("tools", Span::call_site()));
         let params = (!generics.params.is_empty()).then(|| {
             let params = &generics.params;
             quote! { <#params> }
@@ -67,20 +71,33 @@ pub(crate) fn of_impl(attribute: TokenStream, item: &ImplItem) -> TokenStream {
             quote_spanned! { owner.span()=> Self: ::core::marker::Send + ::core::marker::Sync + 'static }
         };
         let allowances = allowances(&item.attributes);
+        let types: Vec<_> = types.collect();
+        let is_there = |kind: &Kind| {
+            methods.iter().any(|method| method.kind == *kind) || (methods.is_empty() && *kind == Kind::Tool)
+        };
+        let lists = Kind::ALL.into_iter().filter(is_there).map(|kind| {
+            let (noun, body, list) = (kind.noun(), list_of(kind), kind.names().list);
+            let given = attributes.method.as_ref().filter(|_| kind == Kind::Tool).cloned();
+            let method = given.unwrap_or_else(|| Ident::new(&format!("{noun}s"), Span::call_site()));
+            let docs = format!(" The {noun}s of this value, for `Server::{noun}s`.");
+            quote! {
+                #[doc = #docs]
+                #[must_use]
+                pub fn #method(self: #private::Arc<Self>) -> #private::#list
+                where
+                    #shared,
+                    #(#types: 'static,)*
+                {
+                    #body
+                }
+            }
+        });
         tokens.extend(quote! {
             #[automatically_derived]
             #[allow(unreachable_pub)]
             #(#allowances)*
             #head #params #owner #clause {
-                /// The tools of this value, for `Server::tools`.
-                #[must_use]
-                pub fn #method(self: #private::Arc<Self>) -> #private::Tools
-                where
-                    #shared,
-                    #(#types: 'static,)*
-                {
-                    #list
-                }
+                #(#lists)*
             }
         });
     }

@@ -5,18 +5,22 @@ use quote::{ToTokens as _, format_ident};
 use syn::ext::IdentExt as _;
 use syn::visit_mut::VisitMut;
 use syn::{
-    Attribute, FnArg, GenericParam, LitStr, Path, Receiver, ReceiverKind, Signature, Type, TypeReference, Visibility,
+    Attribute, FnArg, GenericParam, LitStr, PatType, Path, Receiver, ReceiverKind, Signature, Type, TypeReference,
+    Visibility,
 };
 
-use crate::attrs::{ToolAttributes, Undescribed};
-use crate::diag::Diagnostics;
+use crate::attrs::{Attributes, Undescribed};
+use crate::diag::{Diagnostics, nearest};
 use crate::docs;
 use crate::expand::allowances;
-use crate::item::ToolItem;
-use crate::param::{ParamModel, check_names, contains_impl, erase_lifetimes};
+use crate::item::FunctionItem;
+use crate::kind::Kind;
+use crate::param::{ParamModel, ParamOf, Role, check_names, contains_impl, erase_lifetimes};
+use crate::template::Template;
 
-/// A tool, fully understood.
-pub(crate) struct ToolModel {
+/// A function, fully understood.
+pub(crate) struct FunctionModel {
+    pub(crate) kind: Kind,
     /// The hidden type.
     pub(crate) glue: Ident,
     pub(crate) function: Ident,
@@ -34,7 +38,7 @@ pub(crate) struct ToolModel {
     pub(crate) allowances: Vec<Attribute>,
     /// The conditions that it is there on.
     pub(crate) conditions: Vec<Attribute>,
-    pub(crate) attributes: ToolAttributes,
+    pub(crate) attributes: Attributes,
 }
 
 /// How the function is entered.
@@ -60,34 +64,44 @@ pub(crate) enum Owner {
     Shared,
 }
 
-/// Where a tool stands.
+/// Where a function stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Module,
     Impl,
 }
 
-impl ToolModel {
+impl FunctionModel {
     /// Understands a function, or notes all that is wrong with it.
-    pub(crate) fn new(item: &ToolItem, attributes: ToolAttributes, place: Place, diag: &mut Diagnostics) -> Self {
-        let signature = &item.signature;
-        check_qualifiers(signature, &attributes, diag);
-        let owner = owner(signature, place, diag);
+    pub(crate) fn new(
+        kind: Kind,
+        item: &FunctionItem,
+        attributes: Attributes,
+        place: Place,
+        diag: &mut Diagnostics,
+    ) -> Self {
+        let (signature, noun) = (&item.signature, kind.noun());
+        check_qualifiers(kind, signature, &attributes, diag);
+        let owner = owner(kind, signature, place, diag);
         let mut params = Vec::new();
+        let template = attributes.template.as_ref();
+        let of = ParamOf { kind, undescribed: attributes.undescribed, template };
         for input in &signature.inputs {
             if let FnArg::Typed(typed) = input {
-                params.extend(ParamModel::new(typed, attributes.undescribed, diag).map(|param| (typed, param)));
+                params.extend(ParamModel::new(typed, of, diag).map(|param| (typed, param)));
             }
         }
         check_names(&params, diag);
+        check_variables(template, signature, &params, diag);
         let mut returns = item.returns();
         if contains_impl(&returns) {
-            diag.error(&returns, "a tool must name the type that it returns: its schema is made from it");
+            let why = if kind == Kind::Tool { ": its schema is made from it" } else { ", so that it can be converted" };
+            diag.error(&returns, format!("a {noun} must name the type that it returns{why}"));
         }
         erase_lifetimes(&mut returns);
         let function = signature.ident.clone();
         let name = attributes.name.as_ref().map_or_else(|| function.unraw().to_string(), LitStr::value);
-        check_name(&name, attributes.name.as_ref().map_or_else(|| function.span(), LitStr::span), diag);
+        check_name(kind, &name, attributes.name.as_ref().map_or_else(|| function.span(), LitStr::span), diag);
         let mode = match (&attributes.blocking, signature.asyncness) {
             (Some(_), _) => Mode::Blocking,
             (None, Some(_)) => Mode::Async,
@@ -106,18 +120,23 @@ impl ToolModel {
                 "a function that never awaits is done at once, and no task; make it `async`, or `blocking`",
             );
         }
+        if let (Some(size), Some(template)) = (&attributes.size, &attributes.template)
+            && !template.variables.is_empty()
+        {
+            diag.error(size, "a template stands for many resources, each of its own size; remove `size`");
+        }
         if let (Place::Impl, Some(glue)) = (place, &attributes.glue) {
             diag.error(glue, "a method has no hidden type; remove `glue`");
         }
         if let (Place::Module, None) = (place, &attributes.glue)
             && is_primitive(&function)
         {
-            let glue = format!("{}Tool", title(&function.to_string()));
+            let glue = format!("{}{}", title(&function.to_string()), title(noun));
             diag.error(
                 &function,
                 format!(
-                    "the hidden type of this tool would take the place of the primitive type `{function}`; \
-                     name it with `glue = {glue}`, and list that: `tools![{glue}]`"
+                    "the hidden type of this {noun} would take the place of the primitive type `{function}`; \
+                     name it with `glue = {glue}`, and list that: `{noun}s![{glue}]`"
                 ),
             );
         }
@@ -126,6 +145,7 @@ impl ToolModel {
             None => docs::description(&item.attributes),
         };
         Self {
+            kind,
             glue: glue(&attributes, &function),
             visibility: item.visibility.clone(),
             title: attributes.title.as_ref().map_or_else(|| title(&name), LitStr::value),
@@ -158,36 +178,39 @@ pub(crate) fn is_primitive(name: &Ident) -> bool {
 
 /// The name of the hidden type. `tools![..]` names it with the path that it was given, so it is
 /// spelled as the function is.
-pub(crate) fn glue(attributes: &ToolAttributes, function: &Ident) -> Ident {
+pub(crate) fn glue(attributes: &Attributes, function: &Ident) -> Ident {
     attributes.glue.clone().unwrap_or_else(|| format_ident!("{function}", span = function.span()))
 }
 
 /// What methods take over from the `impl` that they are in.
-pub(crate) fn inherit(attributes: &mut ToolAttributes, undescribed: Option<Undescribed>, runtime: Option<&Path>) {
+pub(crate) fn inherit(attributes: &mut Attributes, undescribed: Option<Undescribed>, runtime: Option<&Path>) {
     attributes.undescribed = attributes.undescribed.or(undescribed);
     if attributes.runtime.is_none() {
         attributes.runtime = runtime.cloned();
     }
 }
 
-fn owner(signature: &Signature, place: Place, diag: &mut Diagnostics) -> Owner {
+fn owner(kind: Kind, signature: &Signature, place: Place, diag: &mut Diagnostics) -> Owner {
+    let (noun, attribute) = (kind.noun(), kind.attribute());
+    let own = if kind == Kind::Tool { "too".to_owned() } else { format!("beside `{attribute}` on the method") };
+    let bare_method = format!(
+        "a method is a {noun} only in an `impl` that carries `#[tool]`, {own}: \
+         put `#[tool]` above the `impl`, or make this a free function that takes `State<T>`"
+    );
     let Some(receiver) = signature.receiver() else {
         if place == Place::Module && is_of_impl(signature) {
-            diag.error(&signature.ident, BARE_METHOD);
+            diag.error(&signature.ident, bare_method);
         }
         return if place == Place::Impl { Owner::Type } else { Owner::None };
     };
     if place == Place::Module {
-        diag.error(receiver, BARE_METHOD);
+        diag.error(receiver, bare_method);
         return Owner::None;
     }
-    check_receiver(receiver, diag)
+    check_receiver(kind, receiver, diag)
 }
 
-const BARE_METHOD: &str = "a method is a tool only in an `impl` that carries `#[tool]`, too: \
-                           put `#[tool]` above the `impl`, or make this a free function that takes `State<T>`";
-
-fn check_receiver(receiver: &Receiver, diag: &mut Diagnostics) -> Owner {
+fn check_receiver(kind: Kind, receiver: &Receiver, diag: &mut Diagnostics) -> Owner {
     const SHARED: &str = "calls share the value: take `&self`, and keep what changes in a `Mutex` or an atomic";
     match &receiver.kind {
         ReceiverKind::Reference(.., None) => Owner::Borrowed,
@@ -204,7 +227,8 @@ fn check_receiver(receiver: &Receiver, diag: &mut Diagnostics) -> Owner {
             Owner::Borrowed
         }
         _ => {
-            diag.error(receiver, "a tool cannot consume `self`: there are more calls to come; take `&self`");
+            let noun = kind.noun();
+            diag.error(receiver, format!("a {noun} cannot consume `self`: there are more calls to come; take `&self`"));
             Owner::Shared
         }
     }
@@ -224,25 +248,34 @@ pub(crate) fn is_of_impl(signature: &Signature) -> bool {
     find.0 || signature.receiver().is_some()
 }
 
-fn check_qualifiers(signature: &Signature, attributes: &ToolAttributes, diag: &mut Diagnostics) {
+fn check_qualifiers(kind: Kind, signature: &Signature, attributes: &Attributes, diag: &mut Diagnostics) {
+    let noun = kind.noun();
     if let Some(token) = &signature.constness {
-        diag.error(token, "a tool cannot be `const`: the server calls it while it runs; remove `const`");
+        let message = format!("a {noun} cannot be `const`: the server calls it while it runs; remove `const`");
+        diag.error(token, message);
     }
     if let syn::Safety::Unsafe(token) = &signature.safety {
         diag.error(
             token,
-            "a tool cannot be `unsafe`: any client may call it; make it safe, or call it from a tool that is",
+            format!(
+                "a {noun} cannot be `unsafe`: any client may call it; make it safe, or call it from a {noun} that is"
+            ),
         );
     }
     if let Some(abi) = &signature.abi {
-        diag.error(abi, "a tool cannot be `extern`: it takes Rust types; remove the ABI, or call it from a tool");
+        let message =
+            format!("a {noun} cannot be `extern`: it takes Rust types; remove the ABI, or call it from a {noun}");
+        diag.error(abi, message);
     }
     if let Some(variadic) = &signature.variadic {
-        diag.error(variadic, "a tool cannot be variadic: its schema names every argument; take a `Vec` instead");
+        let names = if kind == Kind::Tool { "its schema names every argument" } else { "each argument has a name" };
+        diag.error(variadic, format!("a {noun} cannot be variadic: {names}; take a `Vec` instead"));
     }
     for generic in &signature.generics.params {
         if !matches!(generic, GenericParam::Lifetime(_)) {
-            diag.error(generic, "a tool cannot be generic: its schema is fixed when the server starts; name the type");
+            let fixed = kind.described_by();
+            let message = format!("a {noun} cannot be generic: {fixed} fixed when the server starts; name the type");
+            diag.error(generic, message);
         }
     }
     if let (Some(blocking), Some(_)) = (&attributes.blocking, &signature.asyncness) {
@@ -253,10 +286,55 @@ fn check_qualifiers(signature: &Signature, attributes: &ToolAttributes, diag: &m
     }
 }
 
-fn check_name(name: &str, span: Span, diag: &mut Diagnostics) {
-    let at = LitStr::new(name, span);
+/// The variables of a template and the arguments of the function must be the same. Of parameters
+/// whose types do not say what they are, traits decide.
+fn check_variables(
+    template: Option<&Template>,
+    signature: &Signature,
+    params: &[(&PatType, ParamModel)],
+    diag: &mut Diagnostics,
+) {
+    let Some(template) = template.filter(|template| template.is_sound) else { return };
+    // Whatever is wrong with a parameter was said already, and its name is not known then.
+    let typed = signature.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_))).count();
+    if typed != params.len() {
+        return;
+    }
+    let names: Vec<&str> = params.iter().map(|(_, param)| &*param.name).filter(|name| !template.has(name)).collect();
+    let mut meant = Vec::new();
+    for variable in &template.variables {
+        if params.iter().any(|(_, param)| param.name == *variable) {
+            continue;
+        }
+        let cure = match nearest(variable, &names) {
+            Some(name) => {
+                meant.push(name);
+                format!("did you mean `{{{name}}}`?")
+            }
+            None => format!("add `{variable}: String`, or take the variable out"),
+        };
+        diag.error(&template.uri, format!("the function has no parameter for the variable `{{{variable}}}`; {cure}"));
+    }
+    for (written, param) in params {
+        let name = &param.name;
+        if param.role == Role::NoVariable && param.is_argument() && !meant.contains(&&**name) {
+            diag.error(
+                &written.pat,
+                format!(
+                    "the template has no variable for this argument: write `{{{name}}}` there, \
+                     or at its end `{{?{name}}}` if it may be left out"
+                ),
+            );
+        }
+    }
+}
+
+fn check_name(kind: Kind, name: &str, span: Span, diag: &mut Diagnostics) {
+    let (at, noun) = (LitStr::new(name, span), kind.noun());
     if name.is_empty() {
-        diag.error(at, "a tool needs a name; leave `name` out to use the function's");
+        diag.error(at, format!("a {noun} needs a name; leave `name` out to use the function's"));
+    } else if kind != Kind::Tool {
+        // The specification leaves these to their authors.
     } else if name.len() > 128 {
         diag.error(at, "a tool's name has at most 128 characters");
     } else if let Some(wrong) = name.chars().find(|it| !it.is_ascii_alphanumeric() && !"_-.".contains(*it)) {

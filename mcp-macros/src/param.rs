@@ -11,7 +11,9 @@ use crate::arg::{ArgAttributes, is_arg};
 use crate::attrs::Undescribed;
 use crate::diag::Diagnostics;
 use crate::docs;
+use crate::kind::Kind;
 use crate::model::is_primitive;
+use crate::template::Template;
 
 /// One parameter, fully understood.
 pub(crate) struct ParamModel {
@@ -52,11 +54,23 @@ pub(crate) enum Role {
     Unnamed,
     /// Without a description, where each argument must have one.
     Undescribed,
+    /// None of the variables of a template: only what the server gives.
+    NoVariable,
+}
+
+/// What a parameter belongs to.
+#[derive(Clone, Copy)]
+pub(crate) struct ParamOf<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) undescribed: Option<Undescribed>,
+    /// Of a resource: its arguments are the variables.
+    pub(crate) template: Option<&'a Template>,
 }
 
 impl ParamModel {
     /// Understands a parameter, or notes all that is wrong with it.
-    pub(crate) fn new(param: &PatType, undescribed: Option<Undescribed>, diag: &mut Diagnostics) -> Option<Self> {
+    pub(crate) fn new(param: &PatType, of: ParamOf<'_>, diag: &mut Diagnostics) -> Option<Self> {
+        let ParamOf { kind, undescribed, template } = of;
         let PatType { attrs, pat, ty, .. } = param;
         let arg = ArgAttributes::parse(attrs, diag);
         let mut conditions = Vec::new();
@@ -78,8 +92,11 @@ impl ParamModel {
             Type::Reference(TypeReference { mutability: Some(mutability), .. }) => {
                 diag.error(
                     mutability,
-                    "a tool cannot take `&mut`: nobody else sees the change; take the value, \
-                     or share state with `State<Mutex<T>>`",
+                    format!(
+                        "a {} cannot take `&mut`: nobody else sees the change; take the value, \
+                         or share state with `State<Mutex<T>>`",
+                        kind.noun()
+                    ),
                 );
                 return None;
             }
@@ -95,7 +112,9 @@ impl ParamModel {
             owned => (owned.clone(), Passing::Value),
         };
         if contains_impl(&ty) {
-            diag.error(&ty, "a tool must name the types of its arguments: its schema is made from them");
+            let why =
+                if kind == Kind::Tool { ": its schema is made from them" } else { ", so that they can be decoded" };
+            diag.error(&ty, format!("a {} must name the types of its arguments{why}", kind.noun()));
             return None;
         }
         if passing != Passing::Inside
@@ -112,7 +131,19 @@ impl ParamModel {
             Some(description) => Some(description.to_token_stream()),
             None => docs::description(attrs),
         };
+        if let (Some(flatten), Some(_)) = (&arg.flatten, template) {
+            diag.error(flatten, "a resource has one parameter for each variable of its template; remove `flatten`");
+        }
+        let is_variable = |template: &Template| name.as_ref().is_some_and(|name| template.has(name));
         let role = match (&arg.at, &name, &description) {
+            _ if template.is_some_and(is_variable) => Role::Argument,
+            _ if kind == Kind::Resource && arg.at.is_none() => Role::NoVariable,
+            (Some(at), ..) if kind == Kind::Resource => {
+                if arg.flatten.is_none() && template.is_some_and(|template| template.is_sound) {
+                    diag.error(at, NO_VARIABLE);
+                }
+                Role::Argument
+            }
             (Some(_), ..) => Role::Argument,
             (None, None, _) => Role::Unnamed,
             (None, Some(_), None) if undescribed == Some(Undescribed::Deny) => Role::Undescribed,
@@ -126,10 +157,11 @@ impl ParamModel {
             diag.error(
                 pat,
                 "this argument has no description, and its tool wants one for each: \
-                 write a doc comment above it, or `#[arg(description = \"..\")]`",
+                 write a doc comment above it, or `#[arg(description = \"..\")]`"
+                    .replace("tool", kind.noun()),
             );
         }
-        if role == Role::Argument && name.is_none() && arg.flatten.is_none() {
+        if role == Role::Argument && name.is_none() && arg.flatten.is_none() && kind != Kind::Resource {
             diag.error(pat, "an argument needs a name, and this pattern gives it none: `#[arg(name = \"..\")]`");
         }
         Some(Self {
@@ -144,6 +176,9 @@ impl ParamModel {
         })
     }
 }
+
+const NO_VARIABLE: &str = "no variable of the template has the name of this argument: write it there, `{name}` or `{?name}`, \
+                           or name it as a variable, `#[arg(name = \"..\")]`";
 
 impl ParamModel {
     /// Whether it is one for sure; of others the traits of their type decide.

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::Path;
 
-use crate::attrs::ToolAttributes;
+use crate::attrs::Attributes;
 
 /// How tokens name the runtime.
 pub(crate) struct Runtime {
@@ -14,7 +14,7 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    pub(crate) fn of(attributes: &ToolAttributes) -> Self {
+    pub(crate) fn of(attributes: &Attributes) -> Self {
         Self::at(attributes.runtime.as_ref())
     }
 

@@ -39,22 +39,27 @@ pub use engine::{
     RememberedOutcome, Resume, StateKey, TaskMessage, TaskRecord, TaskStore, Ticket,
 };
 pub use error::{Error, ErrorKind};
+#[doc = include_str!("docs/prompt.md")]
+pub use mcp_macros::prompt;
+#[doc = include_str!("docs/resource.md")]
+pub use mcp_macros::resource;
 #[doc = include_str!("docs/tool.md")]
 pub use mcp_macros::tool;
 pub use protocol::extensions::Extensions;
 pub use protocol::principal::Principal;
-pub use registry::{DynTool, Tools};
+pub use registry::{DynPrompt, DynTool, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
 pub use server::Server;
 pub use tool::{
-    Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoToolResult, Json, ListArgument, ListItem,
-    NumberArgument, ParamKind, Real, State, StateNeed, TextArgument, ToolCall, ToolParam, Whole,
+    Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoMessages, IntoPromptResult,
+    IntoResourceResult, IntoToolResult, Json, ListArgument, ListItem, NumberArgument, ParamKind, Real, State,
+    StateNeed, TextArgument, ToolCall, ToolParam, Whole,
 };
 // Not part of the API; here so that messages of the compiler name them shortly.
 #[doc(hidden)]
 pub use tool::{
-    All, Beside, DefaultArgument, Distinct, FromShared, Given, Injected, Lend, Marked, TextDefault, ToolArgument,
-    TypeDefault, Undescribed, Unnamed,
+    All, Beside, DefaultArgument, Distinct, FromShared, Given, Injected, Lend, Marked, NoVariable, TextDefault,
+    ToolArgument, TypeDefault, Undescribed, Unnamed,
 };
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 
@@ -76,7 +81,49 @@ pub use {schemars, serde, tokio_util::sync::CancellationToken};
 #[macro_export]
 macro_rules! tools {
     ($($tool:tt)*) => {
-        $crate::__private::tools_list!($crate; $($tool)*)
+        $crate::__private::list!($crate; tool; $($tool)*)
+    };
+}
+
+/// Collects functions that carry [`#[prompt]`](macro@prompt) for [`Server::prompts`], as
+/// [`tools!`] does.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+///
+/// /// Greet somebody.
+/// #[prompt]
+/// fn greet(name: &str) -> String {
+///     format!("Write a greeting to {name}.")
+/// }
+///
+/// let server = Server::new("greeter").prompts(prompts![greet]);
+/// ```
+#[macro_export]
+macro_rules! prompts {
+    ($($prompt:tt)*) => {
+        $crate::__private::list!($crate; prompt; $($prompt)*)
+    };
+}
+
+/// Collects functions that carry [`#[resource]`](macro@resource) for [`Server::resources`], as
+/// [`tools!`] does.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+///
+/// /// What this is for.
+/// #[resource("docs://purpose")]
+/// fn purpose() -> &'static str {
+///     "It shows a resource."
+/// }
+///
+/// let server = Server::new("docs").resources(resources![purpose]);
+/// ```
+#[macro_export]
+macro_rules! resources {
+    ($($resource:tt)*) => {
+        $crate::__private::list!($crate; resource; $($resource)*)
     };
 }
 

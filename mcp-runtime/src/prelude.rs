@@ -1,6 +1,9 @@
 //! What users import: `use mcp_runtime::prelude::*;`
 
-pub use crate::{Args, Context, DynTool, Elicited, Extension, Json, Server, State, ToolError, tool, tools};
+pub use crate::{
+    Args, Context, DynTool, Elicited, Extension, Json, Server, State, ToolError, prompt, prompts, resource, resources,
+    tool, tools,
+};
 
 /// A result whose error is [`ToolError`], for tools and for `main`.
 pub type Result<T, E = ToolError> = std::result::Result<T, E>;

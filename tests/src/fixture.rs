@@ -9,9 +9,11 @@ use mcp_runtime::prelude::*;
 async fn main() -> Result<()> {
     // What calls leave running must not keep a test waiting.
     let world = std::env::var_os("FIXTURE_WORLD").map(|file| Arc::new(mcp_tests::World::in_file(file)));
-    let mut server = mcp_tests::server_in(Arc::default(), world)
-        .drain_timeout(Duration::from_millis(500))
-        .task_poll_interval(Duration::from_millis(10));
+    let server = match std::env::var("FIXTURE_SERVER").as_deref() {
+        Ok("library") => mcp_tests::library::server(world.unwrap_or_default()),
+        _ => mcp_tests::server_in(Arc::default(), world),
+    };
+    let mut server = server.drain_timeout(Duration::from_millis(500)).task_poll_interval(Duration::from_millis(10));
     if let Ok(calls) = std::env::var("FIXTURE_CALLS_IN_FLIGHT") {
         server = server.max_calls_in_flight(calls.parse()?);
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -48,6 +48,13 @@ impl Catalog {
         Ok(product)
     }
 
+    /// The product of this id, if there is one.
+    pub fn get(&self, id: &str) -> rusqlite::Result<Option<Product>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT id, name, description FROM products WHERE id = ?1")?;
+        statement.query_row([id], product_of).optional()
+    }
+
     /// The first `limit` products whose name or description contains `text`, in the order they came.
     pub fn find(&self, text: &str, limit: u32) -> rusqlite::Result<Vec<Product>> {
         let connection = self.connection();
@@ -55,13 +62,14 @@ impl Catalog {
             "SELECT id, name, description FROM products \
              WHERE instr(name, ?1) OR instr(description, ?1) OR ?1 = '' ORDER BY rowid LIMIT ?2",
         )?;
-        let rows = statement.query_map((text, limit), |row| {
-            Ok(Product { id: row.get(0)?, name: row.get(1)?, description: row.get(2)? })
-        })?;
-        rows.collect()
+        statement.query_map((text, limit), product_of)?.collect()
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn product_of(row: &Row<'_>) -> rusqlite::Result<Product> {
+    Ok(Product { id: row.get(0)?, name: row.get(1)?, description: row.get(2)? })
 }

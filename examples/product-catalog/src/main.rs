@@ -81,21 +81,37 @@ fn server(catalog: impl Into<Arc<Catalog>>, style: Style) -> Server {
         .state(catalog.into())
         .state(style)
         .tools(tools![tools::add, tools::create_product, tools::list_products, tools::suggest_keywords])
+        .resources(resources![tools::product])
+        .prompts(prompts![tools::advertise])
 }
 
 #[cfg(test)]
 mod tests {
-    use mcp_runtime::assert_tool_surface;
     use mcp_runtime::protocol::{CreateMessageResult, SamplingContent, ToolUseContent};
     use mcp_runtime::testing::Trial;
+    use mcp_runtime::{Client, assert_tool_surface};
     use serde_json::json;
 
     use super::{Catalog, Style, server};
+    use crate::catalog::Product;
 
     #[test]
     fn what_models_see_is_reviewed() {
         let catalog = Catalog::open(None).expect("a database in memory");
         assert_tool_surface!("tests/tools.json", server(catalog, Style::default()));
+    }
+
+    /// What was created can be read, and advertised.
+    #[tokio::test]
+    async fn a_product_is_a_resource_and_fills_in_a_prompt() {
+        let catalog = Catalog::open(None).expect("a database in memory");
+        let product = catalog.insert("Lamp".to_owned(), "Shines.".to_owned()).expect("a product");
+        let client = Client::in_memory(server(catalog, Style::default())).connect().await.expect("a connection");
+        let read = client.read_resource(&format!("product://{}", product.id)).await.expect("the product");
+        assert_eq!(serde_json::from_str::<Product>(&read.joined_text()).expect("JSON"), product);
+        assert!(client.read_resource("product://0").await.is_err());
+        let prompt = client.get_prompt("advertise", [("id", &product.id)]).await.expect("the prompt");
+        assert_eq!(prompt.joined_text(), "Advertise this product in at most 3 sentences: Lamp. Shines.");
     }
 
     /// On every kind of client, and also where the function runs again: one product, once.

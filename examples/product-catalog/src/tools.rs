@@ -1,4 +1,4 @@
-//! What the catalog offers to models.
+//! What the catalog offers to models and to people.
 
 use mcp_runtime::Requester;
 use mcp_runtime::prelude::*;
@@ -88,4 +88,25 @@ pub async fn suggest_keywords(
 /// Others cannot be asked this.
 fn model_uses_tools(requester: &Requester) -> bool {
     requester.client_capabilities().sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some())
+}
+
+/// A product of the catalog.
+#[resource("product://{id}")]
+pub fn product(id: &str, catalog: State<Catalog>) -> Result<Option<Json<Product>>> {
+    Ok(catalog.get(id)?.map(Json))
+}
+
+/// Write an advertisement for a product.
+#[prompt]
+pub fn advertise(
+    /// The id of the product.
+    id: &str,
+    /// How many sentences it may have.
+    #[arg(default = 3, range = 1..=10)]
+    sentences: u8,
+    catalog: State<Catalog>,
+) -> Result<String> {
+    let Product { name, description, .. } =
+        catalog.get(id)?.ok_or_else(|| ToolError::new("there is no such product"))?;
+    Ok(format!("Advertise this product in at most {sentences} sentences: {name}. {description}"))
 }

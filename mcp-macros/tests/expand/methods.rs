@@ -9,6 +9,15 @@ impl<S: Store> Catalog<S> {
     async fn rename(&self, id: u64, name: String) -> Result<()> {
         self.store.rename(id, name).await
     }
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::boxed_local,
+        clippy::missing_const_for_fn
+    )]
+    /// A product.
+    fn product(&self, id: u64) -> Option<Json<Product>> {
+        self.store.find(id)
+    }
 }
 #[automatically_derived]
 #[allow(unreachable_pub)]
@@ -76,6 +85,63 @@ impl<S: Store> Catalog<S> {
                                         Self::rename(&mcp_this, mcp_arg0, mcp_arg1).await,
                                     )
                                 })
+                        },
+                    )
+                },
+            ],
+        )
+    }
+    /// The resources of this value, for `Server::resources`.
+    #[must_use]
+    pub fn resources(
+        self: ::mcp_runtime::__private::Arc<Self>,
+    ) -> ::mcp_runtime::__private::Resources
+    where
+        Self: ::core::marker::Send + ::core::marker::Sync + 'static,
+        S: 'static,
+    {
+        ::mcp_runtime::__private::Resources::methods(
+            self,
+            &[
+                const {
+                    &::mcp_runtime::__private::ResourceSpec::new(
+                        ["product", "Product", "A product.", ::core::module_path!()],
+                        const {
+                            &[
+                                ::mcp_runtime::__private::ParamSpec::new(
+                                    "id",
+                                    "",
+                                    <u64 as ::mcp_runtime::__private::ToolArgument>::KIND,
+                                ),
+                            ]
+                        },
+                        ::mcp_runtime::__private::ResourceFacts {
+                            uri: "product://{id}",
+                            mime_type: ::core::option::Option::None,
+                            usual_mime_type: <Option<
+                                Json<Product>,
+                            > as ::mcp_runtime::__private::IntoResourceResult>::MIME_TYPE,
+                        },
+                        |mut mcp_call| {
+                            let mcp_arg0 = <u64 as ::mcp_runtime::__private::ToolArgument>::take(
+                                &mut mcp_call,
+                            );
+                            if !mcp_call.is_fine() {
+                                return mcp_call.refuse();
+                            }
+                            let ::core::option::Option::Some(mcp_arg0) = mcp_arg0 else {
+                                return mcp_call.refuse()
+                            };
+                            let ::core::option::Option::Some(mcp_this) = mcp_call
+                                .receiver::<Self>() else { return mcp_call.refuse() };
+                            mcp_call
+                                .returned(
+                                    <Option<
+                                        Json<Product>,
+                                    > as ::mcp_runtime::__private::IntoResourceResult>::into_resource_result(
+                                        Self::product(&mcp_this, mcp_arg0),
+                                    ),
+                                )
                         },
                     )
                 },

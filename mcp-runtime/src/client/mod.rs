@@ -27,8 +27,9 @@ pub use terminal::Terminal;
 use crate::codec::request_meta;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
-    CallToolResult, ClientCapabilities, Implementation, ListPromptsResult, ListResourcesResult, ListToolsResult,
-    LoggingLevel, Method, Prompt, ProtocolVersion, Resource, ServerCapabilities, TASKS_EXTENSION, Task, Tool, keys,
+    CallToolResult, ClientCapabilities, GetPromptResult, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel, Method, Prompt, ProtocolVersion,
+    ReadResourceResult, Resource, ResourceTemplate, ServerCapabilities, TASKS_EXTENSION, Task, Tool, keys,
 };
 use call::Call;
 use handler::Handlers;
@@ -138,6 +139,107 @@ impl Client {
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/resources#listing-resources
     pub async fn list_resources(&self) -> Result<Vec<Resource>, Error> {
         self.list(Method::ResourcesList, |page: ListResourcesResult| (page.resources, page.next_cursor)).await
+    }
+
+    /// All templates of resources of the server, over all pages ([specification]).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error, and those of the connection.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/resources#resource-templates
+    pub async fn list_resource_templates(&self) -> Result<Vec<ResourceTemplate>, Error> {
+        let split = |page: ListResourceTemplatesResult| (page.resource_templates, page.next_cursor);
+        self.list(Method::ResourcesTemplatesList, split).await
+    }
+
+    /// Reads a resource ([specification]). Questions that the server asks meanwhile go to the handlers
+    /// of the client, as in [`Client::call_tool`].
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    /// use mcp_runtime::{Client, Resource};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let server = Server::new("docs").resources(Resource::text("docs://purpose", "It shows a resource."));
+    /// let client = Client::in_memory(server).connect().await?;
+    /// assert_eq!(client.read_resource("docs://purpose").await?.joined_text(), "It shows a resource.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error, as for a resource that is not
+    /// there, or a handler refuses, and those of the connection.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/resources#reading-resources
+    pub async fn read_resource(&self, uri: &str) -> Result<ReadResourceResult, Error> {
+        let params = Map::from_iter([("uri".to_owned(), json!(uri))]);
+        self.complete(Method::ResourcesRead, params).await
+    }
+
+    /// Gets a prompt, filled in with arguments ([specification]). Questions that the server asks
+    /// meanwhile go to the handlers of the client, as in [`Client::call_tool`].
+    ///
+    /// `arguments` are an object, or pairs of names and values. Prompts take text: what is not text is
+    /// sent as the JSON that it is, and null is left out.
+    ///
+    /// ```
+    /// use mcp_runtime::Client;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Ask for a number of ideas.
+    /// #[prompt]
+    /// fn ideas(
+    ///     /// What they are about.
+    ///     topic: &str,
+    ///     /// How many.
+    ///     count: u32,
+    /// ) -> String {
+    ///     format!("Name {count} ideas about {topic}.")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let client = Client::in_memory(Server::new("ideas").prompts(prompts![ideas])).connect().await?;
+    /// let prompt = client.get_prompt("ideas", serde_json::json!({ "topic": "tea", "count": 3 })).await?;
+    /// assert_eq!(prompt.joined_text(), "Name 3 ideas about tea.");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error, as for arguments that are not
+    /// right, or a handler refuses, [`ErrorKind::Decode`] when `arguments` are not a JSON object, and
+    /// those of the connection.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/prompts#getting-a-prompt
+    pub async fn get_prompt(&self, name: &str, arguments: impl Serialize) -> Result<GetPromptResult, Error> {
+        let mut params = Map::from_iter([("name".to_owned(), json!(name))]);
+        if let Value::Object(arguments) = arguments_of(&arguments)? {
+            let text = |(name, value): (String, Value)| match value {
+                Value::Null => None,
+                text @ Value::String(_) => Some((name, text)),
+                other => Some((name, other.to_string().into())),
+            };
+            params.insert("arguments".to_owned(), arguments.into_iter().filter_map(text).collect());
+        }
+        self.complete(Method::PromptsGet, params).await
+    }
+
+    /// Makes a request over as many rounds as it takes.
+    async fn complete<R: DeserializeOwned>(&self, method: Method, params: Map<String, Value>) -> Result<R, Error> {
+        let method = method.as_str();
+        match rounds::complete(self, method, params).await? {
+            Completed::Result(result) => decode(method, result.get()),
+            Completed::Task(..) => Err(Error::new(
+                ErrorKind::Protocol,
+                format!("the server made a task of `{method}`, which cannot be one"),
+            )),
+        }
     }
 
     /// All prompts of the server, over all pages ([specification]).
@@ -332,7 +434,7 @@ fn arguments_of(arguments: &impl Serialize) -> Result<Value, Error> {
         Ok(Value::Array(pairs)) => pairs.into_iter().map(pair).collect::<Option<_>>().map(Value::Object),
         _ => None,
     };
-    object.ok_or_else(|| Error::new(ErrorKind::Decode, "the arguments of a tool must be a JSON object"))
+    object.ok_or_else(|| Error::new(ErrorKind::Decode, "arguments must be a JSON object"))
 }
 
 fn pair(pair: Value) -> Option<(String, Value)> {

@@ -2,11 +2,12 @@
 
 mod elicitation;
 mod glimpse;
+mod list;
 mod message;
 mod revision;
 
 pub(crate) use glimpse::{Glimpse, glimpse};
 pub(crate) use message::{Incoming, Malformed, parse, split_batch};
-pub(crate) use revision::Encoder;
+pub(crate) use revision::{Encoder, Offered};
 #[cfg(feature = "client")]
 pub(crate) use {message::parse_with_params, revision::request_meta};

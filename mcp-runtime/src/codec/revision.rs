@@ -1,7 +1,7 @@
 //! Where revisions differ on the wire. Everything above speaks one neutral language; what a
 //! revision does not know is left out or said in the words it has.
 
-use std::sync::OnceLock;
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -9,25 +9,36 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::elicitation;
+use super::list::{Body, List, PerRevision, place};
 use crate::protocol::{
     AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DetailedTask, DiscoverResult,
-    ErrorCode, ErrorObject, Implementation, InitializeResult, InputRequest, InputRequiredResult, Method,
-    ProtocolVersion, RequestId, ResourceLink, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult,
-    TaskStatus, Tool, ToolAnnotations, keys,
+    ErrorCode, ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest, InputRequiredResult,
+    ListKind, Listed, Method, Prompt, ProtocolVersion, ReadResourceResult, RequestId, Resource, ResourceContents,
+    ResourceLink, ResourceTemplate, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, TaskStatus,
+    Tool, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     server_info: Implementation,
-    tools: Vec<Tool>,
+    tools: List<Tool>,
+    prompts: List<Prompt>,
+    resources: List<Resource>,
+    templates: List<ResourceTemplate>,
     discovery: DiscoverResult,
-    /// Bodies that were encoded already, by revision.
-    encoded_tools: [OnceLock<Vec<Box<RawValue>>>; ProtocolVersion::ALL.len()],
-    tools_lists: [OnceLock<Vec<u8>>; ProtocolVersion::ALL.len()],
-    discoveries: [OnceLock<Vec<u8>>; ProtocolVersion::ALL.len()],
+    discoveries: PerRevision<Vec<u8>>,
     /// `"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{..}`, still open.
     modern_head: Vec<u8>,
+}
+
+/// What a server offers, as its lists describe it.
+#[derive(Debug, Default)]
+pub(crate) struct Offered {
+    pub(crate) tools: Vec<Tool>,
+    pub(crate) prompts: Vec<Prompt>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) templates: Vec<ResourceTemplate>,
 }
 
 const INPUT_REQUIRED: &[u8] = br#""resultType":"input_required""#;
@@ -35,14 +46,23 @@ const TASK: &[u8] = br#""resultType":"task""#;
 const COMPLETE: &[u8] = br#""resultType":"complete""#;
 
 impl Encoder {
-    pub(crate) fn new(server_info: Implementation, tools: Vec<Tool>, discovery: DiscoverResult) -> Self {
+    pub(crate) fn new(server_info: Implementation, offered: Offered, discovery: DiscoverResult) -> Self {
         let mut modern_head = Vec::new();
         modern_head.extend_from_slice(br#","_meta":{""#);
         modern_head.extend_from_slice(keys::SERVER_INFO.as_bytes());
         modern_head.extend_from_slice(br#"":"#);
         write_json(&mut modern_head, &server_info);
-        let (encoded_tools, tools_lists, discoveries) = Default::default();
-        Self { server_info, tools, discovery, encoded_tools, tools_lists, discoveries, modern_head }
+        let Offered { tools, prompts, resources, templates } = offered;
+        Self {
+            server_info,
+            tools: List::new(tools),
+            prompts: List::new(prompts),
+            resources: List::new(resources),
+            templates: List::new(templates),
+            discovery,
+            discoveries: Default::default(),
+            modern_head,
+        }
     }
 
     /// Writes the response to a request, without a line break.
@@ -78,21 +98,8 @@ impl Encoder {
         };
         let body = out.len();
         match result {
-            ServerResult::ListTools(None) => {
-                let all = || {
-                    self.tools_list(
-                        revision,
-                        self.tools(revision).iter().map(Box::as_ref).collect(),
-                        CacheScope::Public,
-                    )
-                };
-                out.extend_from_slice(self.tools_lists[place(revision)].get_or_init(all));
-                return Ok(());
-            }
-            ServerResult::ListTools(Some(visible)) => {
-                let tools = self.tools(revision);
-                let visible = visible.iter().filter_map(|place| tools.get(*place)).map(Box::as_ref).collect();
-                out.append(&mut self.tools_list(revision, visible, CacheScope::Private));
+            ServerResult::List(Listed { list, visible }) => {
+                self.list(out, revision, *list, visible.as_deref());
                 return Ok(());
             }
             ServerResult::Discover => {
@@ -104,7 +111,7 @@ impl Encoder {
                 out.push(b'{');
                 out.extend_from_slice(head);
                 out.extend_from_slice(&self.modern_head);
-                if let ServerResult::CallTool(CallToolResult { meta: Some(meta), .. }) = result {
+                if let Some(meta) = result.meta() {
                     // A result that was passed on may name the server that it came from.
                     for (key, value) in meta.iter().filter(|(key, _)| *key != keys::SERVER_INFO) {
                         out.push(b',');
@@ -115,19 +122,22 @@ impl Encoder {
                 }
                 out.push(b'}');
             }
-            ServerResult::CallTool(CallToolResult { meta: Some(meta), .. }) => {
-                out.extend_from_slice(br#"{"_meta":"#);
-                serde_json::to_writer(&mut *out, meta)?;
+            _ => {
+                if let Some(meta) = result.meta() {
+                    out.extend_from_slice(br#"{"_meta":"#);
+                    serde_json::to_writer(&mut *out, meta)?;
+                }
             }
-            _ => {}
         }
         // What follows is an object of its own. If members stand before it, its opening brace
         // becomes the comma between the two.
         let joint = out.len();
         match result {
-            ServerResult::Empty | ServerResult::ListTools(_) | ServerResult::Discover => out.extend_from_slice(b"{}"),
+            ServerResult::Empty | ServerResult::List(_) | ServerResult::Discover => out.extend_from_slice(b"{}"),
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
+            ServerResult::ReadResource(result) => resource_result(out, revision, result)?,
+            ServerResult::GetPrompt(result) => prompt_result(out, revision, result)?,
             ServerResult::InputRequired(result) => input_required(out, revision, result)?,
             ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, task)?,
             ServerResult::GetTask(task) => detailed_task(out, revision, task)?,
@@ -142,18 +152,14 @@ impl Encoder {
         Ok(())
     }
 
-    /// Each tool as lists of the revision describe it.
-    fn tools(&self, revision: ProtocolVersion) -> &[Box<RawValue>] {
-        let encode = |tool: &Tool| to_raw_value(&tool_for(revision, tool.clone())).ok();
-        self.encoded_tools[place(revision)].get_or_init(|| self.tools.iter().filter_map(encode).collect())
-    }
-
-    fn tools_list(&self, revision: ProtocolVersion, tools: Vec<&RawValue>, scope: CacheScope) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct List<'t> {
-            tools: Vec<&'t RawValue>,
+    fn list(&self, out: &mut Vec<u8>, revision: ProtocolVersion, list: ListKind, visible: Option<&[usize]>) {
+        let encode = |body: &Body<'_>, scope| self.cacheable(revision, body, scope);
+        match list {
+            ListKind::Tools => self.tools.write(out, revision, visible, encode),
+            ListKind::Prompts => self.prompts.write(out, revision, visible, encode),
+            ListKind::Resources => self.resources.write(out, revision, visible, encode),
+            ListKind::ResourceTemplates => self.templates.write(out, revision, visible, encode),
         }
-        self.cacheable(revision, &List { tools }, scope)
     }
 
     fn cacheable<T: Serialize>(&self, revision: ProtocolVersion, result: &T, scope: CacheScope) -> Vec<u8> {
@@ -233,29 +239,35 @@ impl Encoder {
         out.extend_from_slice(b"}}");
     }
 
-    /// An outcome of `tools/call` in the words of a legacy revision: there is no error code for a
-    /// missing capability, so the model reads it.
+    /// An outcome in the words of a revision. Legacy ones have no error code for a missing capability:
+    /// of a tool the model reads it. Modern ones have none for a resource that is not there.
     pub(crate) fn outcome_for(
         &self,
         revision: ProtocolVersion,
+        method: Option<Method>,
         outcome: Result<ServerResult, ErrorObject>,
     ) -> Result<ServerResult, ErrorObject> {
-        match outcome {
-            Err(error) if error.code == ErrorCode::MissingRequiredClientCapability && !revision.is_modern() => {
-                Ok(ServerResult::CallTool(CallToolResult::error(error.message)))
+        let mut error = match outcome {
+            Ok(result) => return Ok(result),
+            Err(error) => error,
+        };
+        match error.code {
+            ErrorCode::MissingRequiredClientCapability if !revision.is_modern() => {
+                if method == Some(Method::ToolsCall) {
+                    return Ok(ServerResult::CallTool(CallToolResult::error(error.message)));
+                }
+                error.code = ErrorCode::InternalError;
+                error.data = None;
             }
-            other => other,
+            ErrorCode::ResourceNotFound if revision.is_modern() => error.code = ErrorCode::InvalidParams,
+            _ => {}
         }
+        Err(error)
     }
 }
 
 /// For how long clients may keep a list: they are made anew with every process.
 const LIST_TTL_MS: u64 = 60_000;
-
-/// The place of a revision among all.
-fn place(revision: ProtocolVersion) -> usize {
-    ProtocolVersion::ALL.iter().position(|it| *it == revision).unwrap_or_default()
-}
 
 fn begin_response(out: &mut Vec<u8>, id: Option<&RequestId>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0""#);
@@ -389,28 +401,40 @@ fn input_required(
     Ok(())
 }
 
-fn tool_for(revision: ProtocolVersion, mut tool: Tool) -> Tool {
-    if revision.is_modern() {
-        return tool;
+/// For how long a client may keep what a resource holds, if nobody says: it is not known.
+const READ_TTL_MS: u64 = 0;
+
+fn resource_result(
+    out: &mut Vec<u8>,
+    revision: ProtocolVersion,
+    result: &ReadResourceResult,
+) -> serde_json::Result<()> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Said<'r> {
+        contents: Cow<'r, [ResourceContents]>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ttl_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_scope: Option<CacheScope>,
     }
-    let title = tool.title.clone();
-    tool.output_schema = tool.output_schema.filter(|schema| {
-        revision >= ProtocolVersion::V2025_06_18 && schema.get("type").is_some_and(|kind| kind == "object")
-    });
-    if revision < ProtocolVersion::V2025_11_25 {
-        tool.icons.clear();
+    let mut contents = Cow::Borrowed(&result.contents[..]);
+    if revision < ProtocolVersion::V2025_06_18 && contents.iter().any(|it| it.meta.is_some()) {
+        contents.to_mut().iter_mut().for_each(|it| it.meta = None);
     }
-    if revision < ProtocolVersion::V2025_06_18 {
-        tool.title = None;
-        tool.meta = None;
+    let modern = revision.is_modern();
+    let ttl_ms = modern.then(|| result.ttl_ms.unwrap_or(READ_TTL_MS));
+    let cache_scope = modern.then(|| result.cache_scope.unwrap_or(CacheScope::Private));
+    serde_json::to_writer(out, &Said { contents, ttl_ms, cache_scope })
+}
+
+fn prompt_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &GetPromptResult) -> serde_json::Result<()> {
+    if result.messages.iter().all(|message| knows(revision, &message.content)) {
+        return serde_json::to_writer(out, result);
     }
-    if revision == ProtocolVersion::V2025_03_26 {
-        tool.annotations.get_or_insert_with(ToolAnnotations::default).title = title;
-    }
-    if revision < ProtocolVersion::V2025_03_26 {
-        tool.annotations = None;
-    }
-    tool
+    let mut said = result.clone();
+    said.messages.iter_mut().for_each(|message| message.content = block_for(revision, &message.content));
+    serde_json::to_writer(out, &said)
 }
 
 /// Extensions are of the modern era; the tasks of 2025-11-25 are others.

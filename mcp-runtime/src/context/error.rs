@@ -3,11 +3,13 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use super::question::QuestionError;
-use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, ServerResult};
+use crate::engine::{Finished, Kind};
+use crate::protocol::{ClientCapabilities, ErrorObject};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What a tool returns when it fails; the model reads it and can do better.
+/// What a tool returns when it fails; the model reads it and can do better. Resources and prompts
+/// fail with it, too: their request is answered with an error then.
 ///
 /// Every error that implements [`std::error::Error`] converts into it, and so does text: `?` does
 /// it. It does not implement [`std::error::Error`] itself, which is what makes that possible.
@@ -31,10 +33,10 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// assert_eq!(quantity("x").unwrap_err().to_string(), "invalid digit found in string");
 /// ```
 pub struct ToolError {
-    kind: Kind,
+    origin: Origin,
 }
 
-enum Kind {
+enum Origin {
     /// Written for the caller.
     Said(Cow<'static, str>),
     /// Converted from another error.
@@ -44,21 +46,21 @@ enum Kind {
 impl ToolError {
     /// An error whose text the caller reads, masked or not.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind: Kind::Said(text.into()) }
+        Self { origin: Origin::Said(text.into()) }
     }
 
     /// The error that it was converted from, if it was, and if it is of type `E`.
     #[must_use]
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
-        match &self.kind {
-            Kind::Said(_) => None,
-            Kind::Converted(error) => error.downcast_ref(),
+        match &self.origin {
+            Origin::Said(_) => None,
+            Origin::Converted(error) => error.downcast_ref(),
         }
     }
 
     /// The capability without which a question could not be asked, however deep that is wrapped.
     fn missing_capability(&self) -> Option<&ClientCapabilities> {
-        let Kind::Converted(error) = &self.kind else { return None };
+        let Origin::Converted(error) = &self.origin else { return None };
         let mut next: Option<&(dyn StdError + 'static)> = Some(&**error);
         while let Some(error) = next {
             if let Some(QuestionError::Unsupported { required, .. }) = error.downcast_ref() {
@@ -69,33 +71,34 @@ impl ToolError {
         None
     }
 
-    /// What the caller of the tool gets.
-    pub(crate) fn into_outcome(self, mask: bool) -> Result<ServerResult, ErrorObject> {
+    /// What the caller gets.
+    pub(crate) fn into_outcome(self, kind: &Kind, mask: bool) -> Finished {
         if let Some(required) = self.missing_capability() {
             return Err(ErrorObject::missing_capability(required));
         }
-        let text = match &self.kind {
-            Kind::Converted(error) if mask => {
-                tracing::error!(error = &**error, "a tool failed; its caller sees no details");
-                "the tool failed; the server does not say why".to_owned()
+        let text = match &self.origin {
+            Origin::Converted(error) if mask => {
+                let noun = kind.noun;
+                tracing::error!(error = &**error, "a {noun} failed; its caller sees no details");
+                format!("the {noun} failed; the server does not say why")
             }
             _ => self.to_string(),
         };
-        Ok(ServerResult::CallTool(CallToolResult::error(text)))
+        (kind.failed)(text)
     }
 }
 
 impl<E: Into<BoxError>> From<E> for ToolError {
     fn from(error: E) -> Self {
-        Self { kind: Kind::Converted(error.into()) }
+        Self { origin: Origin::Converted(error.into()) }
     }
 }
 
 impl fmt::Display for ToolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            Kind::Said(text) => f.write_str(text),
-            Kind::Converted(error) => {
+        match &self.origin {
+            Origin::Said(text) => f.write_str(text),
+            Origin::Converted(error) => {
                 write!(f, "{error}")?;
                 let mut said = error.to_string();
                 let mut source = error.source();
@@ -153,14 +156,10 @@ mod tests {
         Closed(std::io::Error::other("disk is full")).into()
     }
 
-    fn text(outcome: Result<ServerResult, ErrorObject>) -> String {
-        match outcome {
-            Ok(ServerResult::CallTool(result)) => {
-                assert!(result.is_error);
-                result.joined_text()
-            }
-            other => panic!("{other:?}"),
-        }
+    fn text(error: ToolError, mask: bool) -> String {
+        const REFUSED: fn(String) -> Finished = |text| Err(ErrorObject::invalid_params(text));
+        let kind = Kind { noun: "tool", failed: REFUSED, refused: REFUSED };
+        error.into_outcome(&kind, mask).expect_err("it failed").message.into_owned()
     }
 
     #[test]
@@ -171,8 +170,8 @@ mod tests {
 
     #[test]
     fn masking_hides_what_was_not_written_for_the_caller() {
-        assert!(!text(closed().into_outcome(true)).contains("disk"));
-        assert_eq!(text(ToolError::new("sold out").into_outcome(true)), "sold out");
-        assert_eq!(text(closed().into_outcome(false)), "the catalog is closed: disk is full");
+        assert!(!text(closed(), true).contains("disk"));
+        assert_eq!(text(ToolError::new("sold out"), true), "sold out");
+        assert_eq!(text(closed(), false), "the catalog is closed: disk is full");
     }
 }

@@ -1,19 +1,30 @@
-//! `tools/call`: from the request to the tool's function, and on to whatever drives it.
+//! `tools/call`, `prompts/get` and `resources/read`: from the request to the function, and on to
+//! whatever drives it.
 
 use std::cell::{LazyCell, OnceCell};
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{
-    Begun, Belongs, Call, Carrier, Enter, Entered, Finished, First, Outcome, Retry, RoundPolicy, Running, TaskMode,
-    Work, digest_of_arguments, push,
+    Begun, Belongs, Call, Carrier, Enter, Finished, First, Outcome, Reply, Retry, RoundPolicy, Running, TaskMode, Work,
+    digest_of_arguments, push,
 };
-use crate::protocol::{CallToolResult, ClientCapabilities, ErrorObject, Extensions, Method, ServerResult};
+use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, ServerResult};
 use crate::registry::Entry;
-use crate::tool::{Progress, Started};
+use crate::tool::{PROMPT, Progress, Started, TOOL};
+
+/// What a request calls.
+struct Target<'r, 'm> {
+    entry: &'r Arc<Entry>,
+    method: Method,
+    params: &'r Params<'m>,
+    /// The name or the URI that the request says.
+    called: &'r str,
+    arguments: Option<&'r RawValue>,
+}
 
 impl Dispatcher {
     pub(super) fn call_tool(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
@@ -22,12 +33,60 @@ impl Dispatcher {
         let name = params.text("name")?;
         let arguments = params.optional_object("arguments")?;
         let requester: &dyn Fn() -> Requester = &|| request.requester();
-        let requester = LazyCell::new(requester);
-        let unknown = || ErrorObject::invalid_params(self.registry.unknown(&name, &requester));
-        let entry = self.registry.find(&name).ok_or_else(unknown)?;
-        if !entry.is_visible(&requester) {
-            return Err(unknown());
+        let entry = self.registry.tools.named(&TOOL, &name, &LazyCell::new(requester))?;
+        self.call(request, &Target { entry, method: Method::ToolsCall, params, called: &name, arguments })
+    }
+
+    pub(super) fn get_prompt(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
+        let missing = || ErrorObject::invalid_params("`params` is missing; `prompts/get` needs `params.name`");
+        let params = request.params.ok_or_else(missing)?;
+        let name = params.text("name")?;
+        let arguments = params.optional_object("arguments")?;
+        let requester: &dyn Fn() -> Requester = &|| request.requester();
+        let entry = self.registry.prompts.named(&PROMPT, &name, &LazyCell::new(requester))?;
+        self.call(request, &Target { entry, method: Method::PromptsGet, params, called: &name, arguments })
+    }
+
+    pub(super) fn read_resource(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
+        let missing = || ErrorObject::invalid_params("`params` is missing; `resources/read` needs `params.uri`");
+        let params = request.params.ok_or_else(missing)?;
+        let uri = params.text("uri")?;
+        let requester: &dyn Fn() -> Requester = &|| request.requester();
+        let (entry, variables) = self.registry.resource(&uri, &LazyCell::new(requester))?;
+        let variables = to_raw_value(&variables)
+            .map_err(|error| ErrorObject::invalid_params(format!("`params.uri` cannot be read: {error}")))?;
+        let arguments = Some(&*variables);
+        self.call(request, &Target { entry, method: Method::ResourcesRead, params, called: &uri, arguments })
+    }
+
+    /// Makes the call, and fills in what its results leave out.
+    fn call(self: &Arc<Self>, request: &Request<'_, '_>, target: &Target<'_, '_>) -> Result<Dispatched, ErrorObject> {
+        let entry = target.entry;
+        if !entry.fills_in() {
+            return self.run(request, target, &|| request.origin.reply());
         }
+        let reply = || -> Reply {
+            let (entry, called, reply) = (entry.clone(), target.called.to_owned(), request.origin.reply());
+            Box::new(move |outcome| {
+                reply(match outcome {
+                    Outcome::Complete(finished) => Outcome::Complete(entry.fill_in(finished, &called)),
+                    asking => asking,
+                });
+            })
+        };
+        Ok(match self.run(request, target, &reply)? {
+            Dispatched::Done(finished) => Dispatched::Done(entry.fill_in(finished, target.called)),
+            running => running,
+        })
+    }
+
+    fn run(
+        self: &Arc<Self>,
+        request: &Request<'_, '_>,
+        target: &Target<'_, '_>,
+        reply: &dyn Fn() -> Reply,
+    ) -> Result<Dispatched, ErrorObject> {
+        let Target { entry, method, params, called, arguments } = *target;
         // Before the function runs: a call that is refused must not have done anything.
         request.origin.has_room()?;
         let resume = entry.resume.unwrap_or(self.resume);
@@ -38,16 +97,16 @@ impl Dispatcher {
         };
         let policy = RoundPolicy { resume, task_after };
         let belongs = || Belongs {
-            method: Method::ToolsCall.as_str(),
-            name: entry.name.to_string(),
+            method: method.as_str(),
+            name: called.to_owned(),
             arguments: digest_of_arguments(arguments),
             principal: request.principal(),
         };
         if request.carrier == Carrier::Rounds {
             let answers = params.optional_object("inputResponses")?;
             if let Some(state) = params.optional_text("requestState")? {
-                let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), request.origin.reply());
-                let enter: &dyn Fn() -> Enter = &|| self.enter_again(entry, arguments, request.extensions);
+                let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), reply());
+                let enter: &dyn Fn() -> Enter = &|| self.enter_again(target, request.extensions);
                 let belongs = belongs();
                 let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, reply };
                 return self.rounds.retry(retry).map(begun);
@@ -64,25 +123,20 @@ impl Dispatcher {
         // A task is told by its call how it stands.
         let call = call.into_inner().or_else(|| task.map(|_| begin()));
         let work = match started {
-            Ok(Started(Progress::Running(work))) => work,
+            Started(Progress::Running(work)) => work,
             // What is to be done now that it has returned takes its time.
-            Ok(Started(Progress::Finished(finished))) if call.as_ref().is_some_and(|call| call.has_effects()) => {
+            Started(Progress::Finished(finished)) if call.as_ref().is_some_and(|call| call.has_effects()) => {
                 Work::Future(Box::pin(std::future::ready(finished)))
             }
-            Ok(Started(Progress::Finished(finished))) => {
+            Started(Progress::Finished(finished)) => {
                 end(call.as_ref());
                 return Ok(Dispatched::Done(finished));
             }
-            Err(panicked) => {
-                end(call.as_ref());
-                return Ok(Dispatched::Done(failed(panicked)));
-            }
         };
-        let running = match Running::new(entry.name.clone(), failed, &entry.limits, work, call).first_poll() {
+        let running = match Running::new(entry.name.clone(), entry.kind, &entry.limits, work, call).first_poll() {
             First::Finished(finished) => return Ok(Dispatched::Done(finished)),
             First::Pending(running) => running,
         };
-        let reply = || request.origin.reply();
         Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
             None => Dispatched::Running(push(running, reply())),
             Some(call) => begun(match task {
@@ -106,29 +160,20 @@ impl Dispatcher {
         Ok(None)
     }
 
-    /// Enters the tool again, for a call of which only its state is left.
-    fn enter_again(self: &Arc<Self>, entry: &Entry, arguments: Option<&RawValue>, extensions: &Extensions) -> Enter {
-        let dispatcher = self.clone();
-        let (name, arguments, extensions) = (entry.name.clone(), arguments.map(RawValue::to_owned), extensions.clone());
+    /// Enters the function again, for a call of which only its state is left.
+    fn enter_again(self: &Arc<Self>, target: &Target<'_, '_>, extensions: &Extensions) -> Enter {
+        let (host, entry) = (self.host.clone(), target.entry.clone());
+        let (arguments, extensions) = (target.arguments.map(RawValue::to_owned), extensions.clone());
         Box::new(move |call| {
-            let Some(entry) = dispatcher.registry.find(&name) else {
-                return Entered::Finished(failed(format!("tool `{name}` is gone")));
-            };
-            let context = || Context::new(call.clone(), dispatcher.host.clone());
+            let context = || Context::new(call.clone(), host.clone());
             let requester = || Requester::new((*call.round()).clone());
-            let work = match entry.enter(&dispatcher.host, arguments.as_deref(), &extensions, &requester, &context) {
-                Ok(Started(Progress::Running(work))) => work,
-                Ok(Started(Progress::Finished(finished))) => Work::Future(Box::pin(std::future::ready(finished))),
-                Err(panicked) => return Entered::Finished(failed(panicked)),
+            let work = match entry.enter(&host, arguments.as_deref(), &extensions, &requester, &context) {
+                Started(Progress::Running(work)) => work,
+                Started(Progress::Finished(finished)) => Work::Future(Box::pin(std::future::ready(finished))),
             };
-            Entered::Running(Running::new(entry.name.clone(), failed, &entry.limits, work, Some(call.clone())))
+            Running::new(entry.name.clone(), entry.kind, &entry.limits, work, Some(call.clone()))
         })
     }
-}
-
-/// How a tool says that it failed.
-fn failed(text: String) -> Finished {
-    Ok(ServerResult::CallTool(CallToolResult::error(text)))
 }
 
 pub(super) fn begun(begun: Begun) -> Dispatched {
@@ -146,7 +191,7 @@ fn end(call: Option<&Arc<Call>>) {
 }
 
 /// The outcome of a round as the result of its request.
-pub(crate) fn finished(outcome: Outcome) -> crate::engine::Finished {
+pub(crate) fn finished(outcome: Outcome) -> Finished {
     match outcome {
         Outcome::Complete(finished) => finished,
         Outcome::InputRequired(result) => Ok(ServerResult::InputRequired(result)),

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use crate::context::{Host, Requester};
 use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Tasks};
-use crate::protocol::{ErrorObject, Extensions, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult};
+use crate::protocol::{
+    ErrorObject, Extensions, ListKind, Listed, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult,
+};
 use crate::registry::Registry;
 
 /// What a server offers, ready to be called.
@@ -70,23 +72,25 @@ impl Dispatcher {
         if !request.revision.has(method) {
             return Dispatched::Done(Err(ErrorObject::method_not_found(request.method)));
         }
-        Dispatched::Done(match method {
-            Method::ToolsCall => match self.call_tool(request) {
-                Ok(dispatched) => return dispatched,
-                Err(error) => Err(error),
-            },
-            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => match self.task(method, request) {
-                Ok(dispatched) => return dispatched,
-                Err(error) => Err(error),
-            },
-            Method::ToolsList => self.list_tools(request),
-            Method::ServerDiscover => Ok(ServerResult::Discover),
-            Method::Ping => Ok(ServerResult::Empty),
+        let dispatched = match method {
+            Method::ToolsCall => self.call_tool(request),
+            Method::PromptsGet if !self.registry.prompts.is_empty() => self.get_prompt(request),
+            Method::ResourcesRead if self.registry.has_resources() => self.read_resource(request),
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.task(method, request),
+            Method::ToolsList => self.list(request, ListKind::Tools),
+            Method::PromptsList if !self.registry.prompts.is_empty() => self.list(request, ListKind::Prompts),
+            Method::ResourcesList if self.registry.has_resources() => self.list(request, ListKind::Resources),
+            Method::ResourcesTemplatesList if self.registry.has_resources() => {
+                self.list(request, ListKind::ResourceTemplates)
+            }
+            Method::ServerDiscover => Ok(Dispatched::Done(Ok(ServerResult::Discover))),
+            Method::Ping => Ok(Dispatched::Done(Ok(ServerResult::Empty))),
             _ => Err(ErrorObject::method_not_found(request.method)),
-        })
+        };
+        dispatched.unwrap_or_else(|error| Dispatched::Done(Err(error)))
     }
 
-    fn list_tools(&self, request: &Request<'_, '_>) -> Finished {
+    fn list(&self, request: &Request<'_, '_>, list: ListKind) -> Result<Dispatched, ErrorObject> {
         if let Some(params) = request.params
             && params.optional_text("cursor")?.is_some()
         {
@@ -94,9 +98,12 @@ impl Dispatcher {
         }
         let requester: &dyn Fn() -> Requester = &|| request.requester();
         let requester = LazyCell::new(requester);
-        Ok(ServerResult::ListTools(self.registry.has_hidden.then(|| {
-            let entries = self.registry.iter().enumerate();
-            entries.filter(|(_, entry)| entry.is_visible(&requester)).map(|(place, _)| place).collect()
-        })))
+        let visible = match list {
+            ListKind::Tools => self.registry.tools.visible(&requester),
+            ListKind::Prompts => self.registry.prompts.visible(&requester),
+            ListKind::Resources => self.registry.resources.visible(&requester),
+            ListKind::ResourceTemplates => self.registry.templates.visible(&requester),
+        };
+        Ok(Dispatched::Done(Ok(ServerResult::List(Listed { list, visible }))))
     }
 }

@@ -42,7 +42,7 @@ pub use metrics::Metrics;
 pub(crate) use outcomes::AnyStore;
 pub use outcomes::{AnswersDigest, Claim, Claimant, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
-pub(crate) use rounds::{Begun, Belongs, Enter, Entered, Retry, RoundLimits, RoundPolicy, Rounds};
+pub(crate) use rounds::{Begun, Belongs, Enter, Retry, RoundLimits, RoundPolicy, Rounds};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
 use state::{CallId, Remembered, Reports};
@@ -137,6 +137,8 @@ impl Outcome {
                 state + result.input_requests.iter().map(size).sum::<usize>()
             }
             Self::Complete(Ok(ServerResult::CallTool(result))) => result.size(),
+            Self::Complete(Ok(ServerResult::ReadResource(result))) => result.size(),
+            Self::Complete(Ok(ServerResult::GetPrompt(result))) => result.size(),
             Self::Complete(Err(error)) => error.message.len(),
             Self::Complete(_) => 0,
         }
@@ -641,13 +643,49 @@ async fn on_thread(function: Box<dyn FnOnce() -> Finished + Send>, place: Option
     }
 }
 
-/// How a call says that it failed, in the words of its method.
-pub(crate) type Failed = fn(String) -> Finished;
+/// What is called, and how a call of it says what is wrong, in the words of its method.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// What messages call it: `tool`.
+    pub(crate) noun: &'static str,
+    /// Its function failed.
+    pub(crate) failed: fn(String) -> Finished,
+    /// Its arguments are not right.
+    pub(crate) refused: fn(String) -> Finished,
+}
+
+impl Kind {
+    /// The outcome of a call whose function panicked. Details go to the log only.
+    pub(crate) fn panicked(&self, name: &str, panic: &(dyn std::any::Any + Send)) -> Finished {
+        let details = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("the panic carried no text");
+        tracing::error!(kind = self.noun, name, details, "a function panicked");
+        (self.failed)(format!("{} `{name}` panicked", self.noun))
+    }
+
+    /// Warns of a function that held up others, and says what to do.
+    pub(crate) fn noticed_if_slow(&self, name: &str, before: Instant) {
+        let took = before.elapsed();
+        if took > SLOW_POLL {
+            let noun = self.noun;
+            tracing::warn!(
+                kind = noun,
+                name,
+                millis = took.as_millis(),
+                "this {noun} blocked its thread and held up other calls; \
+                 await instead of blocking, or mark a function that must block `#[{noun}(blocking)]`"
+            );
+        }
+    }
+}
 
 /// The future of a call, with panics caught and slow polls noticed.
 pub(crate) struct Running {
     name: Arc<str>,
-    failed: Failed,
+    kind: &'static Kind,
     future: BoxFuture<'static, Finished>,
     limited: Option<Box<Limited>>,
     call: Option<Arc<Call>>,
@@ -667,7 +705,7 @@ const SLOW_POLL: Duration = Duration::from_millis(50);
 impl Running {
     pub(crate) fn new(
         name: Arc<str>,
-        failed: Failed,
+        kind: &'static Kind,
         limits: &CallLimits,
         work: Work,
         call: Option<Arc<Call>>,
@@ -677,12 +715,18 @@ impl Running {
             Work::Future(future) => future,
             Work::Blocking(function) => Box::pin(on_thread(function, limited.as_ref().map(|limited| limited.place()))),
         };
-        Self { name, failed, future, limited, call, is_part: false }
+        Self { name, kind, future, limited, call, is_part: false }
     }
 
     /// Something that a call does with limits of its own.
-    pub(crate) fn within(name: Arc<str>, failed: Failed, limits: &CallLimits, work: Work, call: Arc<Call>) -> Self {
-        let mut part = Self::new(name, failed, limits, work, Some(call));
+    pub(crate) fn within(
+        name: Arc<str>,
+        kind: &'static Kind,
+        limits: &CallLimits,
+        work: Work,
+        call: Arc<Call>,
+    ) -> Self {
+        let mut part = Self::new(name, kind, limits, work, Some(call));
         part.is_part = true;
         part
     }
@@ -727,15 +771,14 @@ impl Future for Running {
         if let Some(limited) = &mut self.limited
             && let Err(limits::TimedOut(timeout)) = ready!(limited.poll_enter(cx))
         {
-            return Poll::Ready((self.failed)(format!(
-                "tool `{}` took longer than {timeout:?} and was stopped",
-                self.name
-            )));
+            let Self { name, kind, .. } = &*self;
+            let text = format!("{} `{name}` took longer than {timeout:?} and was stopped", kind.noun);
+            return Poll::Ready((kind.failed)(text));
         }
         let before = Instant::now();
         let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
-        noticed_if_slow(&self.name, before);
-        let polled = polled.unwrap_or_else(|panic| Poll::Ready((self.failed)(panicked(&self.name, &*panic))));
+        self.kind.noticed_if_slow(&self.name, before);
+        let polled = polled.unwrap_or_else(|panic| Poll::Ready(self.kind.panicked(&self.name, &*panic)));
         if let Poll::Ready(finished) = &polled
             && let Some(effects) = self.effects_of(finished)
         {
@@ -766,30 +809,6 @@ impl Drop for Running {
             call.end();
         }
     }
-}
-
-/// Warns of a tool that held up others, and says what to do.
-pub(crate) fn noticed_if_slow(name: &str, before: Instant) {
-    let took = before.elapsed();
-    if took > SLOW_POLL {
-        tracing::warn!(
-            tool = name,
-            millis = took.as_millis(),
-            "this tool blocked its thread and held up other calls; \
-             await instead of blocking, or mark a function that must block `#[tool(blocking)]`"
-        );
-    }
-}
-
-/// What is said of a call whose function panicked. Details go to the log only.
-pub(crate) fn panicked(name: &str, panic: &(dyn std::any::Any + Send)) -> String {
-    let details = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("the panic carried no text");
-    tracing::error!(tool = name, details, "a tool panicked");
-    format!("tool `{name}` panicked")
 }
 
 /// Lets a call that is not finished be cancelled from outside.

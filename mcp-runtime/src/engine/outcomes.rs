@@ -18,7 +18,8 @@ use super::digest::Digest;
 use super::state::CallId;
 use super::{Outcome, after};
 use crate::protocol::{
-    BoxFuture, CallToolResult, ErrorObject, InputRequest, InputRequiredResult, Meta, Method, ServerResult, Task,
+    BoxFuture, CallToolResult, ErrorObject, GetPromptResult, InputRequest, InputRequiredResult, Meta, Method,
+    ReadResourceResult, ServerResult, Task,
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -551,6 +552,8 @@ pub(super) enum Written {
     Empty,
     /// With its metadata, which results do not write themselves.
     CallTool(CallToolResult, Option<Meta>),
+    ReadResource(ReadResourceResult, Option<Meta>),
+    GetPrompt(GetPromptResult, Option<Meta>),
     CreateTask(Task),
     Error(ErrorObject),
     /// Key, method and parameters of each question, and the state.
@@ -564,6 +567,12 @@ impl Written {
             Outcome::Complete(Ok(ServerResult::Empty)) => Self::Empty,
             Outcome::Complete(Ok(ServerResult::CallTool(result))) => {
                 Self::CallTool(result.clone(), result.meta.clone())
+            }
+            Outcome::Complete(Ok(ServerResult::ReadResource(result))) => {
+                Self::ReadResource((**result).clone(), result.meta.clone())
+            }
+            Outcome::Complete(Ok(ServerResult::GetPrompt(result))) => {
+                Self::GetPrompt((**result).clone(), result.meta.clone())
             }
             Outcome::Complete(Ok(ServerResult::CreateTask(task))) => Self::CreateTask((**task).clone()),
             // Nothing else takes rounds.
@@ -584,6 +593,14 @@ impl Written {
                 result.meta = meta;
                 Outcome::Complete(Ok(ServerResult::CallTool(result)))
             }
+            Self::ReadResource(mut result, meta) => {
+                result.meta = meta;
+                Outcome::Complete(Ok(ServerResult::ReadResource(Box::new(result))))
+            }
+            Self::GetPrompt(mut result, meta) => {
+                result.meta = meta;
+                Outcome::Complete(Ok(ServerResult::GetPrompt(Box::new(result))))
+            }
             Self::CreateTask(task) => Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task)))),
             Self::Error(error) => Outcome::Complete(Err(error)),
             Self::InputRequired(questions, request_state) => {
@@ -603,6 +620,7 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{PromptMessage, ResourceContents};
 
     const TIME: Duration = Duration::from_secs(60);
 
@@ -677,8 +695,13 @@ mod tests {
     #[test]
     fn outcomes_are_written_and_read() {
         let request = InputRequest { method: "roots/list", params: serde_json::value::RawValue::NULL.to_owned() };
+        let mut read = ReadResourceResult::new([ResourceContents::text("a:b", "text/plain", "a")]);
+        read.meta = Some(Meta::from_iter([("k".to_owned(), 1.into())]));
+        let prompt = GetPromptResult::new([PromptMessage::user("a")]);
         for outcome in [
             Outcome::Complete(Ok(ServerResult::CallTool(CallToolResult::text("a")))),
+            Outcome::Complete(Ok(ServerResult::ReadResource(Box::new(read)))),
+            Outcome::Complete(Ok(ServerResult::GetPrompt(Box::new(prompt)))),
             Outcome::Complete(Err(ErrorObject::invalid_params("no"))),
             Outcome::InputRequired(InputRequiredResult {
                 input_requests: vec![("k".to_owned(), request)],

@@ -250,7 +250,7 @@ impl Driver {
             Some(sealed) if sealed.len() > limits.state_bytes => failed(format!(
                 "the state of `{name}` would be {} bytes long, and {} are allowed: keep less in the results of its steps, \
                  ask for shorter answers, allow more with `Server::max_state_bytes`, or keep it in memory alone with \
-                 `#[tool(resume = \"parked\")]`",
+                 `resume = \"parked\"`",
                 sealed.len(),
                 limits.state_bytes
             )),

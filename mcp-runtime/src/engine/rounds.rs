@@ -19,7 +19,7 @@ use super::seal::{Binding, Seal};
 use super::state::{Remembered, State};
 use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
-use super::{Call, Cancel, Finished, First, Outcome, Reply, Resume, Round, Running};
+use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet, Principal};
 
 /// How much calls that take rounds may use.
@@ -165,13 +165,7 @@ pub(crate) struct Retry<'a> {
 }
 
 /// Enters the function of a call that runs again.
-pub(crate) type Enter = Box<dyn FnOnce(&Arc<Call>) -> Entered + Send>;
-
-/// What entering the function led to.
-pub(crate) enum Entered {
-    Finished(Finished),
-    Running(Running),
-}
+pub(crate) type Enter = Box<dyn FnOnce(&Arc<Call>) -> Running + Send>;
 
 /// What a request leads to.
 pub(crate) enum Begun {
@@ -407,11 +401,7 @@ impl Shared {
         self.counters.replayed.add(1);
         let Remembered { memory, reports } = remembered;
         let call = Call::again(opened.call, round, outlet, memory, reports, answer_of);
-        let running = match enter(&call) {
-            Entered::Running(running) => running.first_poll(),
-            Entered::Finished(finished) => First::Finished(finished),
-        };
-        match running {
+        match enter(&call).first_poll() {
             First::Finished(finished) => {
                 call.end();
                 Ok(settle(Some(grant), Outcome::Complete(finished), || reply))

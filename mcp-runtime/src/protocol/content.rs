@@ -61,9 +61,7 @@ impl ContentBlock {
             Self::Image(block) => block.data.len(),
             Self::Audio(block) => block.data.len(),
             Self::ResourceLink(link) => link.uri.len(),
-            Self::Resource(EmbeddedResource { resource, .. }) => {
-                resource.text.as_ref().map_or(0, String::len) + resource.blob.as_ref().map_or(0, String::len)
-            }
+            Self::Resource(EmbeddedResource { resource, .. }) => resource.size(),
         };
         size_of::<Self>() + content
     }
@@ -298,6 +296,30 @@ impl ResourceContents {
             blob: Some(STANDARD.encode(data)),
             ..Self::default()
         }
+    }
+
+    /// The bytes: those of the text, or what the Base64 stands for; `None` if there is neither, or
+    /// the Base64 is not right.
+    ///
+    /// ```
+    /// use mcp_runtime::protocol::ResourceContents;
+    ///
+    /// let contents = ResourceContents::blob("data:3", "application/octet-stream", [1, 2, 3]);
+    /// assert_eq!(contents.bytes().as_deref(), Some(&[1, 2, 3][..]));
+    /// ```
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match (&self.text, &self.blob) {
+            (Some(text), _) => Some(text.clone().into_bytes()),
+            (None, Some(blob)) => STANDARD.decode(blob).ok(),
+            (None, None) => None,
+        }
+    }
+
+    /// About how many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        let held = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+        self.uri.len() + held(&self.text) + held(&self.blob)
     }
 }
 

@@ -82,6 +82,9 @@ pub enum ErrorCode {
     InvalidParams,
     /// `-32603`: the receiver failed.
     InternalError,
+    /// `-32002`: there is no such resource. Only revisions before 2026-07-28 know it; since then it
+    /// is `-32602`.
+    ResourceNotFound,
     /// `-32020`: HTTP headers and body disagree.
     HeaderMismatch,
     /// `-32021`: the request needs a capability that the client did not declare.
@@ -102,6 +105,7 @@ impl ErrorCode {
             Self::MethodNotFound => -32601,
             Self::InvalidParams => -32602,
             Self::InternalError => -32603,
+            Self::ResourceNotFound => -32002,
             Self::HeaderMismatch => -32020,
             Self::MissingRequiredClientCapability => -32021,
             Self::UnsupportedProtocolVersion => -32022,
@@ -118,6 +122,7 @@ impl From<i64> for ErrorCode {
             -32601 => Self::MethodNotFound,
             -32602 => Self::InvalidParams,
             -32603 => Self::InternalError,
+            -32002 => Self::ResourceNotFound,
             -32020 => Self::HeaderMismatch,
             -32021 => Self::MissingRequiredClientCapability,
             -32022 => Self::UnsupportedProtocolVersion,
@@ -173,6 +178,11 @@ impl ErrorObject {
 
     pub(crate) fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::InvalidParams, message)
+    }
+
+    /// The codec finds the code that the revision has for it.
+    pub(crate) fn resource_not_found(uri: &str, message: String) -> Self {
+        Self::new(ErrorCode::ResourceNotFound, message).with_data(json!({ "uri": uri }))
     }
 
     pub(crate) fn method_not_found(method: &str) -> Self {

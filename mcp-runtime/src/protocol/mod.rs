@@ -48,4 +48,4 @@ pub(crate) use method::Method;
 pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
 pub(crate) use params::{Params, Text, end_of_text, has_reserved_key, text, without_position};
 pub(crate) use principal::Principal;
-pub(crate) use server_result::ServerResult;
+pub(crate) use server_result::{ListKind, Listed, ServerResult};

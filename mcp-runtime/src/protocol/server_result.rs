@@ -1,4 +1,7 @@
-use super::{CallToolResult, DetailedTask, InitializeResult, InputRequiredResult, Task};
+use super::{
+    CallToolResult, DetailedTask, GetPromptResult, InitializeResult, InputRequiredResult, Meta, ReadResourceResult,
+    Task,
+};
 
 /// What a request led to, the same for every revision.
 #[derive(Debug, Clone)]
@@ -7,6 +10,8 @@ pub(crate) enum ServerResult {
     Empty,
     Initialize(Box<InitializeResult>),
     CallTool(CallToolResult),
+    ReadResource(Box<ReadResourceResult>),
+    GetPrompt(Box<GetPromptResult>),
     InputRequired(InputRequiredResult),
     /// The call goes on as a task.
     CreateTask(Box<Task>),
@@ -14,7 +19,35 @@ pub(crate) enum ServerResult {
     GetTask(Box<DetailedTask>),
     /// What the server is and offers; encoded once for each revision.
     Discover,
-    /// The list of its tools; encoded once for each revision. Of some of them, by their places, if
-    /// not everyone sees all.
-    ListTools(Option<Vec<usize>>),
+    /// One of its lists.
+    List(Listed),
+}
+
+/// A list of a server; encoded once for each revision.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    pub(crate) list: ListKind,
+    /// Only some of its items, by their places, if not everyone sees all.
+    pub(crate) visible: Option<Vec<usize>>,
+}
+
+/// Which list it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListKind {
+    Tools,
+    Prompts,
+    Resources,
+    ResourceTemplates,
+}
+
+impl ServerResult {
+    /// The metadata that whoever made it gave it.
+    pub(crate) fn meta(&self) -> Option<&Meta> {
+        match self {
+            Self::CallTool(result) => result.meta.as_ref(),
+            Self::ReadResource(result) => result.meta.as_ref(),
+            Self::GetPrompt(result) => result.meta.as_ref(),
+            _ => None,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::spec::ToolDetails;
+use super::spec::Details;
 use crate::context::{Context, Requester};
 use crate::protocol::{Icon, Meta, Tool, ToolAnnotations};
 use crate::tool::{Handler, IntoToolResult, handler};
@@ -38,7 +38,7 @@ use crate::tool::{Handler, IntoToolResult, handler};
 /// ```
 pub struct DynTool {
     pub(super) tool: Tool,
-    pub(super) details: ToolDetails,
+    pub(super) details: Details,
     pub(super) handler: Arc<Handler>,
     pub(super) checked: bool,
 }
@@ -58,7 +58,7 @@ impl DynTool {
         F: Future<Output = R> + Send + 'static,
         R: IntoToolResult,
     {
-        let mut details = ToolDetails::default();
+        let mut details = Details::default();
         let mut tool = Tool { name: name.into(), ..Tool::default() };
         if !is_name(&tool.name) {
             details

@@ -1,4 +1,4 @@
-//! From the parameters of a tool to the schema of its arguments.
+//! From the parameters of a function to the schema of its arguments.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use super::choices::Choices;
 use crate::schema::{output_generator, schema_generator, tidy, tidy_input, without_null};
 use crate::tool::{Argument, ParamDetails, ParamKind, ParamSpec, Slot, is_impossible, misfits};
 
-/// The parameters of a tool, as callers see them and as calls need them.
+/// The parameters of a function, as callers see them and as calls need them.
 pub(super) struct Input {
     /// The schema of the `arguments` object.
     pub(super) schema: Map<String, Value>,
@@ -20,7 +20,7 @@ pub(super) struct Input {
     pub(super) problems: Vec<String>,
 }
 
-/// What the parameters of a tool add up to.
+/// What the parameters of a function add up to.
 pub(super) fn input(params: &[ParamSpec]) -> Input {
     let mut collector = Collector::default();
     let mut generator = schema_generator();
@@ -101,7 +101,7 @@ impl Collector {
             self.required.push(json!(param.name));
         }
         self.property(param.name.to_owned(), Value::Object(schema));
-        Slot::One(Argument::one(param.name, decoded, details))
+        Slot::One(Argument::one(param.name, decoded, details, optional || details.default.is_some()))
     }
 
     /// The fields of a type become arguments.

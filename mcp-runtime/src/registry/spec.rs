@@ -6,15 +6,18 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::dyn_prompt::DynPrompt;
 use super::dynamic::DynTool;
+use super::resource::Resource;
 use crate::context::Requester;
 use crate::engine::{Resume, TaskMode};
-use crate::protocol::{Icon, Meta, ToolAnnotations};
+use crate::protocol::{Annotations, CacheScope, Icon, Meta, Role, ToolAnnotations};
 use crate::tool::{Leniency, ParamSpec, Receiver, Started, ToolCall};
 
-/// Everything about a tool that is known when it is compiled. `#[tool]` writes it.
-pub struct ToolSpec {
-    /// The name that `tools/call` uses.
+/// Everything about a function that is known when it is compiled. `#[tool]` and its sisters write it;
+/// `more` is what only one of them knows.
+pub struct Spec<M> {
+    /// The name that callers use.
     pub name: &'static str,
     /// The name for people.
     pub title: &'static str,
@@ -24,35 +27,55 @@ pub struct ToolSpec {
     pub module: &'static str,
     /// The parameters of the function, in their order.
     pub params: &'static [ParamSpec],
-    /// The schema of the structured content, if there is any.
-    pub output_schema: fn(&mut SchemaGenerator) -> Option<Schema>,
+    /// What only its kind has.
+    pub more: M,
     /// Decodes the arguments and enters the function.
     pub call: fn(ToolCall<'_>) -> Started,
-    /// What the other keys of `#[tool(..)]` say; asked once, when the server starts.
-    pub details: Option<fn(&mut ToolDetails)>,
+    /// What the other keys of the attribute say; asked once, when the server starts.
+    pub details: Option<fn(&mut Details)>,
 }
 
-impl ToolSpec {
-    /// A tool of which nothing more is said.
+/// Of a tool: the schema of the structured content, if there is any.
+pub type ToolSpec = Spec<fn(&mut SchemaGenerator) -> Option<Schema>>;
+
+/// Of a prompt.
+pub type PromptSpec = Spec<()>;
+
+/// Of a resource.
+pub type ResourceSpec = Spec<ResourceFacts>;
+
+/// What is known of a resource when it is compiled.
+#[derive(Debug, Clone, Copy)]
+pub struct ResourceFacts {
+    /// Its URI, or the template of the URIs.
+    pub uri: &'static str,
+    /// The MIME type that its attribute names.
+    pub mime_type: Option<&'static str>,
+    /// The MIME type of what its function returns, if that is known.
+    pub usual_mime_type: Option<&'static str>,
+}
+
+impl<M: Copy> Spec<M> {
+    /// A function of which nothing more is said.
     #[must_use]
     pub const fn new(
         [name, title, description, module]: [&'static str; 4],
         params: &'static [ParamSpec],
-        output_schema: fn(&mut SchemaGenerator) -> Option<Schema>,
+        more: M,
         call: fn(ToolCall<'_>) -> Started,
     ) -> Self {
-        Self { name, title, description, module, params, output_schema, call, details: None }
+        Self { name, title, description, module, params, more, call, details: None }
     }
 
     /// The same with details.
     #[must_use]
-    pub const fn with(mut self, details: fn(&mut ToolDetails)) -> Self {
+    pub const fn with(mut self, details: fn(&mut Details)) -> Self {
         self.details = Some(details);
         self
     }
 
-    pub(super) fn details(&self) -> ToolDetails {
-        let mut collected = ToolDetails::default();
+    pub(super) fn details(&self) -> Details {
+        let mut collected = Details::default();
         if let Some(details) = self.details {
             details(&mut collected);
         }
@@ -61,18 +84,31 @@ impl ToolSpec {
 }
 
 /// Stands in for a tool whose function does not compile.
-pub const UNFINISHED: &ToolSpec = &ToolSpec::new([""; 4], &[], |_| None, |call| call.refuse());
+pub const UNFINISHED: &ToolSpec = &Spec::new([""; 4], &[], |_| None, |call| call.refuse());
 
-impl fmt::Debug for ToolSpec {
+/// Stands in for a prompt whose function does not compile.
+pub const UNFINISHED_PROMPT: &PromptSpec = &Spec::new([""; 4], &[], (), |call| call.refuse());
+
+/// Stands in for a resource whose function does not compile.
+pub const UNFINISHED_RESOURCE: &ResourceSpec =
+    &Spec::new([""; 4], &[], ResourceFacts { uri: "", mime_type: None, usual_mime_type: None }, |call| call.refuse());
+
+impl<M> fmt::Debug for Spec<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ToolSpec").field("name", &self.name).field("params", &self.params).finish_non_exhaustive()
+        f.debug_struct("Spec").field("name", &self.name).field("params", &self.params).finish_non_exhaustive()
     }
 }
 
-/// What the keys of `#[tool(..)]` say that most tools do without.
+/// What the keys of `#[tool(..)]`, `#[prompt(..)]` and `#[resource(..)]` say that most functions do
+/// without.
 #[derive(Default)]
-pub struct ToolDetails {
+pub struct Details {
     pub(super) annotations: Option<ToolAnnotations>,
+    /// Of a resource.
+    pub(super) hints: Option<Annotations>,
+    pub(super) size: Option<u64>,
+    pub(super) ttl: Option<Duration>,
+    pub(super) cache_scope: Option<CacheScope>,
     pub(super) icons: Vec<Icon>,
     pub(super) meta: Option<Meta>,
     pub(super) timeout: Option<Duration>,
@@ -85,7 +121,7 @@ pub struct ToolDetails {
     pub(super) problems: Vec<String>,
 }
 
-impl ToolDetails {
+impl Details {
     fn annotations(&mut self) -> &mut ToolAnnotations {
         self.annotations.get_or_insert_default()
     }
@@ -108,6 +144,48 @@ impl ToolDetails {
     /// It talks to the world outside.
     pub fn open_world(&mut self, hint: bool) {
         self.annotations().open_world_hint = Some(hint);
+    }
+
+    fn hints(&mut self) -> &mut Annotations {
+        self.hints.get_or_insert_default()
+    }
+
+    /// Who it is for.
+    pub fn audience(&mut self, role: Role) {
+        self.hints().audience.push(role);
+    }
+
+    /// How much it matters, from 0 to 1.
+    pub fn priority(&mut self, priority: f64) {
+        if !(0.0..=1.0).contains(&priority) {
+            self.problems.push(format!("its `priority` must be from 0 to 1, and is {priority}"));
+        }
+        self.hints().priority = Some(priority);
+    }
+
+    /// When it changed, in ISO 8601.
+    pub fn last_modified(&mut self, time: impl Into<String>) {
+        self.hints().last_modified = Some(time.into());
+    }
+
+    /// How many bytes it has.
+    pub fn size(&mut self, bytes: u64) {
+        self.size = Some(bytes);
+    }
+
+    /// For how long clients may keep it.
+    pub fn ttl(&mut self, time: Duration) {
+        self.ttl = Some(time);
+    }
+
+    /// It is the same for everyone, so that anyone may keep it.
+    pub fn cache_public(&mut self) {
+        self.cache_scope = Some(CacheScope::Public);
+    }
+
+    /// It may differ from one caller to the next.
+    pub fn cache_private(&mut self) {
+        self.cache_scope = Some(CacheScope::Private);
     }
 
     /// Adds pictures for user interfaces.
@@ -173,9 +251,9 @@ impl ToolDetails {
     }
 }
 
-impl fmt::Debug for ToolDetails {
+impl fmt::Debug for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ToolDetails").finish_non_exhaustive()
+        f.debug_struct("Details").finish_non_exhaustive()
     }
 }
 
@@ -187,12 +265,12 @@ impl fmt::Debug for ToolDetails {
 )]
 pub trait OutputSchema {
     /// Says that it does.
-    fn describe(details: &mut ToolDetails);
+    fn describe(details: &mut Details);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: JsonSchema> OutputSchema for T {
-    fn describe(details: &mut ToolDetails) {
+    fn describe(details: &mut Details) {
         details.output_schema = Some(|generator| generator.subschema_for::<T>());
     }
 }
@@ -209,36 +287,33 @@ pub trait Tool {
     const SPEC: &'static ToolSpec;
 }
 
-/// A list of tools for [`Server::tools`](crate::Server::tools): made by `tools![..]`, by the
-/// `tools()` of a value whose `impl` carries [`#[tool]`](macro@crate::tool), or of [`DynTool`]s.
-///
-/// ```
-/// use mcp_runtime::prelude::*;
-///
-/// /// Add two integers.
-/// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
-///     a + b
-/// }
-///
-/// /// Multiply two integers.
-/// #[tool]
-/// fn multiply(a: i64, b: i64) -> i64 {
-///     a * b
-/// }
-///
-/// let server = Server::new("calculator").tools(tools![add].and(tools![multiply]));
-/// ```
-#[derive(Debug, Default)]
-pub struct Tools {
-    pub(super) offers: Vec<Offer>,
+/// A function that carries `#[prompt]`, like [`Tool`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a prompt",
+    label = "not a prompt",
+    note = "put `#[prompt]` on the function that `prompts![..]` names"
+)]
+pub trait PromptFn {
+    /// All that is known of it.
+    const SPEC: &'static PromptSpec;
 }
 
-/// One tool of a list.
+/// A function that carries `#[resource(..)]`, like [`Tool`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a resource",
+    label = "not a resource",
+    note = "put `#[resource(\"..\")]` on the function that `resources![..]` names"
+)]
+pub trait ResourceFn {
+    /// All that is known of it.
+    const SPEC: &'static ResourceSpec;
+}
+
+/// One item of a list.
 #[derive(Debug)]
-pub(super) enum Offer {
-    Function { spec: &'static ToolSpec, receiver: Option<SharedReceiver> },
-    Dynamic(Box<DynTool>),
+pub(super) enum Offer<S: 'static, D> {
+    Function { spec: &'static S, receiver: Option<SharedReceiver> },
+    Dynamic(Box<D>),
 }
 
 pub(super) struct SharedReceiver(pub(super) Receiver);
@@ -249,41 +324,114 @@ impl fmt::Debug for SharedReceiver {
     }
 }
 
-impl Tools {
-    /// The tools of these specs.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn new(specs: &[&'static ToolSpec]) -> Self {
-        let offer = |spec: &&'static ToolSpec| Offer::Function { spec, receiver: None };
-        Self { offers: specs.iter().map(offer).collect() }
-    }
+macro_rules! lists {
+    ($($(#[$doc:meta])* $list:ident of $spec:ident or $dynamic:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub struct $list {
+            pub(super) offers: Vec<Offer<$spec, $dynamic>>,
+        }
 
-    /// The tools of these specs, as methods of a value.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn methods<T: Send + Sync + 'static>(receiver: Arc<T>, specs: &[&'static ToolSpec]) -> Self {
-        let receiver: Receiver = receiver;
-        let offer =
-            |spec: &&'static ToolSpec| Offer::Function { spec, receiver: Some(SharedReceiver(receiver.clone())) };
-        Self { offers: specs.iter().map(offer).collect() }
-    }
+        impl $list {
+            /// Those of these specs.
+            #[doc(hidden)]
+            #[must_use]
+            pub fn new(specs: &[&'static $spec]) -> Self {
+                let offer = |spec: &&'static $spec| Offer::Function { spec: *spec, receiver: None };
+                Self { offers: specs.iter().map(offer).collect() }
+            }
 
-    /// Adds more tools after these.
-    #[must_use]
-    pub fn and(mut self, more: impl Into<Tools>) -> Self {
-        self.offers.extend(more.into().offers);
-        self
-    }
+            /// Those of these specs, as methods of a value.
+            #[doc(hidden)]
+            #[must_use]
+            pub fn methods<T: Send + Sync + 'static>(receiver: Arc<T>, specs: &[&'static $spec]) -> Self {
+                let receiver: Receiver = receiver;
+                let offer = |spec: &&'static $spec| Offer::Function {
+                    spec: *spec,
+                    receiver: Some(SharedReceiver(receiver.clone())),
+                };
+                Self { offers: specs.iter().map(offer).collect() }
+            }
+
+            /// Adds more after these.
+            #[must_use]
+            pub fn and(mut self, more: impl Into<Self>) -> Self {
+                self.offers.extend(more.into().offers);
+                self
+            }
+        }
+
+        impl From<$dynamic> for $list {
+            fn from(one: $dynamic) -> Self {
+                Self { offers: vec![Offer::Dynamic(Box::new(one))] }
+            }
+        }
+
+        impl FromIterator<$dynamic> for $list {
+            fn from_iter<I: IntoIterator<Item = $dynamic>>(all: I) -> Self {
+                Self { offers: all.into_iter().map(|one| Offer::Dynamic(Box::new(one))).collect() }
+            }
+        }
+    )+};
 }
 
-impl From<DynTool> for Tools {
-    fn from(tool: DynTool) -> Self {
-        Self { offers: vec![Offer::Dynamic(Box::new(tool))] }
-    }
-}
+lists! {
+    /// A list of tools for [`Server::tools`](crate::Server::tools): made by `tools![..]`, by the
+    /// `tools()` of a value whose `impl` carries [`#[tool]`](macro@crate::tool), or of [`DynTool`]s.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Add two integers.
+    /// #[tool]
+    /// fn add(a: i64, b: i64) -> i64 {
+    ///     a + b
+    /// }
+    ///
+    /// /// Multiply two integers.
+    /// #[tool]
+    /// fn multiply(a: i64, b: i64) -> i64 {
+    ///     a * b
+    /// }
+    ///
+    /// let server = Server::new("calculator").tools(tools![add].and(tools![multiply]));
+    /// ```
+    Tools of ToolSpec or DynTool;
 
-impl FromIterator<DynTool> for Tools {
-    fn from_iter<I: IntoIterator<Item = DynTool>>(tools: I) -> Self {
-        Self { offers: tools.into_iter().map(|tool| Offer::Dynamic(Box::new(tool))).collect() }
-    }
+    /// A list of prompts for [`Server::prompts`](crate::Server::prompts): made by `prompts![..]`, or
+    /// of [`DynPrompt`]s.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Review code.
+    /// #[prompt]
+    /// fn review(
+    ///     /// The code to review.
+    ///     code: &str,
+    /// ) -> String {
+    ///     format!("Please review this code:\n{code}")
+    /// }
+    ///
+    /// let server = Server::new("reviewer").prompts(prompts![review]);
+    /// ```
+    Prompts of PromptSpec or DynPrompt;
+
+    /// A list of resources for [`Server::resources`](crate::Server::resources): made by
+    /// `resources![..]`, or of [`Resource`]s.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    /// use mcp_runtime::Resource;
+    ///
+    /// /// One line of a poem.
+    /// #[resource("poem://lines/{number}")]
+    /// fn line(number: usize) -> Option<&'static str> {
+    ///     ["The frog", "jumps in."].get(number).copied()
+    /// }
+    ///
+    /// let title = Resource::text("poem://title", "The Old Pond");
+    /// let server = Server::new("poet").resources(resources![line].and(title));
+    /// ```
+    Resources of ResourceSpec or Resource;
 }

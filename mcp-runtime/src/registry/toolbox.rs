@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
 
-use super::{Built, Describe, Policy, Registry, Tools};
+use super::{Built, Describe, Offers, Policy, Section, Tools};
 use crate::context::{Context, Kind, Requester, Sample, Toolbox};
 use crate::engine::{Finished, Running, Work};
 use crate::protocol::{self, BoxFuture, CallToolResult, ServerResult};
-use crate::tool::{Progress, Started};
+use crate::tool::{Progress, Started, TOOL};
 
 impl<K: Kind> Sample<K> {
     /// Offers tools to the model, which may use them until it has the answer. They are called here,
@@ -53,29 +53,29 @@ impl<K: Kind> Sample<K> {
     pub fn tools(self, tools: impl Into<Tools>) -> Self {
         self.with_toolbox(|host| {
             let policy = Policy { describe: Describe::Silently, ..Policy::default() };
-            let built = Built::new(tools.into(), policy);
+            let built = Built::new(Offers { tools: tools.into(), ..Offers::default() }, policy);
             let problems = built.problems(&host.states);
             match problems.is_empty() {
-                true => Ok(Arc::new(Offered(built.registry)) as Arc<dyn Toolbox>),
+                true => Ok(Arc::new(Offered(built.registry.tools)) as Arc<dyn Toolbox>),
                 false => Err(problems.join("; ")),
             }
         })
     }
 }
 
-struct Offered(Registry);
+struct Offered(Section<protocol::Tool>);
 
 impl Toolbox for Offered {
     fn described(&self, requester: &dyn Fn() -> Requester) -> Vec<protocol::Tool> {
         let requester = LazyCell::new(requester);
-        let visible = self.0.iter().filter(|entry| entry.is_visible(&requester));
-        visible
-            .map(|entry| {
+        self.0
+            .seen_by(&requester)
+            .map(|described| {
                 let mut tool = protocol::Tool::default();
                 // What a model does not read is not sent.
-                tool.name.clone_from(&entry.described.name);
-                tool.description.clone_from(&entry.described.description);
-                tool.input_schema.clone_from(&entry.described.input_schema);
+                tool.name.clone_from(&described.name);
+                tool.description.clone_from(&described.description);
+                tool.input_schema.clone_from(&described.input_schema);
                 tool
             })
             .collect()
@@ -87,8 +87,9 @@ impl Toolbox for Offered {
         let requester = || Requester::new((*call.round()).clone());
         let lazy: &dyn Fn() -> Requester = &requester;
         let lazy = LazyCell::new(lazy);
-        let Some(entry) = self.0.find(name).filter(|entry| entry.is_visible(&lazy)) else {
-            return Box::pin(ready(CallToolResult::error(self.0.unknown(name, &lazy))));
+        let entry = match self.0.named(&TOOL, name, &lazy) {
+            Ok(entry) => entry,
+            Err(unknown) => return Box::pin(ready(CallToolResult::error(unknown.message))),
         };
         let arguments = match to_raw_value(&arguments) {
             Ok(arguments) => arguments,
@@ -97,12 +98,10 @@ impl Toolbox for Offered {
         let extensions = call.round().extensions.clone();
         let context = || Context::new(call.clone(), host.clone());
         let work = match entry.enter(&host, Some(&arguments), &extensions, &requester, &context) {
-            Ok(Started(Progress::Running(work))) => work,
-            Ok(Started(Progress::Finished(finished))) => Work::Future(Box::pin(ready(finished))),
-            Err(panicked) => return Box::pin(ready(CallToolResult::error(panicked))),
+            Started(Progress::Running(work)) => work,
+            Started(Progress::Finished(finished)) => Work::Future(Box::pin(ready(finished))),
         };
-        let failed = |text| Ok(ServerResult::CallTool(CallToolResult::error(text)));
-        let running = Running::within(entry.name.clone(), failed, &entry.limits, work, call.clone());
+        let running = Running::within(entry.name.clone(), entry.kind, &entry.limits, work, call.clone());
         Box::pin(async move { result(running.await) })
     }
 }

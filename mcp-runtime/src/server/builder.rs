@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::{self, Limits};
-use crate::codec::Encoder;
+use crate::codec::{Encoder, Offered};
 use crate::context::Host;
 use crate::dispatch::Dispatcher;
 use crate::engine::{
@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::protocol::{
     DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
 };
-use crate::registry::{Built, Describe, Policy, Tools};
+use crate::registry::{Built, Describe, Offers, Policy, Prompts, Resources, Tools};
 use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::tool::Leniency;
 
@@ -49,7 +49,7 @@ use crate::tool::Leniency;
 pub struct Server {
     pub(super) info: Implementation,
     instructions: Option<String>,
-    tools: Tools,
+    offers: Offers,
     policy: Policy,
     host: Host,
     limits: Limits,
@@ -71,7 +71,7 @@ impl Server {
         Self {
             info: Implementation::new(name, "0.0.0"),
             instructions: None,
-            tools: Tools::default(),
+            offers: Offers::default(),
             policy: Policy::default(),
             host: Host::default(),
             limits: Limits::default(),
@@ -122,7 +122,7 @@ impl Server {
         self
     }
 
-    /// Gives something that tools take as [`State<T>`](crate::State): a `T`, or an `Arc<T>` that
+    /// Gives something that tools, prompts and resources take as [`State<T>`](crate::State): a `T`, or an `Arc<T>` that
     /// the program keeps using too.
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
         self.host.states.insert(state);
@@ -132,7 +132,51 @@ impl Server {
     /// Offers tools: `tools![..]`, the `tools()` of a type with `#[tools]`, or a
     /// [`DynTool`](crate::DynTool). May be called again.
     pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
-        self.tools = self.tools.and(tools);
+        self.offers.tools = self.offers.tools.and(tools);
+        self
+    }
+
+    /// Offers prompts: `prompts![..]`, or a [`DynPrompt`](crate::DynPrompt). May be called again.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Review code.
+    /// #[prompt]
+    /// fn review(
+    ///     /// The code to review.
+    ///     code: &str,
+    /// ) -> String {
+    ///     format!("Please review this code:\n{code}")
+    /// }
+    ///
+    /// let server = Server::new("reviewer").prompts(prompts![review]);
+    /// ```
+    pub fn prompts(mut self, prompts: impl Into<Prompts>) -> Self {
+        self.offers.prompts = self.offers.prompts.and(prompts);
+        self
+    }
+
+    /// Offers resources: `resources![..]`, or a [`Resource`](crate::Resource) that needs no function.
+    /// May be called again. Of several that match one URI, one without variables is read, or else the
+    /// first.
+    ///
+    /// ```
+    /// use mcp_runtime::Resource;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// A user's name.
+    /// #[resource("user://{id}/name")]
+    /// fn user_name(id: u32) -> Option<&'static str> {
+    ///     (id == 1).then_some("Ada")
+    /// }
+    ///
+    /// let server = Server::new("users")
+    ///     .resources(resources![user_name])
+    ///     .resources(Resource::text("user://everyone", "Ada"));
+    /// ```
+    pub fn resources(mut self, resources: impl Into<Resources>) -> Self {
+        self.offers.resources = self.offers.resources.and(resources);
         self
     }
 
@@ -353,12 +397,12 @@ impl Server {
 
     /// Checks that everything fits together.
     pub(crate) fn build(self) -> Result<Ready, Error> {
-        let built = Built::new(self.tools, self.policy);
+        let built = Built::new(self.offers, self.policy);
         let problems = built.problems(&self.host.states);
         if !problems.is_empty() {
             return Err(Error::new(ErrorKind::Configuration, problems.join("\n")));
         }
-        let registry = built.registry;
+        let mut registry = built.registry;
         let seal = Seal::new(&state_keys(self.state_key, self.previous_keys)?);
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
         let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));
@@ -366,15 +410,23 @@ impl Server {
         let counters = self.metrics.0;
         let rounds = Rounds::new(self.info.name.clone(), seal, self.rounds, outcomes, counters, tasks.clone());
         let extensions = registry
+            .tools
             .iter()
             .any(|entry| entry.task.is_some())
             .then(|| (TASKS_EXTENSION.to_owned(), serde_json::Value::Object(serde_json::Map::new())));
-        let described = registry.iter().map(|entry| entry.described.clone()).collect();
         let capabilities = ServerCapabilities {
-            tools: Some(Default::default()),
+            tools: (!registry.tools.is_empty()).then(Default::default),
+            prompts: (!registry.prompts.is_empty()).then(Default::default),
+            resources: registry.has_resources().then(Default::default),
             logging: Some(Default::default()),
             extensions: extensions.into_iter().collect(),
             ..ServerCapabilities::default()
+        };
+        let offered = Offered {
+            tools: std::mem::take(&mut registry.tools.described),
+            prompts: std::mem::take(&mut registry.prompts.described),
+            resources: std::mem::take(&mut registry.resources.described),
+            templates: std::mem::take(&mut registry.templates.described),
         };
         let discovery = DiscoverResult {
             supported_versions: ProtocolVersion::MODERN.iter().map(|it| (*it).to_owned()).collect(),
@@ -382,7 +434,7 @@ impl Server {
             instructions: self.instructions,
             ..DiscoverResult::default()
         };
-        let encoder = Encoder::new(self.info, described, discovery);
+        let encoder = Encoder::new(self.info, offered, discovery);
         let dispatcher = Dispatcher { registry, host: Arc::new(self.host), rounds, tasks, resume: self.resume };
         Ok(Ready {
             dispatcher: Arc::new(dispatcher),
@@ -419,13 +471,13 @@ fn state_keys(given: Option<StateKey>, previous: Vec<StateKey>) -> Result<Vec<St
 /// The tools that a server was given.
 impl From<Server> for Tools {
     fn from(server: Server) -> Self {
-        server.tools
+        server.offers.tools
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("info", &self.info).field("tools", &self.tools).finish_non_exhaustive()
+        f.debug_struct("Server").field("info", &self.info).field("offers", &self.offers).finish_non_exhaustive()
     }
 }
 

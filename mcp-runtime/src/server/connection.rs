@@ -207,21 +207,22 @@ impl<'a> Connection<'a> {
             // What begins a conversation needs nobody to have said anything.
             Err(_) if legacy.is_none() && known == Some(Method::Initialize) => {
                 let outcome = self.initialize(params);
-                return self.reply(&id, ProtocolVersion::LATEST_LEGACY, outcome, source.batch, out);
+                return self.reply(&id, ProtocolVersion::LATEST_LEGACY, known, outcome, source.batch, out);
             }
             Err(_) if legacy.is_none() && known == Some(Method::Ping) => {
-                return self.reply(&id, ProtocolVersion::LATEST_LEGACY, Ok(ServerResult::Empty), source.batch, out);
+                let outcome = Ok(ServerResult::Empty);
+                return self.reply(&id, ProtocolVersion::LATEST_LEGACY, known, outcome, source.batch, out);
             }
             Err(error) => return self.error(Some(&id), &error, source.batch, out),
         };
         let revision = caller.revision;
         if known == Some(Method::Initialize) && revision.has(Method::Initialize) {
             let outcome = self.initialize(params);
-            return self.reply(&id, revision, outcome, source.batch, out);
+            return self.reply(&id, revision, known, outcome, source.batch, out);
         }
         if known == Some(Method::LoggingSetLevel) && revision.has(Method::LoggingSetLevel) {
             let outcome = caller.set_log_level(params).map(|()| ServerResult::Empty);
-            return self.reply(&id, revision, outcome, source.batch, out);
+            return self.reply(&id, revision, known, outcome, source.batch, out);
         }
         let origin = ConnectionOrigin { key: source.key, connection: self };
         let (carrier, round) = (caller.carrier(), || caller.round(id.clone(), self.extensions.clone()));
@@ -233,13 +234,13 @@ impl<'a> Connection<'a> {
                     // What the call said before it finished goes first.
                     self.take_outgoing(Some((source.key, revision)), usize::MAX, out);
                 }
-                self.reply(&id, revision, outcome, source.batch, out);
+                self.reply(&id, revision, known, outcome, source.batch, out);
             }
             Dispatched::Running(cancel) => {
                 if let Some(batch) = source.batch.and_then(|batch| self.batches.get_mut(&batch)) {
                     batch.waiting += 1;
                 }
-                self.calls.insert(source.key, InFlight { id, revision, cancel, batch: source.batch });
+                self.calls.insert(source.key, InFlight { id, revision, method: known, cancel, batch: source.batch });
             }
         }
     }
@@ -282,12 +283,13 @@ impl<'a> Connection<'a> {
         &mut self,
         id: &RequestId,
         revision: ProtocolVersion,
+        method: Option<Method>,
         outcome: Finished,
         batch: Option<Key>,
         out: &mut Vec<u8>,
     ) {
         let encoder = &self.encoder;
-        let outcome = encoder.outcome_for(revision, outcome);
+        let outcome = encoder.outcome_for(revision, method, outcome);
         self.emit(batch, out, |out| encoder.response(out, revision, id, &outcome));
     }
 
@@ -347,8 +349,8 @@ impl<'a> Connection<'a> {
             let Some(revision) = revision else { continue };
             match outgoing {
                 Outgoing::Reply(outcome) => {
-                    if let Some(InFlight { id, batch, .. }) = self.calls.remove(key) {
-                        self.reply(&id, revision, finished(outcome), batch, out);
+                    if let Some(InFlight { id, method, batch, .. }) = self.calls.remove(key) {
+                        self.reply(&id, revision, method, finished(outcome), batch, out);
                         if let Some(batch) = batch {
                             self.one_less(batch, out);
                         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::registry::{Built, Policy, Tools};
+use crate::registry::{Built, Offers, Policy, Tools};
 
 /// Set to anything, the file is written instead of compared.
 const UPDATE: &str = "UPDATE_TOOL_SURFACE";
@@ -17,10 +17,10 @@ const UPDATE: &str = "UPDATE_TOOL_SURFACE";
 /// When the file does not say what models see.
 #[track_caller]
 pub fn assert_tool_surface(path: &str, tools: impl Into<Tools>) {
-    let built = Built::new(tools.into(), Policy::default());
+    let built = Built::new(Offers { tools: tools.into(), ..Offers::default() }, Policy::default());
     assert!(built.problems.is_empty(), "the tools do not fit together:\n{}", built.problems.join("\n"));
     let seen: Vec<Value> =
-        built.registry.iter().filter_map(|entry| serde_json::to_value(&entry.described).ok()).map(as_read).collect();
+        built.registry.tools.described.iter().filter_map(|tool| serde_json::to_value(tool).ok()).map(as_read).collect();
     if std::env::var_os(UPDATE).is_some() {
         let written = std::fs::write(path, pretty(&Value::from(seen)) + "\n");
         assert!(written.is_ok(), "{path} cannot be written: {written:?}");

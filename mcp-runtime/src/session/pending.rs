@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::engine::Cancel;
-use crate::protocol::{Answered, OnAnswer, ProtocolVersion, RequestId};
+use crate::protocol::{Answered, Method, OnAnswer, ProtocolVersion, RequestId};
 
 /// Tells the requests of a connection apart, also those that reuse an id.
 pub(crate) type Key = u64;
@@ -13,6 +13,7 @@ pub(crate) type Key = u64;
 pub(crate) struct InFlight {
     pub(crate) id: RequestId,
     pub(crate) revision: ProtocolVersion,
+    pub(crate) method: Option<Method>,
     pub(crate) cancel: Cancel,
     /// The batch that it came in.
     pub(crate) batch: Option<Key>,

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
 use super::table::{Argument, ArgumentTable, Kinds, Leniency, Slot};
-use crate::protocol::{CallToolResult, Params, end_of_text, has_reserved_key, without_position};
+use crate::engine::Kind;
+use crate::protocol::{Params, end_of_text, has_reserved_key, without_position};
 use crate::schema::{Facts, came, listed, nearest, shortened, wanted};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
@@ -96,6 +97,10 @@ impl<'a> Arguments<'a> {
                     return None;
                 }
                 let given = given.filter(|json| *json != "null" || argument.default.is_none());
+                let is_absent = |json: &&str| {
+                    *json == r#""""# && table.leniency == Leniency::Text && argument.optional && !argument.kinds.text
+                };
+                let given = given.filter(|json| !is_absent(json));
                 // A missing argument reads as null: it is `None` for an option, and an error for
                 // others.
                 let default = || argument.default.as_deref().map_or("null", RawValue::get);
@@ -226,7 +231,8 @@ impl<'a> Arguments<'a> {
             (None, []) => ", which takes none".to_owned(),
             (None, known) => format!("; it takes {}", listed(known)),
         };
-        self.unknown.push(format!("`{}` is not an argument of this tool{cure}", shortened(name)));
+        let noun = self.table.kind.noun;
+        self.unknown.push(format!("`{}` is not an argument of this {noun}{cure}", shortened(name)));
     }
 
     /// Whether nothing was found wrong so far.
@@ -234,23 +240,24 @@ impl<'a> Arguments<'a> {
         self.problems.is_empty() && self.unknown.is_empty()
     }
 
-    /// Everything that is wrong, in one result that the model can read.
+    /// Everything that is wrong, in one text that a model can read.
     #[cold]
-    pub(crate) fn refusal(&self) -> CallToolResult {
+    pub(crate) fn refusal(&self) -> String {
+        let ArgumentTable { kind, name, .. } = self.table;
         let more = (self.more_unknown > 0)
-            .then(|| format!("and {} more that are not arguments of this tool", self.more_unknown));
-        refusal(&self.table.tool, self.problems.iter().chain(&self.unknown).chain(&more))
+            .then(|| format!("and {} more that are not arguments of this {}", self.more_unknown, kind.noun));
+        refusal(kind, name, self.problems.iter().chain(&self.unknown).chain(&more))
     }
 }
 
-/// The result of a call whose arguments are wrong.
-pub(super) fn refusal<'p>(tool: &str, problems: impl Iterator<Item = &'p String>) -> CallToolResult {
-    let mut text = format!("the arguments of tool `{tool}` are not right:");
+/// What is said of a call whose arguments are wrong.
+pub(super) fn refusal<'p>(kind: &Kind, name: &str, problems: impl Iterator<Item = &'p String>) -> String {
+    let mut text = format!("the arguments of {} `{name}` are not right:", kind.noun);
     for problem in problems {
         text.push_str("\n- ");
         text.push_str(problem);
     }
-    CallToolResult::error(text)
+    text
 }
 
 fn decode<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
@@ -268,8 +275,8 @@ pub(super) fn json_in_text(json: &str, wanted: &Kinds, leniency: Leniency) -> Op
     let is_meant = match inner.as_bytes().first()? {
         b'{' => wanted.object,
         b'[' => wanted.array,
-        b'-' | b'0'..=b'9' => wanted.number && leniency == Leniency::Lenient,
-        b't' | b'f' => wanted.boolean && leniency == Leniency::Lenient,
+        b'-' | b'0'..=b'9' => wanted.number && leniency.reads_text(),
+        b't' | b'f' => wanted.boolean && leniency.reads_text(),
         _ => false,
     };
     // What was inside a text has not been looked at yet.

@@ -1,4 +1,4 @@
-//! Tools that are known only when the program runs.
+//! Functions that are known only when the program runs.
 
 use std::fmt;
 use std::future::Future;
@@ -8,45 +8,54 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::arguments::{integral_floats, json_in_text, refusal};
+use super::input::Started;
+use super::kind::TOOL;
 use super::output::IntoToolResult;
 use super::table::{Field, Leniency};
-use crate::context::{Context, ToolError};
-use crate::protocol::{BoxFuture, CallToolResult};
+use crate::context::Context;
+use crate::engine::Kind;
 use crate::schema::Checker;
 
-/// What a tool that is known only when the program runs does with its arguments.
-pub(crate) type Handler =
-    dyn Fn(Map<String, Value>, Context) -> BoxFuture<'static, Result<CallToolResult, ToolError>> + Send + Sync;
+/// What a function that is known only when the program runs does with its arguments. It is given
+/// what makes a context, and whether errors are masked.
+pub(crate) type Handler = dyn Fn(Map<String, Value>, &dyn Fn() -> Context, bool) -> Started + Send + Sync;
 
-/// Makes a handler of a function.
+/// Makes a handler of a tool's function.
 pub(crate) fn handler<F, R>(function: impl Fn(Map<String, Value>, Context) -> F + Send + Sync + 'static) -> Arc<Handler>
 where
     F: Future<Output = R> + Send + 'static,
     R: IntoToolResult,
 {
-    Arc::new(move |arguments, context| {
-        let future = function(arguments, context);
-        Box::pin(async move { future.await.into_tool_result() })
+    Arc::new(move |arguments, context, mask_errors| {
+        let future = function(arguments, context());
+        Started::running(async move { future.await.into_tool_result() }, &TOOL, mask_errors)
     })
 }
 
-/// The arguments of such a tool, as its schema describes them.
+/// The arguments of such a function, as its schema describes them.
 pub(crate) struct ArgumentSchema {
-    tool: Arc<str>,
+    kind: &'static Kind,
+    name: Arc<str>,
     schema: Value,
     fields: Vec<(String, Field)>,
-    /// None for a tool that checks its arguments itself.
+    /// None for a function that checks its arguments itself.
     checker: Option<Checker>,
     leniency: Leniency,
 }
 
 impl ArgumentSchema {
-    pub(crate) fn new(tool: Arc<str>, schema: Map<String, Value>, leniency: Leniency, checked: bool) -> Self {
+    pub(crate) fn new(
+        kind: &'static Kind,
+        name: Arc<str>,
+        schema: Map<String, Value>,
+        leniency: Leniency,
+        checked: bool,
+    ) -> Self {
         let schema = Value::Object(schema);
         let properties = schema.get("properties").and_then(Value::as_object);
         let names = properties.into_iter().flat_map(Map::keys);
         let fields = names.filter_map(|name| Some((name.clone(), Field::of(&schema, name)?))).collect();
-        Self { tool, fields, checker: checked.then(|| Checker::new(schema.clone())), schema, leniency }
+        Self { kind, name, fields, checker: checked.then(|| Checker::new(schema.clone())), schema, leniency }
     }
 
     /// What the schema says and cannot be checked.
@@ -56,8 +65,8 @@ impl ArgumentSchema {
 
     /// The arguments of a call, with defaults for those that are absent, or all that is wrong with
     /// them.
-    pub(crate) fn read(&self, object: Option<&RawValue>) -> Result<Map<String, Value>, Box<CallToolResult>> {
-        let wrong = |problem: String| Box::new(refusal(&self.tool, std::iter::once(&problem)));
+    pub(crate) fn read(&self, object: Option<&RawValue>) -> Result<Map<String, Value>, String> {
+        let wrong = |problem: String| refusal(self.kind, &self.name, std::iter::once(&problem));
         let parse = |json: &str| serde_json::from_str(json).map_err(|error| wrong(error.to_string()));
         let json = object.map_or("{}", RawValue::get);
         let Some(checker) = &self.checker else { return parse(json) };
@@ -69,7 +78,7 @@ impl ArgumentSchema {
         let problems = checker.problems(&arguments, "");
         match arguments {
             Value::Object(arguments) if problems.is_empty() => Ok(arguments),
-            _ => Err(Box::new(refusal(&self.tool, problems.iter()))),
+            _ => Err(refusal(self.kind, &self.name, problems.iter())),
         }
     }
 
@@ -101,6 +110,6 @@ impl ArgumentSchema {
 
 impl fmt::Debug for ArgumentSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArgumentSchema").field("tool", &self.tool).finish_non_exhaustive()
+        f.debug_struct("ArgumentSchema").field("name", &self.name).finish_non_exhaustive()
     }
 }

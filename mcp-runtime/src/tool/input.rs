@@ -9,20 +9,21 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::arguments::Arguments;
-use super::marker::{All, Given, Injected, NotOneArgument};
+use super::kind::Answer;
+use super::marker::{All, Given, Injected, NotOneArgument, OfServer};
 use super::param::{ParamKind, StateNeed};
 use crate::context::{Context, Host, Requester, ToolError};
-use crate::engine::{Finished, Work};
-use crate::protocol::{CallToolResult, Extensions, Meta, ServerResult};
+use crate::engine::{Finished, Kind, Work};
+use crate::protocol::{Extensions, Meta};
 
-/// What a tool's function can take: an argument that the caller gives, or something that the
+/// What a function can take that is a tool, a prompt or a resource: an argument that the caller gives, or something that the
 /// server gives ([`Inject`]).
 ///
 /// Every type that implements [`serde::Deserialize`] and [`schemars::JsonSchema`] is an argument.
 /// The parameter `M` only keeps the two kinds apart; the compiler finds it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a parameter of a tool",
-    label = "not a tool parameter",
+    message = "`{Self}` cannot be a parameter of a tool, prompt or resource",
+    label = "not a parameter",
     note = "an argument must implement `serde::Deserialize` and `schemars::JsonSchema`; \
             for a type of your own add `#[derive(serde::Deserialize, schemars::JsonSchema)]`",
     note = "what the server gives is `Context`, `State<T>`, `Extension<T>`, or a type of your own that implements `Inject`; \
@@ -119,7 +120,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolParam<All> for Args<
 
 /// A parameter about which `#[arg(..)]` says something: only the caller's can be.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a tool",
+    message = "`{Self}` cannot be an argument",
     label = "not an argument",
     note = "an argument must implement `serde::Deserialize` and `schemars::JsonSchema`; \
             for a type of your own add `#[derive(serde::Deserialize, schemars::JsonSchema)]`",
@@ -169,7 +170,7 @@ impl<T: ToolParam<M>, M: NotOneArgument> Unnamed<M> for T {
 
 /// A parameter without a description where each argument must have one.
 #[diagnostic::on_unimplemented(
-    message = "this argument has no description, and its tool wants one for each",
+    message = "this argument has no description, and its function wants one for each",
     label = "not described",
     note = "write a doc comment above it, or `#[arg(description = \"..\")]`: \
             models choose arguments by their descriptions"
@@ -191,7 +192,32 @@ impl<T: ToolParam<M>, M: NotOneArgument> Undescribed<M> for T {
     }
 }
 
-/// What the server gives to a tool: [`Context`], [`State`], [`Extension`], or a type of your own.
+/// A parameter of a resource that is none of its variables: only the server's can be.
+#[diagnostic::on_unimplemented(
+    message = "no variable of this resource is named like this parameter of type `{Self}`",
+    label = "no variable of the template",
+    note = "an argument of a resource is a variable of its template: write it there, `{{name}}`, or `{{?name}}` for one \
+            that may be left out",
+    note = "what the server gives is `Context`, `State<T>`, `Extension<T>`, or a type of your own that implements `Inject`"
+)]
+pub trait NoVariable<M>: Sized {
+    /// As in [`ToolParam`].
+    const KIND: ParamKind;
+
+    /// As in [`ToolParam`].
+    fn take(call: &mut ToolCall<'_>) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ToolParam<M>, M: OfServer> NoVariable<M> for T {
+    const KIND: ParamKind = <Self as ToolParam<M>>::KIND;
+
+    fn take(call: &mut ToolCall<'_>) -> Option<Self> {
+        <Self as ToolParam<M>>::take(call)
+    }
+}
+
+/// What the server gives to a tool, a prompt or a resource: [`Context`], [`State`], [`Extension`], or a type of your own.
 /// It appears in no schema.
 ///
 /// ```
@@ -237,7 +263,7 @@ pub trait Inject: Sized + Send + 'static {
     fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError>;
 }
 
-/// What a tool's function takes behind a reference, and who owns it during the call.
+/// What a function takes behind a reference, and who owns it during the call.
 pub trait ToolRef {
     /// The owner.
     type Held;
@@ -280,7 +306,7 @@ impl<'h, H: Deref> Lend<'h, Option<&'h H::Target>> for Option<H> {
 
 /// How a method takes the value that it belongs to, which calls share.
 #[diagnostic::on_unimplemented(
-    message = "a tool cannot take `self` as `{Self}`",
+    message = "a method that is called cannot take `self` as `{Self}`",
     label = "calls share the value",
     note = "take `&self`, or `self: Arc<Self>`"
 )]
@@ -298,7 +324,8 @@ impl<T> FromShared<T> for Arc<T> {
 
 /// One call on its way to the function: its arguments, and what the server can give.
 pub struct ToolCall<'a> {
-    pub(crate) tool: &'a str,
+    pub(crate) kind: &'static Kind,
+    pub(crate) name: &'a str,
     pub(crate) arguments: Arguments<'a>,
     pub(crate) host: &'a Host,
     pub(crate) extensions: &'a Extensions,
@@ -311,14 +338,14 @@ pub struct ToolCall<'a> {
     pub(crate) failure: Option<ToolError>,
 }
 
-/// A value whose methods are tools.
+/// A value whose methods are called.
 pub(crate) type Receiver = Arc<dyn Any + Send + Sync>;
 
 impl<'a> ToolCall<'a> {
-    /// The name of the tool.
+    /// The name of the tool, the prompt or the resource.
     #[must_use]
-    pub fn tool(&self) -> &str {
-        self.tool
+    pub fn name(&self) -> &str {
+        self.name
     }
 
     /// A state of the server.
@@ -374,37 +401,41 @@ impl<'a> ToolCall<'a> {
     #[must_use]
     #[cold]
     pub fn refuse(self) -> Started {
-        let result = match self.failure {
-            Some(error) if self.arguments.is_fine() => Err(error),
-            _ => Ok(self.arguments.refusal()),
-        };
-        Started(Progress::Finished(finished(result, self.host.mask_errors)))
+        Started(Progress::Finished(match self.failure {
+            Some(error) if self.arguments.is_fine() => error.into_outcome(self.kind, self.host.mask_errors),
+            _ => (self.kind.refused)(self.arguments.refusal()),
+        }))
     }
 
     #[doc(hidden)]
     #[must_use]
-    pub fn returned(self, result: Result<CallToolResult, ToolError>) -> Started {
-        Started(Progress::Finished(finished(result, self.host.mask_errors)))
+    pub fn returned(self, result: Result<impl Into<Answer>, ToolError>) -> Started {
+        Started::returned(result, self.kind, self.host.mask_errors)
     }
 
     #[doc(hidden)]
     #[must_use]
-    pub fn running(self, future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'static) -> Started {
-        Started::running(future, self.host.mask_errors)
+    pub fn running<R: Into<Answer>>(
+        self,
+        future: impl Future<Output = Result<R, ToolError>> + Send + 'static,
+    ) -> Started {
+        Started::running(future, self.kind, self.host.mask_errors)
     }
 
     #[doc(hidden)]
     #[must_use]
-    pub fn blocking(self, function: impl FnOnce() -> Result<CallToolResult, ToolError> + Send + 'static) -> Started {
-        let mask = self.host.mask_errors;
-        Started(Progress::Running(Work::Blocking(Box::new(move || finished(function(), mask)))))
+    pub fn blocking<R: Into<Answer>>(
+        self,
+        function: impl FnOnce() -> Result<R, ToolError> + Send + 'static,
+    ) -> Started {
+        Started::blocking(function, self.kind, self.host.mask_errors)
     }
 }
 
-fn finished(result: Result<CallToolResult, ToolError>, mask_errors: bool) -> Finished {
+fn finished(result: Result<impl Into<Answer>, ToolError>, kind: &Kind, mask_errors: bool) -> Finished {
     match result {
-        Ok(result) => Ok(ServerResult::CallTool(result)),
-        Err(error) => error.into_outcome(mask_errors),
+        Ok(result) => result.into().finished(),
+        Err(error) => error.into_outcome(kind, mask_errors),
     }
 }
 
@@ -418,11 +449,24 @@ pub(crate) enum Progress {
 }
 
 impl Started {
-    pub(crate) fn running(
-        future: impl Future<Output = Result<CallToolResult, ToolError>> + Send + 'static,
+    pub(crate) fn returned(result: Result<impl Into<Answer>, ToolError>, kind: &Kind, mask_errors: bool) -> Self {
+        Self(Progress::Finished(finished(result, kind, mask_errors)))
+    }
+
+    pub(crate) fn running<R: Into<Answer>>(
+        future: impl Future<Output = Result<R, ToolError>> + Send + 'static,
+        kind: &'static Kind,
         mask_errors: bool,
     ) -> Self {
-        Self(Progress::Running(Work::Future(Box::pin(async move { finished(future.await, mask_errors) }))))
+        Self(Progress::Running(Work::Future(Box::pin(async move { finished(future.await, kind, mask_errors) }))))
+    }
+
+    pub(crate) fn blocking<R: Into<Answer>>(
+        function: impl FnOnce() -> Result<R, ToolError> + Send + 'static,
+        kind: &'static Kind,
+        mask_errors: bool,
+    ) -> Self {
+        Self(Progress::Running(Work::Blocking(Box::new(move || finished(function(), kind, mask_errors)))))
     }
 }
 
@@ -525,7 +569,9 @@ impl<T: Clone + Send + Sync + 'static> Inject for Extension<T> {
     fn inject(call: &ToolCall<'_>) -> Result<Self, ToolError> {
         call.extensions().get().cloned().map(Self).ok_or_else(|| {
             let wanted = type_name::<T>();
-            ToolError::new(format!("tool `{}` needs `{wanted}`, which did not come along with the request", call.tool))
+            let ToolCall { kind, name, .. } = call;
+            let noun = kind.noun;
+            ToolError::new(format!("{noun} `{name}` needs `{wanted}`, which did not come along with the request"))
         })
     }
 }

@@ -24,6 +24,12 @@ impl NotOneArgument for Injected {}
 impl NotOneArgument for All {}
 impl NotOneArgument for Context {}
 
+/// What only the server gives.
+pub trait OfServer {}
+
+impl OfServer for Injected {}
+impl OfServer for Context {}
+
 /// The marker of a type, for rules about two of them.
 pub trait Marked<M> {
     /// The marker.
@@ -36,7 +42,7 @@ impl<T: ToolParam<M>, M> Marked<M> for T {
 
 /// Can stand beside an earlier parameter, as all can but a second context.
 #[diagnostic::on_unimplemented(
-    message = "a tool takes its `Context` once",
+    message = "a function takes its `Context` once",
     label = "another `Context` stands before this one",
     note = "there is only one call to speak of: remove one of the two, and lend the other, `&ctx`, to what needs it"
 )]
@@ -47,7 +53,7 @@ pub trait Beside<Earlier> {
 
 /// Can have the name of an earlier parameter, as all can but a second argument.
 #[diagnostic::on_unimplemented(
-    message = "two arguments of this tool have one name",
+    message = "two arguments of this function have one name",
     label = "an earlier argument has this name already",
     note = "give one of them another name, `#[arg(name = \"..\")]`"
 )]

@@ -1,13 +1,17 @@
-//! What the glue of `#[tool]` calls: arguments in, results out, decided here and compiled once.
+//! What the glue of `#[tool]`, `#[prompt]` and `#[resource]` calls: arguments in, results out, decided
+//! here and compiled once.
 
 mod arguments;
 mod constraint;
 mod content;
 mod dynamic;
 mod input;
+mod kind;
 mod marker;
 mod output;
 mod param;
+mod prompt;
+mod resource;
 mod table;
 
 pub(crate) use arguments::Arguments;
@@ -18,11 +22,14 @@ pub use constraint::{
 pub use content::IntoContent;
 pub(crate) use dynamic::{ArgumentSchema, Handler, handler};
 pub use input::{
-    Args, Extension, FromShared, Inject, Lend, Started, State, ToolArgument, ToolCall, ToolParam, ToolRef, Undescribed,
-    Unnamed,
+    Args, Extension, FromShared, Inject, Lend, NoVariable, Started, State, ToolArgument, ToolCall, ToolParam, ToolRef,
+    Undescribed, Unnamed,
 };
 pub(crate) use input::{Progress, Receiver};
+pub(crate) use kind::{PROMPT, RESOURCE, TOOL};
 pub use marker::{All, Beside, Distinct, Given, Injected, Marked, checked};
 pub use output::{IntoToolResult, Json, ListItem};
 pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed};
+pub use prompt::{IntoMessages, IntoPromptResult};
+pub use resource::IntoResourceResult;
 pub(crate) use table::{Argument, ArgumentTable, Leniency, Slot, is_impossible, misfits};

@@ -1,4 +1,4 @@
-//! What calls need to know of the parameters of a tool, made once, when the server starts.
+//! What calls need to know of the parameters of a function, made once, when the server starts.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::param::{ParamDetails, ParamKind, ParamSpec};
+use crate::engine::Kind;
 use crate::schema::{Checker, Facts, Rule, is_of_kind};
 
 /// How far an argument may be from its schema.
@@ -19,19 +20,30 @@ pub(crate) enum Leniency {
     Usual,
     /// Numbers and booleans may arrive as text, too.
     Lenient,
+    /// Everything arrives as text, as arguments of prompts do. Empty text stands for what may be
+    /// left out and is no text.
+    Text,
 }
 
-/// The parameters of a tool, in their order.
+impl Leniency {
+    /// Whether numbers and booleans may arrive as text.
+    pub(super) fn reads_text(self) -> bool {
+        matches!(self, Self::Lenient | Self::Text)
+    }
+}
+
+/// The parameters of a function, in their order.
 #[derive(Debug)]
 pub(crate) struct ArgumentTable {
-    pub(super) tool: Arc<str>,
+    pub(super) kind: &'static Kind,
+    pub(super) name: Arc<str>,
     pub(super) slots: Vec<Slot>,
     pub(super) leniency: Leniency,
 }
 
 impl ArgumentTable {
-    pub(crate) fn new(tool: Arc<str>, slots: Vec<Slot>, leniency: Leniency) -> Self {
-        Self { tool, slots, leniency }
+    pub(crate) fn new(kind: &'static Kind, name: Arc<str>, slots: Vec<Slot>, leniency: Leniency) -> Self {
+        Self { kind, name, slots, leniency }
     }
 
     /// The parameter that takes an argument of this name.
@@ -94,6 +106,7 @@ pub(crate) struct Argument {
     pub(super) fields: Vec<Cow<'static, str>>,
     /// Of several, names that are not known are taken, too.
     pub(super) open: bool,
+    /// It may be left out.
     pub(super) optional: bool,
     pub(super) default: Option<Box<RawValue>>,
     pub(super) rules: Vec<Rule>,
@@ -105,9 +118,9 @@ pub(crate) struct Argument {
 
 impl Argument {
     /// An argument of this schema, which has its definitions with it.
-    pub(crate) fn one(name: &'static str, schema: Value, details: &ParamDetails) -> Self {
+    pub(crate) fn one(name: &'static str, schema: Value, details: &ParamDetails, optional: bool) -> Self {
         let default = details.default.as_ref().and_then(|default| default.as_ref().ok()).cloned();
-        Self { name: name.into(), default, rules: details.rules.clone(), ..Self::of_schema(schema) }
+        Self { name: name.into(), default, optional, rules: details.rules.clone(), ..Self::of_schema(schema) }
     }
 
     /// Several arguments: the fields of a type.

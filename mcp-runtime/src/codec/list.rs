@@ -1,0 +1,152 @@
+//! Lists of what a server offers: each item and each whole list is encoded once for every revision,
+//! in the words that the revision has.
+
+use std::sync::OnceLock;
+
+use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::protocol::{
+    Annotations, CacheScope, Icon, Meta, Prompt, ProtocolVersion, Resource, ResourceTemplate, Tool, ToolAnnotations,
+};
+
+/// Something for each revision, made when it is first asked for.
+pub(super) type PerRevision<T> = [OnceLock<T>; ProtocolVersion::ALL.len()];
+
+/// The place of a revision among all.
+pub(super) fn place(revision: ProtocolVersion) -> usize {
+    ProtocolVersion::ALL.iter().position(|it| *it == revision).unwrap_or_default()
+}
+
+/// All items of one kind.
+#[derive(Debug)]
+pub(super) struct List<T> {
+    items: Vec<T>,
+    encoded: PerRevision<Vec<Box<RawValue>>>,
+    whole: PerRevision<Vec<u8>>,
+}
+
+/// The body of the result that has a list.
+pub(super) struct Body<'i> {
+    key: &'static str,
+    items: Vec<&'i RawValue>,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.key, &self.items)?;
+        map.end()
+    }
+}
+
+impl<T: Item> List<T> {
+    pub(super) fn new(items: Vec<T>) -> Self {
+        Self { items, encoded: Default::default(), whole: Default::default() }
+    }
+
+    /// Writes the list, or of it what is visible to whoever asks. `encode` makes the result of a body.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        revision: ProtocolVersion,
+        visible: Option<&[usize]>,
+        encode: impl Fn(&Body<'_>, CacheScope) -> Vec<u8>,
+    ) {
+        let item = |item: &T| to_raw_value(&item.clone().said_in(revision)).ok();
+        let all = self.encoded[place(revision)].get_or_init(|| self.items.iter().filter_map(item).collect());
+        match visible {
+            None => {
+                let items = || all.iter().map(Box::as_ref).collect();
+                let whole = || encode(&Body { key: T::KEY, items: items() }, CacheScope::Public);
+                out.extend_from_slice(self.whole[place(revision)].get_or_init(whole));
+            }
+            Some(places) => {
+                let items = places.iter().filter_map(|place| all.get(*place)).map(Box::as_ref).collect();
+                out.append(&mut encode(&Body { key: T::KEY, items }, CacheScope::Private));
+            }
+        }
+    }
+}
+
+/// What a list has.
+pub(super) trait Item: Serialize + Clone {
+    /// The member that has them.
+    const KEY: &'static str;
+
+    /// As the revision describes it.
+    fn said_in(self, revision: ProtocolVersion) -> Self;
+}
+
+impl Item for Tool {
+    const KEY: &'static str = "tools";
+
+    fn said_in(mut self, revision: ProtocolVersion) -> Self {
+        if revision.is_modern() {
+            return self;
+        }
+        let title = self.title.clone();
+        self.output_schema = self.output_schema.filter(|schema| {
+            revision >= ProtocolVersion::V2025_06_18 && schema.get("type").is_some_and(|kind| kind == "object")
+        });
+        known_of_all(revision, &mut self.title, &mut self.icons, &mut self.meta);
+        if revision == ProtocolVersion::V2025_03_26 {
+            self.annotations.get_or_insert_with(ToolAnnotations::default).title = title;
+        }
+        if revision < ProtocolVersion::V2025_03_26 {
+            self.annotations = None;
+        }
+        self
+    }
+}
+
+impl Item for Prompt {
+    const KEY: &'static str = "prompts";
+
+    fn said_in(mut self, revision: ProtocolVersion) -> Self {
+        known_of_all(revision, &mut self.title, &mut self.icons, &mut self.meta);
+        if revision < ProtocolVersion::V2025_06_18 {
+            self.arguments.iter_mut().for_each(|argument| argument.title = None);
+        }
+        self
+    }
+}
+
+impl Item for Resource {
+    const KEY: &'static str = "resources";
+
+    fn said_in(mut self, revision: ProtocolVersion) -> Self {
+        known_of_all(revision, &mut self.title, &mut self.icons, &mut self.meta);
+        self.annotations = self.annotations.and_then(|annotations| annotations_for(revision, annotations));
+        self
+    }
+}
+
+impl Item for ResourceTemplate {
+    const KEY: &'static str = "resourceTemplates";
+
+    fn said_in(mut self, revision: ProtocolVersion) -> Self {
+        known_of_all(revision, &mut self.title, &mut self.icons, &mut self.meta);
+        self.annotations = self.annotations.and_then(|annotations| annotations_for(revision, annotations));
+        self
+    }
+}
+
+/// What all items have since the same revisions.
+fn known_of_all(revision: ProtocolVersion, title: &mut Option<String>, icons: &mut Vec<Icon>, meta: &mut Option<Meta>) {
+    if revision < ProtocolVersion::V2025_11_25 {
+        icons.clear();
+    }
+    if revision < ProtocolVersion::V2025_06_18 {
+        *title = None;
+        *meta = None;
+    }
+}
+
+fn annotations_for(revision: ProtocolVersion, mut annotations: Annotations) -> Option<Annotations> {
+    if revision < ProtocolVersion::V2025_06_18 {
+        annotations.last_modified = None;
+    }
+    (annotations != Annotations::default()).then_some(annotations)
+}

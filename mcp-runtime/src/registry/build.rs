@@ -1,0 +1,376 @@
+//! From what a server was given to what it offers, with all that is wrong with it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::spec::{Details, Offer, Prompts, Resources, SharedReceiver, Spec, Tools};
+use super::template::Template;
+use super::{Entry, EntryCall, Fill, Registry, Section, schema};
+use crate::context::States;
+use crate::engine::{CallLimits, Kind};
+use crate::protocol::{self, CacheScope, PromptArgument};
+use crate::schema::wanted;
+use crate::tool::{ArgumentSchema, ArgumentTable, Handler, Leniency, PROMPT, ParamKind, RESOURCE, StateNeed, TOOL};
+
+/// What a server was given.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    pub(crate) tools: Tools,
+    pub(crate) prompts: Prompts,
+    pub(crate) resources: Resources,
+}
+
+/// What a server says about all of its functions.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Policy {
+    pub(crate) leniency: Leniency,
+    pub(crate) describe: Describe,
+}
+
+/// What becomes of an argument without a description.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Describe {
+    /// It is a warning in the log.
+    #[default]
+    Warn,
+    /// The server does not start.
+    Deny,
+    /// It was said before, or does not matter.
+    Silently,
+}
+
+/// A state that a function needs.
+struct Need {
+    /// Whose need it is: a `tool`, and its name.
+    of: (&'static str, Arc<str>),
+    state: StateNeed,
+}
+
+/// What a server offers with all that is wrong with it, and the states that it needs.
+#[derive(Default)]
+pub(crate) struct Built {
+    pub(crate) registry: Registry,
+    pub(crate) problems: Vec<String>,
+    needs: Vec<Need>,
+    undescribed: Vec<Undescribed>,
+}
+
+/// An argument of which nothing is said.
+struct Undescribed {
+    of: (&'static str, Arc<str>),
+    argument: Cow<'static, str>,
+    reader: &'static str,
+}
+
+/// What is the same of all functions, whatever else is known of them.
+struct Basis {
+    kind: &'static Kind,
+    name: Arc<str>,
+    module: &'static str,
+    details: Details,
+    call: EntryCall,
+    fill: Fill,
+}
+
+impl Built {
+    pub(crate) fn new(offers: Offers, policy: Policy) -> Self {
+        let mut built = Self::default();
+        for offer in offers.tools.offers {
+            built.tool(offer, policy);
+        }
+        for offer in offers.prompts.offers {
+            built.prompt(offer);
+        }
+        for offer in offers.resources.offers {
+            built.resource(offer);
+        }
+        for Undescribed { of: (noun, name), argument, reader } in std::mem::take(&mut built.undescribed) {
+            let cure = format!("write a doc comment above it: {reader}");
+            match policy.describe {
+                Describe::Warn => {
+                    tracing::warn!(kind = noun, %name, %argument, "an argument has no description; {cure}");
+                }
+                Describe::Deny => {
+                    built.problems.push(format!("argument `{argument}` of {noun} `{name}` has no description; {cure}"));
+                }
+                Describe::Silently => {}
+            }
+        }
+        built
+    }
+
+    /// All that is wrong, on a server with these states.
+    pub(crate) fn problems(&self, states: &States) -> Vec<String> {
+        let mut problems = self.problems.clone();
+        for Need { of: (noun, of), state } in &self.needs {
+            let name = (state.name)();
+            if (state.twice)(states) {
+                problems.push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
+            } else if !(state.is_there)(states) {
+                problems.push(format!(
+                    "{noun} `{of}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type"
+                ));
+            }
+        }
+        for state in &states.repeated {
+            problems.push(format!("the state `{state}` was given twice; a server has one of each type"));
+        }
+        problems.dedup();
+        problems
+    }
+
+    fn tool(&mut self, offer: Offer<super::ToolSpec, super::DynTool>, policy: Policy) {
+        const READER: &str = "models choose arguments by their descriptions";
+        let kind = &TOOL;
+        let (mut described, details);
+        let (name, module, call);
+        match offer {
+            Offer::Function { spec, receiver } => {
+                (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
+                let leniency = details.leniency.unwrap_or(policy.leniency);
+                let input = self.input(kind, &name, spec, READER);
+                let output = details.output_schema.map(schema::output_of);
+                described = protocol::Tool {
+                    name: spec.name.to_owned(),
+                    title: Some(spec.title.to_owned()),
+                    description: said(spec.description),
+                    input_schema: input.schema,
+                    output_schema: output.or_else(|| schema::output(spec.more)),
+                    ..protocol::Tool::default()
+                };
+                call = function(kind, &name, spec, input.slots, leniency, receiver);
+            }
+            Offer::Dynamic(tool) => {
+                (name, module, details) = (Arc::<str>::from(&*tool.tool.name), "a `DynTool`", tool.details);
+                described = tool.tool;
+                let leniency = details.leniency.unwrap_or(policy.leniency);
+                let input = described.input_schema.clone();
+                let schema = ArgumentSchema::new(kind, name.clone(), input, leniency, tool.checked);
+                for gap in schema.gaps() {
+                    self.problems.push(format!(
+                        "tool `{name}` is not right: its schema has {gap}, which cannot be checked; \
+                         leave that out, or let the handler check its arguments with `.unchecked()`"
+                    ));
+                }
+                if let Some(Value::Object(properties)) = described.input_schema.get("properties") {
+                    let is_silent = |schema: &Value| schema.get("description").is_none();
+                    for (argument, _) in properties.iter().filter(|(_, schema)| is_silent(schema)) {
+                        let (of, argument) = ((kind.noun, name.clone()), argument.clone().into());
+                        self.undescribed.push(Undescribed { of, argument, reader: READER });
+                    }
+                }
+                call = EntryCall::Dynamic { handler: tool.handler, schema: Box::new(schema) };
+            }
+        }
+        described.annotations = details.annotations.clone();
+        described.icons = details.icons.clone();
+        described.meta = details.meta.clone();
+        let entry = self.entry(Basis { kind, name, module, details, call, fill: Fill::Nothing });
+        self.problems.extend(self.registry.tools.insert(entry.name.clone(), entry, described));
+    }
+
+    fn prompt(&mut self, offer: Offer<super::PromptSpec, super::DynPrompt>) {
+        let kind = &PROMPT;
+        let (mut described, details);
+        let (name, module, call);
+        match offer {
+            Offer::Function { spec, receiver } => {
+                (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
+                let input = self.input(kind, &name, spec, "people fill in arguments by their descriptions");
+                described = protocol::Prompt {
+                    name: spec.name.to_owned(),
+                    title: Some(spec.title.to_owned()),
+                    description: said(spec.description),
+                    arguments: arguments(&input.schema),
+                    ..protocol::Prompt::default()
+                };
+                call = function(kind, &name, spec, input.slots, Leniency::Text, receiver);
+            }
+            Offer::Dynamic(prompt) => {
+                let prompt = *prompt;
+                (name, module) = (Arc::<str>::from(&*prompt.prompt.name), "a `DynPrompt`");
+                let schema = prompt.schema(kind, name.clone());
+                (described, details) = (prompt.prompt, prompt.details);
+                call = EntryCall::Dynamic { handler: prompt.handler, schema: Box::new(schema) };
+            }
+        }
+        described.icons = details.icons.clone();
+        described.meta = details.meta.clone();
+        let fill = Fill::Prompt { description: described.description.clone() };
+        let entry = self.entry(Basis { kind, name, module, details, call, fill });
+        self.problems.extend(self.registry.prompts.insert(entry.name.clone(), entry, described));
+    }
+
+    fn resource(&mut self, offer: Offer<super::ResourceSpec, super::Resource>) {
+        let kind = &RESOURCE;
+        let mut described;
+        let (name, module, details, call);
+        match offer {
+            Offer::Function { spec, receiver } => {
+                (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
+                // There is no place for descriptions of variables.
+                let input = self.input(kind, &name, spec, "");
+                self.undescribed.retain(|it| it.of.0 != kind.noun);
+                described = protocol::Resource::new(spec.more.uri, spec.name);
+                described.title = Some(spec.title.to_owned());
+                described.description = said(spec.description);
+                described.mime_type = spec.more.mime_type.or(spec.more.usual_mime_type).map(str::to_owned);
+                call = function(kind, &name, spec, input.slots, Leniency::Text, receiver);
+            }
+            Offer::Dynamic(resource) => {
+                let resource = *resource;
+                (name, module, details) = (Arc::<str>::from(&*resource.link.name), "a `Resource`", resource.details);
+                described = resource.link;
+                call = dynamic(kind, &name, resource.handler);
+            }
+        }
+        described.size = details.size;
+        described.icons = details.icons.clone();
+        described.annotations = details.hints.clone();
+        described.meta = details.meta.clone();
+        let fill = Fill::Resource {
+            mime_type: described.mime_type.clone(),
+            ttl_ms: details.ttl.map(|time| time.as_millis().try_into().unwrap_or(u64::MAX)),
+            // What not everyone sees is nobody else's.
+            cache_scope: details.cache_scope.or(details.visible.map(|_| CacheScope::Private)),
+        };
+        let entry = self.entry(Basis { kind, name, module, details, call, fill });
+        let uri = Arc::<str>::from(&*described.uri);
+        if !Template::has_variables(&uri) {
+            self.problems.extend(self.registry.resources.insert(uri, entry, described));
+            return;
+        }
+        match Template::new(&uri) {
+            Err(problem) => self.problems.push(format!("the template `{uri}` is not right: {problem}")),
+            Ok(template) => {
+                let described = protocol::ResourceTemplate {
+                    uri_template: described.uri,
+                    name: described.name,
+                    title: described.title,
+                    description: described.description,
+                    mime_type: described.mime_type,
+                    icons: described.icons,
+                    annotations: described.annotations,
+                    meta: described.meta,
+                };
+                match self.registry.templates.insert(uri, entry, described) {
+                    None => self.registry.matchers.push(template),
+                    Some(problem) => self.problems.push(problem),
+                }
+            }
+        }
+    }
+
+    /// The parameters of a function. `reader` says who wants to know what they are.
+    fn input<M: Copy>(
+        &mut self,
+        kind: &'static Kind,
+        name: &Arc<str>,
+        spec: &Spec<M>,
+        reader: &'static str,
+    ) -> schema::Input {
+        let mut input = schema::input(spec.params);
+        for problem in std::mem::take(&mut input.problems) {
+            self.problems.push(format!("{} `{name}` is not right: {problem}", kind.noun));
+        }
+        let undescribed = |argument| Undescribed { of: (kind.noun, name.clone()), argument, reader };
+        self.undescribed.extend(std::mem::take(&mut input.undescribed).into_iter().map(undescribed));
+        for param in spec.params {
+            if let ParamKind::Injected { needs, .. } = param.kind {
+                let need = |state: &StateNeed| Need { of: (kind.noun, name.clone()), state: *state };
+                self.needs.extend(needs.iter().map(need));
+            }
+        }
+        input
+    }
+
+    fn entry(&mut self, basis: Basis) -> Entry {
+        let Basis { kind, name, module, details, call, fill } = basis;
+        for problem in &details.problems {
+            self.problems.push(format!("{} `{name}` is not right: {problem}", kind.noun));
+        }
+        let limits = CallLimits::new(details.timeout, details.concurrency);
+        let (resume, task, visible) = (details.resume, details.task, details.visible);
+        Entry { kind, name, module, limits, resume, task, call, fill, visible }
+    }
+}
+
+impl<D> Section<D> {
+    /// Adds one, or says that there is one of this key already.
+    fn insert(&mut self, key: Arc<str>, entry: Entry, described: D) -> Option<String> {
+        if let Some(earlier) = self.find(&key) {
+            let noun = entry.kind.noun;
+            let (what, cure) = match noun {
+                "resource" => ("have the URI", "give one of them another URI".to_owned()),
+                _ => ("are named", format!("give one of them another name with `#[{noun}(name = \"..\")]`")),
+            };
+            return Some(format!(
+                "two {noun}s {what} `{key}`: one in `{}`, one in `{}`; {cure}",
+                earlier.module, entry.module
+            ));
+        }
+        self.has_hidden |= entry.visible.is_some();
+        self.by_key.insert(key, self.entries.len());
+        self.entries.push(Arc::new(entry));
+        self.described.push(described);
+        None
+    }
+}
+
+fn said(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn function<M: Copy>(
+    kind: &'static Kind,
+    name: &Arc<str>,
+    spec: &Spec<M>,
+    slots: Vec<crate::tool::Slot>,
+    leniency: Leniency,
+    receiver: Option<SharedReceiver>,
+) -> EntryCall {
+    let table = ArgumentTable::new(kind, name.clone(), slots, leniency);
+    EntryCall::Function { function: spec.call, table, receiver: receiver.map(|SharedReceiver(receiver)| receiver) }
+}
+
+/// One that takes its arguments as they are.
+fn dynamic(kind: &'static Kind, name: &Arc<str>, handler: Arc<Handler>) -> EntryCall {
+    let schema = ArgumentSchema::new(kind, name.clone(), serde_json::Map::new(), Leniency::Text, false);
+    EntryCall::Dynamic { handler, schema: Box::new(schema) }
+}
+
+/// The arguments of a prompt: what the schema of each says is said in words.
+fn arguments(schema: &serde_json::Map<String, Value>) -> Vec<PromptArgument> {
+    let required = schema.get("required").and_then(Value::as_array);
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let argument = |(name, schema): (&String, &Value)| {
+        let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(str::to_owned);
+        let description = match (text("description"), expected(schema)) {
+            (Some(description), Some(expected)) => Some(match description.strip_suffix('.') {
+                Some(sentence) => format!("{sentence} ({expected})."),
+                None => format!("{description} ({expected})"),
+            }),
+            (None, expected) => expected,
+            (description, None) => description,
+        };
+        let required = required.is_some_and(|names| names.iter().any(|it| it == name));
+        PromptArgument { name: name.clone(), title: text("title"), description, required }
+    };
+    properties.into_iter().flatten().map(argument).collect()
+}
+
+/// What an argument must be, if it is more than text.
+fn expected(schema: &Value) -> Option<String> {
+    const KINDS: [&str; 5] = ["type", "enum", "const", "oneOf", "anyOf"];
+    const MORE: [&str; 7] = ["enum", "const", "oneOf", "minLength", "maxLength", "pattern", "format"];
+    let says = |keyword: &&str| schema.get(*keyword).is_some();
+    let is = |kind: &str| schema.get("type").is_some_and(|it| it == kind);
+    let is_plain_text = is("string") && !MORE.iter().any(says);
+    if is_plain_text || !KINDS.iter().any(says) {
+        return None;
+    }
+    let written = if is("array") || is("object") { "as JSON: " } else { "" };
+    Some(format!("{written}{}", wanted(schema)))
+}

@@ -1,0 +1,276 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::file;
+use super::spec::Details;
+use super::template::Template;
+use crate::context::{Context, Requester};
+use crate::protocol::{Annotations, Icon, Meta, ReadResourceResult, ResourceContents, ResourceLink};
+use crate::tool::{Handler, IntoResourceResult, RESOURCE, Started};
+
+/// A resource that needs no function: text, bytes, a file, the files of a directory; or one that is
+/// known only when the program runs.
+///
+/// Its name is the last part of its URI, unless [`name`](Self::name) says otherwise.
+///
+/// ```
+/// use mcp_runtime::Resource;
+/// use mcp_runtime::prelude::*;
+///
+/// let server = Server::new("guide")
+///     .resources(Resource::text("guide://welcome", "# Welcome").mime_type("text/markdown"))
+///     .resources(Resource::bytes("guide://logo", b"...").mime_type("image/png").title("Our logo"));
+/// ```
+pub struct Resource {
+    /// Its URI may be a template.
+    pub(super) link: ResourceLink,
+    pub(super) details: Details,
+    pub(super) handler: Arc<Handler>,
+}
+
+impl Resource {
+    /// Text at a URI. Its MIME type is `text/plain`, unless [`mime_type`](Self::mime_type) says
+    /// otherwise.
+    pub fn text(uri: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        let size = text.len();
+        Self::fixed(uri.into(), "text/plain", size, move || ResourceContents {
+            text: Some(text.as_ref().to_owned()),
+            ..ResourceContents::default()
+        })
+    }
+
+    /// Bytes at a URI. Their MIME type is `application/octet-stream`, unless
+    /// [`mime_type`](Self::mime_type) says otherwise.
+    pub fn bytes(uri: impl Into<String>, bytes: impl AsRef<[u8]>) -> Self {
+        let ResourceContents { blob, .. } = ResourceContents::blob("", "", &bytes);
+        let size = bytes.as_ref().len();
+        Self::fixed(uri.into(), "application/octet-stream", size, move || ResourceContents {
+            blob: blob.clone(),
+            ..ResourceContents::default()
+        })
+    }
+
+    /// A file at a URI, read anew each time: as text if it is UTF-8, and as bytes if not. Its MIME
+    /// type goes by its extension, unless [`mime_type`](Self::mime_type) says otherwise. While there
+    /// is no such file, there is no such resource.
+    ///
+    /// ```
+    /// use mcp_runtime::Resource;
+    ///
+    /// let readme = Resource::file("docs://readme", "README.md");
+    /// ```
+    pub fn file(uri: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let mime_type = file::mime_type(&path);
+        let handler: Arc<Handler> = Arc::new(move |_, _, mask_errors| {
+            let path = path.clone();
+            Started::blocking(move || file::read(&path), &RESOURCE, mask_errors)
+        });
+        let mut resource = Self::with(uri.into(), handler);
+        resource.link.mime_type = mime_type;
+        resource
+    }
+
+    /// The files of a directory and of those below it, as one template: `docs://` makes
+    /// `docs://{+path}` of it, so that `docs://guide/start.md` is `guide/start.md` there. Each is read
+    /// as [`file`](Self::file) reads it.
+    ///
+    /// Nothing outside of the directory can be read: not by `..`, not by an absolute path, and not by
+    /// a link that leads out of it. Names that begin with a dot are not read, either. Who can change
+    /// links in the directory while it is served must be trusted.
+    ///
+    /// A directory that is not there is an error when the server starts.
+    ///
+    /// ```no_run
+    /// use mcp_runtime::Resource;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// let server = Server::new("docs").resources(Resource::directory("docs://", "docs"));
+    /// ```
+    pub fn directory(uri: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        let (uri, path) = (uri.into(), path.into());
+        // Links on the way to the directory are the author's own.
+        let root = path.canonicalize().map_err(|error| error.to_string());
+        let root = root.and_then(|root| if root.is_dir() { Ok(root) } else { Err("it is no directory".to_owned()) });
+        let problem = root.as_ref().err().map(|error| format!("`{}` cannot be served: {error}", path.display()));
+        let root: Arc<std::path::Path> = root.unwrap_or_default().into();
+        let handler: Arc<Handler> = Arc::new(move |variables, _, mask_errors| {
+            let (root, path) = (root.clone(), text_of(variables.get("path")));
+            Started::blocking(move || file::read_below(&root, &path), &RESOURCE, mask_errors)
+        });
+        let mut resource = Self::with(format!("{uri}{{+path}}"), handler);
+        resource.details.problems.extend(problem);
+        resource.name(name_of(&uri))
+    }
+
+    /// A resource whose contents a function makes. The URI may be a template: `function` gets the
+    /// values of its variables, as text, and the context of each call, and returns what a function
+    /// that carries [`#[resource]`](macro@crate::resource) may return.
+    ///
+    /// ```
+    /// use mcp_runtime::Resource;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// let table = Resource::new("tables://{name}", |variables, _ctx| async move {
+    ///     (variables["name"] == "users").then(|| "id, name")
+    /// });
+    /// let server = Server::new("database").resources(table);
+    /// ```
+    pub fn new<F, R>(
+        uri: impl Into<String>,
+        function: impl Fn(BTreeMap<String, String>, Context) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoResourceResult,
+    {
+        let handler: Arc<Handler> = Arc::new(move |variables, context, mask_errors| {
+            let variables = variables.iter().map(|(name, value)| (name.clone(), text_of(Some(value)))).collect();
+            let future = function(variables, context());
+            Started::running(async move { future.await.into_resource_result() }, &RESOURCE, mask_errors)
+        });
+        let mut resource = Self::with(uri.into(), handler);
+        resource.link.mime_type = R::MIME_TYPE.map(str::to_owned);
+        resource
+    }
+
+    fn fixed(
+        uri: String,
+        mime_type: &str,
+        size: usize,
+        contents: impl Fn() -> ResourceContents + Send + Sync + 'static,
+    ) -> Self {
+        let handler: Arc<Handler> = Arc::new(move |_: Map<String, Value>, _, mask_errors| {
+            let result = ReadResourceResult::new([contents()]);
+            Started::returned(Ok(Some(result)), &RESOURCE, mask_errors)
+        });
+        let mut resource = Self::with(uri, handler);
+        resource.link.mime_type = Some(mime_type.to_owned());
+        resource.details.size = size.try_into().ok();
+        if Template::has_variables(&resource.link.uri) {
+            let problem = "its URI has variables, and what it holds does not depend on them; write a URI without";
+            resource.details.problems.push(problem.to_owned());
+        }
+        resource
+    }
+
+    fn with(uri: String, handler: Arc<Handler>) -> Self {
+        let name = name_of(&uri);
+        Self { link: ResourceLink::new(uri, name), details: Details::default(), handler }
+    }
+
+    /// The programmatic name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.link.name = name.into();
+        self
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.link.title = Some(title.into());
+        self
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.link.description = Some(description.into());
+        self
+    }
+
+    /// The MIME type.
+    #[must_use]
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.link.mime_type = Some(mime_type.into());
+        self
+    }
+
+    /// Who it is for and how much it matters.
+    #[must_use]
+    pub fn annotations(mut self, annotations: Annotations) -> Self {
+        self.details.hints = Some(annotations);
+        self
+    }
+
+    /// Adds a picture for user interfaces.
+    #[must_use]
+    pub fn icon(mut self, icon: impl Into<Icon>) -> Self {
+        self.details.icons([icon]);
+        self
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub fn meta(mut self, meta: Meta) -> Self {
+        self.details.meta = Some(meta);
+        self
+    }
+
+    /// For how long clients may keep what it holds; not at all by default.
+    #[must_use]
+    pub fn ttl(mut self, time: Duration) -> Self {
+        self.details.ttl(time);
+        self
+    }
+
+    /// What it holds is the same for everyone, so that anyone may keep it, not only the client that
+    /// asked.
+    #[must_use]
+    pub fn cache_public(mut self) -> Self {
+        self.details.cache_public();
+        self
+    }
+
+    /// Who sees the resource and can read it.
+    #[must_use]
+    pub fn visible(mut self, visible: fn(&Requester) -> bool) -> Self {
+        self.details.visible(visible);
+        self
+    }
+}
+
+/// The last part of a URI, of a template the last before its variables.
+fn name_of(uri: &str) -> String {
+    let path = uri.split('{').next().unwrap_or_default().trim_end_matches('/');
+    let (_, last) = path.rsplit_once(['/', ':']).unwrap_or(("", path));
+    if last.is_empty() { path.trim_end_matches(':').to_owned() } else { last.trim_end_matches(':').to_owned() }
+}
+
+fn text_of(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource").field("uri", &self.link.uri).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn a_name_is_the_last_part_of_the_uri() {
+        for (uri, expected) in [
+            ("docs://guide/start.md", "start.md"),
+            ("docs://readme", "readme"),
+            ("docs://", "docs"),
+            ("file:///srv/", "srv"),
+            ("mailto:ada", "ada"),
+            ("tables://{name}", "tables"),
+            ("a://users/{id}/posts", "users"),
+        ] {
+            assert_eq!(name_of(uri), expected, "{uri}");
+        }
+    }
+}

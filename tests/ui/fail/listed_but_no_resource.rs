@@ -1,0 +1,10 @@
+use mcp_runtime::prelude::*;
+
+#[prompt]
+fn review() -> String {
+    String::new()
+}
+
+fn main() {
+    let _ = resources![review];
+}

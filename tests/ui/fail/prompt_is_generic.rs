@@ -1,0 +1,8 @@
+use mcp_runtime::prelude::*;
+
+#[prompt]
+fn review<T: ToString>(code: T) -> String {
+    code.to_string()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use mcp_runtime::prelude::*;
+
+#[resource("docs://read me")]
+fn readme() -> String {
+    String::new()
+}
+
+fn main() {}

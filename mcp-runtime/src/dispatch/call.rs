@@ -9,11 +9,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{
-    Begun, Belongs, Call, Carrier, Enter, Finished, First, Outcome, Reply, Retry, RoundPolicy, Running, TaskMode, Work,
-    digest_of_arguments, push,
+    Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Reply, Retry, RoundPolicy, Running, TaskMode,
+    Work, digest_of_arguments, push,
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, ServerResult};
-use crate::registry::Entry;
+use crate::registry::{Entry, Section};
 use crate::tool::{PROMPT, Progress, Started, TOOL};
 
 /// What a request calls.
@@ -28,35 +28,38 @@ struct Target<'r, 'm> {
 
 impl Dispatcher {
     pub(super) fn call_tool(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
-        let missing = || ErrorObject::invalid_params("`params` is missing; `tools/call` needs `params.name`");
-        let params = request.params.ok_or_else(missing)?;
-        let name = params.text("name")?;
-        let arguments = params.optional_object("arguments")?;
-        let requester: &dyn Fn() -> Requester = &|| request.requester();
-        let entry = self.registry.tools.named(&TOOL, &name, &LazyCell::new(requester))?;
-        self.call(request, &Target { entry, method: Method::ToolsCall, params, called: &name, arguments })
+        self.call_by_name(request, Method::ToolsCall, &TOOL, &self.registry.tools)
     }
 
     pub(super) fn get_prompt(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
-        let missing = || ErrorObject::invalid_params("`params` is missing; `prompts/get` needs `params.name`");
-        let params = request.params.ok_or_else(missing)?;
+        self.call_by_name(request, Method::PromptsGet, &PROMPT, &self.registry.prompts)
+    }
+
+    fn call_by_name<D>(
+        self: &Arc<Self>,
+        request: &Request<'_, '_>,
+        method: Method,
+        kind: &Kind,
+        section: &Section<D>,
+    ) -> Result<Dispatched, ErrorObject> {
+        let params = request.params.ok_or_else(|| params_are_missing(method, "name"))?;
         let name = params.text("name")?;
         let arguments = params.optional_object("arguments")?;
         let requester: &dyn Fn() -> Requester = &|| request.requester();
-        let entry = self.registry.prompts.named(&PROMPT, &name, &LazyCell::new(requester))?;
-        self.call(request, &Target { entry, method: Method::PromptsGet, params, called: &name, arguments })
+        let entry = section.named(kind, &name, &LazyCell::new(requester))?;
+        self.call(request, &Target { entry, method, params, called: &name, arguments })
     }
 
     pub(super) fn read_resource(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
-        let missing = || ErrorObject::invalid_params("`params` is missing; `resources/read` needs `params.uri`");
-        let params = request.params.ok_or_else(missing)?;
+        let method = Method::ResourcesRead;
+        let params = request.params.ok_or_else(|| params_are_missing(method, "uri"))?;
         let uri = params.text("uri")?;
         let requester: &dyn Fn() -> Requester = &|| request.requester();
         let (entry, variables) = self.registry.resource(&uri, &LazyCell::new(requester))?;
         let variables = to_raw_value(&variables)
             .map_err(|error| ErrorObject::invalid_params(format!("`params.uri` cannot be read: {error}")))?;
         let arguments = Some(&*variables);
-        self.call(request, &Target { entry, method: Method::ResourcesRead, params, called: &uri, arguments })
+        self.call(request, &Target { entry, method, params, called: &uri, arguments })
     }
 
     /// Makes the call, and fills in what its results leave out.
@@ -174,6 +177,11 @@ impl Dispatcher {
             Running::new(entry.name.clone(), entry.kind, &entry.limits, work, Some(call.clone()))
         })
     }
+}
+
+#[cold]
+fn params_are_missing(method: Method, member: &str) -> ErrorObject {
+    ErrorObject::invalid_params(format!("`params` is missing; `{}` needs `params.{member}`", method.as_str()))
 }
 
 pub(super) fn begun(begun: Begun) -> Dispatched {

@@ -53,6 +53,10 @@ impl Template {
         for pair in query.iter().flat_map(|query| query.as_str().split('&')).filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let Value::String(name) = decoded(name)? else { return None };
+            // What stands in the path cannot be said otherwise in the query.
+            if self.variables.contains(&name) {
+                return None;
+            }
             values.insert(name, decoded(value)?);
         }
         Some(values)
@@ -178,6 +182,9 @@ mod tests {
             ("a:b{?x,y}", "a:b?y=1&x=%26", Some(json!({ "y": "1", "x": "&" }))),
             ("a:b{?x}", "a:b?z=1", Some(json!({ "z": "1" }))),
             ("a:b{?x}", "a:b?x", Some(json!({ "x": "" }))),
+            ("a:{x}{?y}", "a:1?y=2", Some(json!({ "x": "1", "y": "2" }))),
+            ("a:{x}{?y}", "a:1?x=2", None),
+            ("a:{x}{?y}", "a:1?%78=2", None),
             ("a:b{?x}", "a:b&x=1", None),
             ("a:b?k=1{&x}", "a:b?k=1&x=2", Some(json!({ "x": "2" }))),
             ("a:b?k=1{&x}", "a:b?k=1", Some(json!({}))),

@@ -98,7 +98,7 @@ impl<'a> Arguments<'a> {
                 }
                 let given = given.filter(|json| *json != "null" || argument.default.is_none());
                 let is_absent = |json: &&str| {
-                    *json == r#""""# && table.leniency == Leniency::Text && argument.optional && !argument.kinds.text
+                    table.leniency == Leniency::Text && *json == r#""""# && argument.optional && !argument.kinds.text
                 };
                 let given = given.filter(|json| !is_absent(json));
                 // A missing argument reads as null: it is `None` for an option, and an error for

@@ -33,6 +33,8 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Of which kind it is, is known where it is made: nothing is left of the choice there.
+    #[inline]
     pub(super) fn finished(self) -> crate::engine::Finished {
         match self {
             Self::Tool(result) => Ok(ServerResult::CallTool(result)),
@@ -45,6 +47,7 @@ impl Answer {
 }
 
 impl From<CallToolResult> for Answer {
+    #[inline]
     fn from(result: CallToolResult) -> Self {
         Self::Tool(result)
     }

@@ -20,5 +20,8 @@ async fn main() -> Result<()> {
     if std::env::var_os("FIXTURE_MASK_ERRORS").is_some() {
         server = server.mask_errors(true);
     }
+    if std::env::var_os("FIXTURE_SHOP").is_some() {
+        server = server.tools(mcp_tests::shop::tools());
+    }
     server.run().await
 }

@@ -4,6 +4,7 @@
 pub mod constrained;
 pub mod library;
 pub mod raw;
+pub mod shop;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};

@@ -12,7 +12,8 @@ use rmcp::model::{
     CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
     ElicitationAction, ErrorData, GetPromptRequestParams, Implementation, InputRequest, InputRequests,
     InputRequiredResult, ListRootsResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, SamplingMessage, ServerCapabilities, ServerConfig, Tool,
+    ReadResourceRequestParams, Role, SamplingMessage, SamplingMessageContentBlock, ServerCapabilities, ServerConfig,
+    Tool, ToolUseContent,
 };
 use rmcp::service::{ClientLifecycleMode, RequestContext};
 use rmcp::transport::TokioChildProcess;
@@ -329,6 +330,142 @@ async fn our_client_calls_their_server_in_both_eras() {
         assert_eq!(client.list_tools().await.expect("a list")[0].name, "ask");
         let answer: String = client.call("ask", ()).await.expect("an answer");
         assert_eq!(answer, "why? because", "{era:?}");
+        client.close().await.expect("it ends");
+        serving.abort();
+    }
+}
+
+/// A server of the SDK whose tool lets the client's model use tools until it has an answer. In the
+/// newer era it keeps the conversation in what the client hands back.
+#[derive(Clone)]
+struct Looper;
+
+impl Looper {
+    fn question() -> CreateMessageRequestParams {
+        let schema = json!({ "type": "object", "properties": { "query": { "type": "string" } } });
+        let search = Tool::new("search", "Search the catalog", schema.as_object().cloned().expect("an object"));
+        CreateMessageRequestParams::new(vec![SamplingMessage::user_text("tea and cake")], 10).with_tools(vec![search])
+    }
+
+    /// The end of the conversation, or how it goes on.
+    fn go_on(mut messages: Vec<SamplingMessage>, answer: CreateMessageResult) -> Result<String, Vec<SamplingMessage>> {
+        let blocks = answer.message.content.into_vec();
+        let found = |asked: &ToolUseContent| {
+            let found = ContentBlock::text(format!("{} 1", asked.input["query"].as_str().expect("a text")));
+            SamplingMessageContentBlock::tool_result(asked.id.clone(), vec![found])
+        };
+        let results: Vec<_> = blocks.iter().filter_map(|block| block.as_tool_use()).map(found).collect();
+        if results.is_empty() {
+            return Ok(blocks[0].as_text().expect("a text").text.clone());
+        }
+        messages.push(SamplingMessage::new_multiple(Role::Assistant, blocks));
+        messages.push(SamplingMessage::new_multiple(Role::User, results));
+        Err(messages)
+    }
+}
+
+impl ServerHandler for Looper {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let mut question = Self::question();
+        let done = |text| Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into());
+        if context.peer.peer_info().is_some_and(|client| client.protocol_version < ProtocolVersion::V_2026_07_28) {
+            loop {
+                let answer = match context.peer.create_message(question.clone()).await {
+                    Ok(answer) => answer,
+                    Err(error) => return Ok(CallToolResult::error(vec![ContentBlock::text(error.to_string())]).into()),
+                };
+                match Self::go_on(question.messages, answer) {
+                    Ok(text) => return done(text),
+                    Err(messages) => question.messages = messages,
+                }
+            }
+        }
+        if let (Some(state), Some(answers)) = (request.request_state, request.input_responses) {
+            let messages = serde_json::from_str(&state).expect("the state comes back");
+            let answer = serde_json::to_value(&answers["turn"]).and_then(serde_json::from_value).expect("an answer");
+            match Self::go_on(messages, answer) {
+                Ok(text) => return done(text),
+                Err(messages) => question.messages = messages,
+            }
+        }
+        let state = serde_json::to_string(&question.messages).expect("JSON");
+        let mut requests = InputRequests::new();
+        requests.insert("turn".to_owned(), InputRequest::CreateMessage(CreateMessageRequest::new(question)));
+        Ok(InputRequiredResult::new(Some(requests), Some(state)).into())
+    }
+}
+
+/// A model that searches for two things at once, then for a third, and says what it found.
+fn searches(request: &ours::CreateMessageRequestParams) -> ours::CreateMessageResult {
+    assert_eq!(request.tools[0].name, "search");
+    let found = |block: &ours::SamplingContent| match block {
+        ours::SamplingContent::ToolResult(result) => {
+            format!("{}: {}", result.tool_use_id, result.content[0].as_text().expect("a text"))
+        }
+        other => panic!("{other:?}"),
+    };
+    let last: Vec<_> = match &request.messages[..] {
+        [_] => Vec::new(),
+        [.., last] => last.content.iter().map(found).collect(),
+        [] => panic!("no messages"),
+    };
+    let uses: &[(&str, &str)] = match request.messages.len() {
+        1 => &[("1", "tea"), ("2", "cake")],
+        3 => {
+            assert_eq!(last, ["1: tea 1", "2: cake 1"]);
+            &[("3", "milk")]
+        }
+        _ => return ours::CreateMessageResult::text("m", last.join(", ")),
+    };
+    let content: Vec<_> = uses
+        .iter()
+        .map(|(id, query)| json!({ "type": "tool_use", "id": id, "name": "search", "input": { "query": query } }))
+        .collect();
+    let answer = json!({ "role": "assistant", "model": "m", "stopReason": "toolUse", "content": content });
+    serde_json::from_value(answer).expect("an answer")
+}
+
+#[tokio::test]
+async fn our_clients_model_uses_the_tools_of_their_server_in_both_eras() {
+    for (era, has_tools) in [(Era::Legacy, true), (Era::Modern, true), (Era::Legacy, false), (Era::Modern, false)] {
+        let (here, there) = tokio::io::duplex(1 << 16);
+        let serving = tokio::spawn(async move {
+            let running = Looper.serve(there).await.expect("it serves");
+            running.waiting().await
+        });
+        let (reader, writer) = tokio::io::split(here);
+        let mut client = Client::streams(reader, writer).era(era).on_sampling(
+            move |request: ours::CreateMessageRequestParams| async move {
+                assert!(has_tools, "it said that it knows none");
+                Ok(searches(&request))
+            },
+        );
+        if has_tools {
+            client = client.sampling_tools();
+        }
+        let client = client.connect().await.expect("a connection");
+        let answer = client.call::<String>("shop", ()).await;
+        match (has_tools, era) {
+            (true, _) => assert_eq!(answer.expect("an answer"), "3: milk 1", "{era:?}"),
+            (false, Era::Legacy) => {
+                let error = answer.expect_err("an error").to_string();
+                assert!(error.contains("does not support sampling tools"), "{error}");
+            }
+            // Their server does not look, so our client does.
+            (false, _) => {
+                let error = answer.expect_err("an error");
+                let refusal = &error.peer_error().expect("a refusal").message;
+                assert!(refusal.contains("asks for more than this client has declared"), "{refusal}");
+            }
+        }
         client.close().await.expect("it ends");
         serving.abort();
     }

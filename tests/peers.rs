@@ -451,11 +451,17 @@ async fn our_client_calls_a_fastmcp_server() {
         assert!(found.contains("tea 1") && broken.contains("the shelf fell") && gone.contains("Unknown"), "{era:?}");
         assert!(matches!(&results(third)[..], [(id, _, false)] if id == "4"), "{third:?}");
 
-        model.will_say(&[uses(&[("1", "final_response", json!({ "name": "Lamp", "price": 900 }))])]);
+        // A first answer of the wrong type is not tried: FastMCP then makes a conversation in which a use
+        // of a tool has two results, and its own SDK does not send that.
+        model.will_say(&[
+            says("A lamp, I think."),
+            uses(&[("1", "final_response", json!({ "name": "Lamp", "price": 900 }))]),
+        ]);
         let invented: Value = client.call("invent", ()).await.expect("a product");
         assert_eq!(invented, json!({ "name": "Lamp", "price": 900 }), "{era:?}");
-        let [asked] = &model.take_asked()[..] else { panic!("one question") };
+        let [_, asked] = &model.take_asked()[..] else { panic!("two questions") };
         assert_eq!(asked.tool_choice.as_ref().and_then(|choice| choice.mode.as_deref()), Some("required"));
+        assert!(asked.joined_text().contains("You must call the `final_response` tool"), "{asked:?}");
 
         model.will_say(&[
             uses(&[("1", "search", json!({ "query": "numbers" }))]),

@@ -1,6 +1,7 @@
 //! With the official Rust SDK at the other end: its client calls our server, ours calls its.
 #![expect(deprecated, reason = "the SDK marks sampling as the specification does since 2026-07-28")]
 
+use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -251,6 +252,83 @@ async fn their_client_fills_in_our_forms_in_both_eras() {
         });
         let forms = guest.forms.lock().expect("no panic").clone();
         assert_eq!(forms, [form, json!({ "type": "object", "properties": {} })], "{mode:?}");
+        client.cancel().await.expect("it ends");
+    }
+}
+
+/// A client of the SDK with a model that gives these answers, one after the other, and a user who accepts.
+#[derive(Clone)]
+struct Shopper {
+    answers: Arc<Mutex<VecDeque<Value>>>,
+    asked: Arc<Mutex<Vec<Value>>>,
+}
+
+impl ClientHandler for Shopper {
+    async fn create_message(
+        &self,
+        params: CreateMessageRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<CreateMessageResult, ErrorData> {
+        self.asked.lock().expect("no panic").push(json!(params));
+        let answer = self.answers.lock().expect("no panic").pop_front().expect("an answer is left");
+        Ok(serde_json::from_value(answer).expect("an answer"))
+    }
+
+    async fn create_elicitation(
+        &self,
+        _: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        Ok(ElicitResult::new(ElicitationAction::Accept).with_content(json!({})))
+    }
+
+    fn get_info(&self) -> ClientConfig {
+        let capabilities = json!({ "sampling": { "tools": {} }, "elicitation": { "form": {} } });
+        ClientConfig::new(
+            serde_json::from_value(capabilities).expect("capabilities"),
+            Implementation::new("shopper", "1.0.0"),
+        )
+    }
+}
+
+#[tokio::test]
+async fn their_clients_model_uses_our_tools_and_gives_answers_of_a_type_in_both_eras() {
+    let uses = |asked: &[(&str, &str, Value)]| {
+        let content: Vec<_> = asked
+            .iter()
+            .map(|(id, name, input)| json!({ "type": "tool_use", "id": id, "name": name, "input": input }))
+            .collect();
+        json!({ "role": "assistant", "model": "m", "stopReason": "toolUse", "content": content })
+    };
+    let answers = [
+        uses(&[("1", "final_response", json!({ "name": "Lamp" }))]),
+        uses(&[("2", "final_response", json!({ "name": "Lamp", "price": 900 }))]),
+        uses(&[("3", "search", json!({ "query": "tea" })), ("4", "search", json!({ "query": "cake" }))]),
+        uses(&[("5", "reserve", json!({ "item": "tea 1" }))]),
+        json!({ "role": "assistant", "model": "m", "content": { "type": "text", "text": "done" } }),
+    ];
+    let modes = [
+        ClientLifecycleMode::Initialize,
+        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
+    ];
+    for mode in modes {
+        let shopper = Shopper { answers: Arc::new(Mutex::new(answers.clone().into())), asked: Arc::default() };
+        let (here, there) = tokio::io::duplex(1 << 16);
+        let (reader, writer) = tokio::io::split(there);
+        tokio::spawn(mcp_tests::server(Arc::default()).tools(mcp_tests::shop::tools()).serve(reader, writer));
+        let client = serve_client_with_lifecycle(shopper.clone(), here, mode.clone()).await.expect("a connection");
+        let invented = client.call_tool(CallToolRequestParams::new("invent")).await.expect("a result");
+        assert_eq!(invented.structured_content, Some(json!({ "name": "Lamp", "price": 900 })), "{mode:?}");
+        let wish = json!({ "wish": "tea and cake" });
+        let call = CallToolRequestParams::new("shop").with_arguments(wish.as_object().cloned().expect("an object"));
+        let shopped = client.call_tool(call).await.expect("a result");
+        assert_eq!(text(&shopped), "done (3 turns)", "{mode:?}");
+
+        let asked = shopper.asked.lock().expect("no panic").clone();
+        let said = |asked: &Value| asked["messages"].as_array().expect("a list").last().expect("a message").to_string();
+        assert!(said(&asked[1]).contains("`price` is missing"), "{mode:?}: {}", asked[1]);
+        assert!(said(&asked[3]).contains("tea 2") && said(&asked[3]).contains("cake 2"), "{mode:?}: {}", asked[3]);
+        assert!(said(&asked[4]).contains("reserved tea 1"), "{mode:?}: {}", asked[4]);
         client.cancel().await.expect("it ends");
     }
 }

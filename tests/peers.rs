@@ -164,7 +164,7 @@ async fn calls_our_server(client: Option<Command>, eras: &[&str]) {
         let mut plan = plan();
         plan["era"] = json!(era);
         plan["command"] = json!(env!("CARGO_BIN_EXE_fixture"));
-        plan["env"] = json!({ "FIXTURE_SHOP": "1" });
+        plan["env"] = json!({ "FIXTURE_SERVER": "shop" });
         plan
     });
     command.arg(plans.collect::<Value>().to_string()).stdin(Stdio::null()).kill_on_drop(true);

@@ -10,6 +10,7 @@ async fn main() -> Result<()> {
     // What calls leave running must not keep a test waiting.
     let world = std::env::var_os("FIXTURE_WORLD").map(|file| Arc::new(mcp_tests::World::in_file(file)));
     let server = match std::env::var("FIXTURE_SERVER").as_deref() {
+        Ok("shop") => mcp_tests::server_in(Arc::default(), world).tools(mcp_tests::shop::tools()),
         Ok("library") => mcp_tests::library::server(world.unwrap_or_default()),
         _ => mcp_tests::server_in(Arc::default(), world),
     };
@@ -19,9 +20,6 @@ async fn main() -> Result<()> {
     }
     if std::env::var_os("FIXTURE_MASK_ERRORS").is_some() {
         server = server.mask_errors(true);
-    }
-    if std::env::var_os("FIXTURE_SHOP").is_some() {
-        server = server.tools(mcp_tests::shop::tools());
     }
     server.run().await
 }

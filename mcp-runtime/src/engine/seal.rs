@@ -1,22 +1,28 @@
 //! `requestState`: what a client keeps for us between rounds, and cannot read or change.
 //!
-//! Format, before Base64 (URL alphabet, no padding): one byte of version (2), a nonce of 24
-//! bytes, and XChaCha20-Poly1305 of the [state](super::state). Everything that the state is bound
-//! to is authenticated with it: server, method, name, arguments, principal.
+//! Format, before Base64 (URL alphabet, no padding): one byte of version (3), a nonce of 12
+//! bytes, AES-256-GCM-SIV ([RFC 8452]) of the [state](super::state), and its tag of 16 bytes.
+//! Everything that the state is bound to is authenticated with it: server, method, name, arguments,
+//! principal.
+//!
+//! Nonces are random, since servers that share a key know nothing of each other's: this cipher
+//! derives new keys from each of them, and two that are alike show no more than whether two states are.
+//!
+//! [RFC 8452]: https://www.rfc-editor.org/rfc/rfc8452
 
 use std::fmt;
 use std::str::FromStr;
 
+use aes_gcm_siv::{AeadInOut as _, Aes256GcmSiv, KeyInit as _, Nonce, Tag};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
 use super::digest::Digest;
 use super::state::State;
 
-const VERSION: u8 = 2;
-const NONCE: usize = 24;
+const VERSION: u8 = 3;
+const NONCE: usize = 12;
+const TAG: usize = 16;
 
 /// The request that a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,18 +37,17 @@ pub(crate) struct Binding<'a> {
 }
 
 impl Binding<'_> {
-    /// Each part with its length before it, so that no two bindings read the same.
+    /// Each text with its length before it, so that no two bindings read the same.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        let principal = self.principal.map_or_else(Vec::new, |principal| {
-            let mut known = vec![1];
-            known.extend_from_slice(principal.as_bytes());
-            known
-        });
-        for part in [self.server.as_bytes(), self.method.as_bytes(), self.name.as_bytes(), &self.arguments, &principal]
-        {
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part);
+        let texts = [self.server, self.method, self.name, self.principal.unwrap_or_default()];
+        let parts = texts.map(|text| size_of::<u64>() + text.len());
+        let mut bytes = Vec::with_capacity(2 + self.arguments.len() + parts.iter().sum::<usize>());
+        bytes.push(VERSION);
+        bytes.push(self.principal.is_some().into());
+        bytes.extend_from_slice(&self.arguments);
+        for text in texts {
+            bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(text.as_bytes());
         }
         bytes
     }
@@ -122,37 +127,45 @@ impl fmt::Debug for StateKey {
 
 /// Seals states with the first of its keys, and opens them with any.
 pub(crate) struct Seal {
-    ciphers: Vec<XChaCha20Poly1305>,
+    ciphers: Vec<Aes256GcmSiv>,
 }
 
 impl Seal {
     /// The first key seals, all of them open.
     pub(crate) fn new(keys: &[StateKey]) -> Self {
-        Self { ciphers: keys.iter().map(|StateKey(key)| XChaCha20Poly1305::new(key.into())).collect() }
+        Self { ciphers: keys.iter().map(|StateKey(key)| Aes256GcmSiv::new(key.into())).collect() }
     }
 
     /// `None` if the operating system has no randomness to give.
     pub(crate) fn seal(&self, binding: &Binding<'_>, state: &State) -> Option<String> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
-        let payload = Payload { msg: &state.encode(), aad: &binding.to_bytes() };
-        let sealed = self.ciphers.first()?.encrypt(&XNonce::from(nonce), payload).ok()?;
-        let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
+        let mut bytes = Vec::with_capacity(512);
         bytes.push(VERSION);
         bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(&sealed);
+        state.encode(&mut bytes);
+        let (_, message) = bytes.split_at_mut(1 + NONCE);
+        let cipher = self.ciphers.first()?;
+        let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &binding.to_bytes(), message.into()).ok()?;
+        bytes.extend_from_slice(&tag);
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// Opens a state if it is ours, unchanged, of this request and not expired. What was wrong
     /// is not said: that would help only whoever tampers with it.
     pub(crate) fn open(&self, binding: &Binding<'_>, state: &str, now: u64) -> Option<State> {
-        let bytes = URL_SAFE_NO_PAD.decode(state).ok()?;
-        let (&VERSION, rest) = bytes.split_first()? else { return None };
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE>()?;
-        let (nonce, aad) = (XNonce::from(*nonce), binding.to_bytes());
-        let open = |cipher: &XChaCha20Poly1305| cipher.decrypt(&nonce, Payload { msg: sealed, aad: &aad }).ok();
-        let state = State::decode(&self.ciphers.iter().find_map(open)?)?;
+        let mut bytes = URL_SAFE_NO_PAD.decode(state).ok()?;
+        let (&mut VERSION, rest) = bytes.split_first_mut()? else { return None };
+        let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
+        let (message, tag) = rest.split_last_chunk_mut::<TAG>()?;
+        let (nonce, tag, bound) = (Nonce::from(*nonce), Tag::from(*tag), binding.to_bytes());
+        // One that does not open it leaves it as it was.
+        let mut opens =
+            |cipher: &Aes256GcmSiv| cipher.decrypt_inout_detached(&nonce, &bound, (&mut *message).into(), &tag).is_ok();
+        if !self.ciphers.iter().any(&mut opens) {
+            return None;
+        }
+        let state = State::decode(message)?;
         (now < state.expires).then_some(state)
     }
 }
@@ -245,7 +258,11 @@ mod tests {
     fn states_of_earlier_versions_open_or_are_refused() {
         const OF_VERSION_1: &str =
             "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
-        assert_eq!(seal().open(&binding(), OF_VERSION_1, 0), None);
+        // Sealed with the key and for the request of these tests, by another cipher.
+        const OF_VERSION_2: &str = "AgkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCRvquJFZwT9lVCr3JBBJ7n71-5SJDATkQD5wnhJdXuiwOmIyzg";
+        for old in [OF_VERSION_1, OF_VERSION_2] {
+            assert_eq!(seal().open(&binding(), old, 0), None, "{old}");
+        }
     }
 
     #[test]

@@ -57,29 +57,28 @@ impl Default for Reports {
 }
 
 impl State {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
-        number(&mut out, self.expires);
+    /// Writes it after what is there.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        number(out, self.expires);
         out.extend_from_slice(&self.call);
-        number(&mut out, self.round.into());
+        number(out, self.round.into());
         let Some(Remembered { memory, reports }) = &self.remembered else {
             out.push(0);
-            return out;
+            return;
         };
         out.push(1);
         out.extend_from_slice(&reports.progress.to_be_bytes());
-        number(&mut out, reports.logs.len() as u64);
+        number(out, reports.logs.len() as u64);
         reports.logs.iter().for_each(|digest| out.extend_from_slice(&digest.to_be_bytes()));
         for records in [&memory.answers, &memory.steps] {
-            pairs(&mut out, records.iter().map(|(key, value)| (key, value.get())));
+            pairs(out, records.iter().map(|(key, value)| (key, value.get())));
         }
         for questions in [&memory.open, &memory.untaken] {
-            pairs(&mut out, questions.iter().map(|(key, about)| (&**key, &**about)));
+            pairs(out, questions.iter().map(|(key, about)| (&**key, &**about)));
         }
-        number(&mut out, memory.given_up.len() as u64);
-        memory.given_up.iter().for_each(|key| text(&mut out, key));
-        number(&mut out, memory.fruitless.into());
-        out
+        number(out, memory.given_up.len() as u64);
+        memory.given_up.iter().for_each(|key| text(out, key));
+        number(out, memory.fruitless.into());
     }
 
     /// `None` for bytes that no state has.
@@ -97,7 +96,8 @@ impl State {
     }
 }
 
-fn number(out: &mut Vec<u8>, mut number: u64) {
+/// Little-endian base 128.
+pub(super) fn number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -222,22 +222,28 @@ mod tests {
             .prop_map(|(call, round, expires, remembered)| State { call, round, expires, remembered })
     }
 
+    fn bytes(state: &State) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        state.encode(&mut bytes);
+        bytes
+    }
+
     proptest! {
         #[test]
         fn what_was_written_is_read(state in state()) {
-            prop_assert_eq!(State::decode(&state.encode()), Some(state));
+            prop_assert_eq!(State::decode(&bytes(&state)), Some(state));
         }
 
         #[test]
-        fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(state) = State::decode(&bytes) {
-                prop_assert_eq!(State::decode(&state.encode()), Some(state));
+        fn no_bytes_are_too_much(random in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(state) = State::decode(&random) {
+                prop_assert_eq!(State::decode(&bytes(&state)), Some(state));
             }
         }
 
         #[test]
         fn part_of_a_state_is_none(state in state(), cut in any::<prop::sample::Index>()) {
-            let bytes = state.encode();
+            let bytes = bytes(&state);
             prop_assert_eq!(State::decode(&bytes[..cut.index(bytes.len())]), None);
         }
     }
@@ -245,6 +251,6 @@ mod tests {
     #[test]
     fn a_state_without_a_memory_is_small() {
         let state = State { call: [1; 16], round: 1, expires: 1_800_000_000_000, remembered: None };
-        assert_eq!(state.encode().len(), 6 + 16 + 1 + 1);
+        assert_eq!(bytes(&state).len(), 6 + 16 + 1 + 1);
     }
 }

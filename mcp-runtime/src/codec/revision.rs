@@ -298,6 +298,19 @@ fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     }
 }
 
+/// A text that seldom has anything to be escaped.
+fn plain_text(out: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
+    // All of it is looked at, which takes less time than to stop early.
+    let is_plain = |so_far: bool, byte: u8| so_far & (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+    if !text.bytes().fold(true, is_plain) {
+        return serde_json::to_writer(out, text);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+    Ok(())
+}
+
 fn tool_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &CallToolResult) -> serde_json::Result<()> {
     if revision.is_modern() {
         return serde_json::to_writer(out, result);
@@ -395,7 +408,7 @@ fn input_required(
             out.push(b',');
         }
         out.extend_from_slice(br#""requestState":"#);
-        serde_json::to_writer(&mut *out, state)?;
+        plain_text(out, state)?;
     }
     out.push(b'}');
     Ok(())

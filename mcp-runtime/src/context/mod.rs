@@ -237,7 +237,7 @@ impl Context {
     /// Who the client says it is. Not verified: good for logs, not for decisions.
     #[must_use]
     pub fn client_info(&self) -> Option<Implementation> {
-        self.call.round().client().info.clone()
+        self.call.round().info().cloned()
     }
 
     /// What the client can do.

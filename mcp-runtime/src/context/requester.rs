@@ -39,7 +39,7 @@ impl Requester {
     /// Who the client says it is.
     #[must_use]
     pub fn client_info(&self) -> Option<&Implementation> {
-        self.round.client().info.as_ref()
+        self.round.info()
     }
 
     /// What the client can do.

@@ -48,7 +48,7 @@ pub(crate) struct StepKey {
 impl StepKey {
     /// It as the state has it.
     pub(crate) fn as_text(&self) -> String {
-        numbered(&self.name, self.occurrence)
+        numbered(self.name.clone(), self.occurrence)
     }
 
     /// Whether it is this step, or stands in its body.
@@ -215,20 +215,20 @@ impl Journal {
             // Most calls ask once, and many may wait.
             self.entries.reserve_exact(1);
         }
-        self.entries.push(Entry { question, key: None, state: State::Unsent });
-        if self.memory.is_some() {
+        let mut entry = Entry { question, key: None, state: State::Unsent };
+        if let Some(memory) = &self.memory {
             // At once, so that a run that starts over counts in the same way.
-            let key = self.key(id).to_owned();
-            let Some(memory) = &self.memory else { return QuestionId(id) };
-            if let Some(answer) = memory.answers.find(&key) {
-                self.entries[id].state = State::Answered(Ok(answer.to_owned()));
-                self.moved |= self.untaken.remove(&key).is_some();
-            } else if memory.given_up.contains(&key) {
-                self.entries[id].state = State::Held;
+            let key = entry.key(&mut self.names);
+            if let Some(answer) = memory.answers.find(key) {
+                self.moved |= self.untaken.remove(key).is_some();
+                entry.state = State::Answered(Ok(answer.to_owned()));
+            } else if memory.given_up.iter().any(|given_up| given_up == key) {
+                entry.state = State::Held;
             } else {
-                self.moved |= self.unanswered.contains(&key);
+                self.moved |= self.unanswered.contains(key);
             }
         }
+        self.entries.push(entry);
         QuestionId(id)
     }
 
@@ -250,13 +250,11 @@ impl Journal {
         if !self.entries[id.0].is_open() {
             return;
         }
-        if let (Some(_), Ok(value)) = (&self.memory, &answer) {
-            let (key, value) = (self.key(id.0).to_owned(), value.clone());
-            if let Some(memory) = &mut self.memory {
-                memory.answers.keep(key, value);
-            }
+        let entry = &mut self.entries[id.0];
+        if let (Some(memory), Ok(value)) = (&mut self.memory, &answer) {
+            memory.answers.keep(entry.key(&mut self.names).to_owned(), value.clone());
         }
-        self.entries[id.0].state = State::Answered(answer);
+        entry.state = State::Answered(answer);
     }
 
     /// A question that the client cannot be asked.
@@ -348,11 +346,10 @@ impl Journal {
 
     /// Nobody wants the answer. Returns whether the client has the question.
     pub(crate) fn abandon(&mut self, id: QuestionId) -> bool {
-        if self.entries[id.0].is_open() && self.memory.is_some() {
-            let (key, name) = (self.key(id.0).to_owned(), self.entries[id.0].question.name());
-            self.given_up.push((key, name));
-        }
         let entry = &mut self.entries[id.0];
+        if entry.is_open() && self.memory.is_some() {
+            self.given_up.push((entry.key(&mut self.names).to_owned(), entry.question.name()));
+        }
         entry.forget();
         matches!(std::mem::replace(&mut entry.state, State::Closed), State::Sent)
     }
@@ -368,12 +365,9 @@ impl Journal {
 
     /// The questions that the client has and did not answer yet, with their keys.
     pub(crate) fn open_questions(&mut self) -> Vec<(String, QuestionId)> {
-        (0..self.entries.len())
-            .filter(|&index| matches!(self.entries[index].state, State::Sent))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|index| (self.key(index).to_owned(), QuestionId(index)))
-            .collect()
+        let Self { entries, names, .. } = self;
+        let open = entries.iter_mut().enumerate().filter(|(_, entry)| matches!(entry.state, State::Sent));
+        open.map(|(index, entry)| (entry.key(names).to_owned(), QuestionId(index))).collect()
     }
 
     /// Whether there is something to ask the client.
@@ -444,9 +438,9 @@ impl Journal {
 
     /// A question as `inputRequests` carries it.
     pub(crate) fn input_request(&mut self, id: QuestionId) -> (String, InputRequest) {
-        let key = self.key(id.0).to_owned();
-        let question = self.question(id);
-        (key, InputRequest { method: question.method, params: question.params.clone() })
+        let entry = &mut self.entries[id.0];
+        let key = entry.key(&mut self.names).to_owned();
+        (key, InputRequest { method: entry.question.method, params: entry.question.params.clone() })
     }
 
     /// About how many bytes it holds.
@@ -455,27 +449,16 @@ impl Journal {
         let names: usize = self.names.keys().map(|name| name.len() + size_of::<(String, usize)>()).sum();
         texts + names + self.entries.capacity() * size_of::<Entry>() + self.memory.as_ref().map_or(0, Memory::size)
     }
-
-    /// The key of a question, from its name.
-    fn key(&mut self, index: usize) -> &str {
-        if self.entries[index].key.is_none() {
-            let name = self.entries[index].question.name();
-            let uses = self.names.entry(name.clone()).or_default();
-            *uses += 1;
-            self.entries[index].key = Some(numbered(&name, *uses));
-        }
-        self.entries[index].key.as_deref().unwrap_or_default()
-    }
 }
 
 /// A name with its occurrence, so that no two pairs of them read the same: the first occurrence is
 /// not said, unless the name looks as if it was.
-fn numbered(name: &str, occurrence: usize) -> String {
+fn numbered(name: String, occurrence: usize) -> String {
     let looks_numbered = || {
         let unnumbered = name.trim_end_matches(|it: char| it.is_ascii_digit());
         unnumbered.len() < name.len() && unnumbered.ends_with('-')
     };
-    if occurrence == 1 && !looks_numbered() { name.to_owned() } else { format!("{name}-{occurrence}") }
+    if occurrence == 1 && !looks_numbered() { name } else { format!("{name}-{occurrence}") }
 }
 
 impl Question {
@@ -484,7 +467,14 @@ impl Question {
     fn name(&self) -> String {
         let name = match &self.key {
             Some(key) => key.clone(),
-            None => format!("{}-{}", self.method.replace('/', "_"), digest::short(&self.params)),
+            None => {
+                let mut name = String::with_capacity(self.method.len() + 17);
+                self.method.split('/').for_each(|part| name.extend([part, "_"]));
+                name.pop();
+                name.push('-');
+                name.push_str(&digest::short(&self.params));
+                name
+            }
         };
         match &self.within {
             Some(step) => format!("{}/{name}", step.as_text()),
@@ -497,10 +487,10 @@ impl Question {
         const LONGEST: usize = 100;
         let params = self.params.get();
         if params.len() <= LONGEST {
-            return format!("`{}` {params}", self.method);
+            return ["`", self.method, "` ", params].concat();
         }
         let end = (0..=LONGEST).rev().find(|end| params.is_char_boundary(*end)).unwrap_or_default();
-        format!("`{}` {}…", self.method, &params[..end])
+        ["`", self.method, "` ", &params[..end], "…"].concat()
     }
 }
 
@@ -508,6 +498,19 @@ impl Entry {
     /// Whether somebody waits for the answer.
     fn is_open(&self) -> bool {
         matches!(self.state, State::Unsent | State::Held | State::Sent)
+    }
+
+    /// The key of the question, from its name and how often that was used.
+    fn key(&mut self, names: &mut BTreeMap<String, usize>) -> &str {
+        self.key.get_or_insert_with(|| {
+            let name = self.question.name();
+            let uses = match names.get_mut(&name) {
+                Some(uses) => uses,
+                None => names.entry(name.clone()).or_default(),
+            };
+            *uses += 1;
+            numbered(name, *uses)
+        })
     }
 
     /// The parameters of a question that is over are of no use.

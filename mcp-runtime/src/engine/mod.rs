@@ -13,6 +13,7 @@ mod metrics;
 mod outcomes;
 mod parked;
 mod push;
+mod round;
 mod rounds;
 mod seal;
 mod state;
@@ -42,6 +43,7 @@ pub use metrics::Metrics;
 pub(crate) use outcomes::AnyStore;
 pub use outcomes::{AnswersDigest, Claim, Claimant, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
+pub(crate) use round::{Client, ClientFacts, Decoded, Round};
 pub(crate) use rounds::{Begun, Belongs, Enter, Retry, RoundLimits, RoundPolicy, Rounds};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
@@ -51,8 +53,8 @@ pub(crate) use task_store::AnyTaskStore;
 pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
 
 use crate::protocol::{
-    Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, Extensions, Implementation, InputRequest,
-    InputRequiredResult, LoggingLevel, Meta, Outlet, Params, ProgressToken, RequestId, ServerResult, keys,
+    Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, InputRequest, InputRequiredResult, Outlet,
+    ServerResult,
 };
 
 /// How questions travel.
@@ -154,52 +156,6 @@ pub(crate) fn after(time: Duration) -> tokio::time::Instant {
 
 /// Where the outcome of a round goes; called at most once.
 pub(crate) type Reply = Box<dyn FnOnce(Outcome) + Send>;
-
-/// What a call knows about the request that drives it at the moment.
-#[derive(Clone)]
-pub(crate) struct Round {
-    pub(crate) request_id: RequestId,
-    /// As it came: few want it, and calls may wait for long.
-    pub(crate) meta: Option<RawParams>,
-    /// Decoded from `meta` when somebody wants it, unless it was said in a handshake.
-    pub(crate) client: OnceLock<Arc<ClientFacts>>,
-    pub(crate) progress_token: Option<ProgressToken>,
-    /// The least severe log message that the client wants; `None` for none at all.
-    pub(crate) log_level: Option<LoggingLevel>,
-    /// What came along with it.
-    pub(crate) extensions: Extensions,
-}
-
-/// What a client says of itself.
-#[derive(Debug, Default)]
-pub(crate) struct ClientFacts {
-    pub(crate) info: Option<Implementation>,
-    pub(crate) capabilities: ClientCapabilities,
-}
-
-impl Round {
-    pub(crate) fn client(&self) -> &ClientFacts {
-        self.client.get_or_init(|| {
-            let meta = self.meta.as_ref().map(|raw| Params::nested(raw));
-            let member = |key| meta.as_ref().and_then(|meta| meta.get(key)).map(RawValue::get);
-            let capabilities = member(keys::CLIENT_CAPABILITIES).map_or(Ok(Default::default()), serde_json::from_str);
-            let capabilities = capabilities.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
-                Default::default()
-            });
-            let info = member(keys::CLIENT_INFO).and_then(|info| serde_json::from_str(info).ok());
-            Arc::new(ClientFacts { info, capabilities })
-        })
-    }
-
-    pub(crate) fn capabilities(&self) -> &ClientCapabilities {
-        &self.client().capabilities
-    }
-
-    pub(crate) fn meta(&self) -> Meta {
-        self.meta.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
-    }
-}
 
 /// One call over all of its rounds: what its `Context` and its driver share.
 pub(crate) struct Call {
@@ -757,8 +713,7 @@ impl Running {
     fn size(&self) -> usize {
         let call = self.call.as_ref().map_or(0, |call| {
             let state = call.lock();
-            let meta = state.round.meta.as_ref().map_or(0, |meta| meta.get().len());
-            size_of::<Call>() + size_of::<Round>() + state.journal.size() + meta
+            size_of::<Call>() + state.round.size() + state.journal.size()
         });
         size_of::<Self>() + size_of_val(&*self.future) + call
     }
@@ -882,7 +837,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::protocol::ServerNotification;
+    use crate::protocol::{Extensions, RequestId, ServerNotification};
 
     struct Nowhere;
 
@@ -900,10 +855,11 @@ mod tests {
         Round {
             request_id: RequestId::Number(1),
             meta: None,
-            client: OnceLock::new(),
+            client: Client::Known(Arc::default()),
             progress_token: None,
             log_level: None,
             extensions: Extensions::new(),
+            decoded: Default::default(),
         }
     }
 

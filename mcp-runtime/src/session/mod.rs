@@ -4,11 +4,9 @@ mod legacy;
 mod pending;
 mod stateless;
 
-use std::sync::OnceLock;
-
 use serde_json::value::RawValue;
 
-use crate::engine::{Carrier, Round};
+use crate::engine::{Carrier, Client, Decoded, Round};
 use crate::protocol::{
     ErrorObject, Extensions, LoggingLevel, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
 };
@@ -26,7 +24,7 @@ pub(crate) struct Caller<'a> {
 
 enum Who<'a> {
     /// The request says it.
-    Stateless { log_level: Option<LoggingLevel> },
+    Stateless { capabilities: &'a RawValue, log_level: Option<LoggingLevel> },
     /// It was said in the handshake.
     Legacy(&'a LegacySession),
 }
@@ -62,11 +60,11 @@ impl<'a> Caller<'a> {
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
         let meta = self.meta.map(RawValue::to_owned);
         let (client, log_level) = match &self.who {
-            Who::Stateless { log_level } => (OnceLock::new(), *log_level),
-            Who::Legacy(session) => (OnceLock::from(session.client.clone()), Some(session.log_level())),
+            Who::Stateless { capabilities, log_level } => (Client::Said((*capabilities).to_owned()), *log_level),
+            Who::Legacy(session) => (Client::Known(session.client.clone()), Some(session.log_level())),
         };
         let progress_token = self.progress_token.clone();
-        Round { request_id, meta, client, progress_token, log_level, extensions }
+        Round { request_id, meta, client, progress_token, log_level, extensions, decoded: Decoded::default() }
     }
 
     pub(crate) fn carrier(&self) -> Carrier {

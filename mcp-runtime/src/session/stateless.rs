@@ -9,9 +9,10 @@ pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> 
     let version =
         members.text(keys::PROTOCOL_VERSION).map_err(|_| must_be(keys::PROTOCOL_VERSION, "there and be a string"))?;
     // What is in them is read when somebody wants to know.
-    if !members.get(keys::CLIENT_CAPABILITIES).is_some_and(|raw| raw.get().starts_with('{')) {
-        return Err(must_be(keys::CLIENT_CAPABILITIES, "there and be an object"));
-    }
+    let capabilities = members
+        .get(keys::CLIENT_CAPABILITIES)
+        .filter(|raw| raw.get().starts_with('{'))
+        .ok_or_else(|| must_be(keys::CLIENT_CAPABILITIES, "there and be an object"))?;
     if members.get(keys::CLIENT_INFO).is_some_and(|raw| !raw.get().starts_with('{')) {
         return Err(must_be(keys::CLIENT_INFO, "an object"));
     }
@@ -25,7 +26,7 @@ pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> 
         .ok()
         .filter(|revision: &ProtocolVersion| revision.is_modern())
         .ok_or_else(|| ErrorObject::unsupported_version(&version, ProtocolVersion::MODERN))?;
-    let who = Who::Stateless { log_level };
+    let who = Who::Stateless { capabilities, log_level };
     Ok(Caller { revision, meta, progress_token, who })
 }
 

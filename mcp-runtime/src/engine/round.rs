@@ -1,0 +1,87 @@
+//! What a call knows about the request that drives it at the moment.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::value::RawValue;
+
+use super::RawParams;
+use crate::protocol::{
+    ClientCapabilities, Extensions, Implementation, LoggingLevel, Meta, Params, ProgressToken, RequestId, keys,
+};
+
+/// One request of a call.
+#[derive(Clone)]
+pub(crate) struct Round {
+    pub(crate) request_id: RequestId,
+    /// As it came: few want it, and calls may wait for long.
+    pub(crate) meta: Option<RawParams>,
+    pub(crate) client: Client,
+    pub(crate) progress_token: Option<ProgressToken>,
+    /// The least severe log message that the client wants; `None` for none at all.
+    pub(crate) log_level: Option<LoggingLevel>,
+    /// What came along with it.
+    pub(crate) extensions: Extensions,
+    pub(crate) decoded: Decoded,
+}
+
+/// Where a client says what it is.
+#[derive(Clone)]
+pub(crate) enum Client {
+    /// It was said in a handshake.
+    Known(Arc<ClientFacts>),
+    /// It is in the metadata of the request; these are its capabilities.
+    Said(RawParams),
+}
+
+/// What a client says of itself.
+#[derive(Debug, Default)]
+pub(crate) struct ClientFacts {
+    pub(crate) info: Option<Implementation>,
+    pub(crate) capabilities: ClientCapabilities,
+}
+
+/// What somebody wanted to know of it.
+#[derive(Clone, Default)]
+pub(crate) struct Decoded {
+    info: OnceLock<Option<Arc<Implementation>>>,
+    capabilities: OnceLock<Arc<ClientCapabilities>>,
+}
+
+impl Round {
+    pub(crate) fn info(&self) -> Option<&Implementation> {
+        if let Client::Known(facts) = &self.client {
+            return facts.info.as_ref();
+        }
+        let info = || {
+            let meta = Params::nested(self.meta.as_deref()?);
+            meta.get(keys::CLIENT_INFO).and_then(|info| serde_json::from_str(info.get()).ok()).map(Arc::new)
+        };
+        self.decoded.info.get_or_init(info).as_deref()
+    }
+
+    pub(crate) fn capabilities(&self) -> &ClientCapabilities {
+        let said = match &self.client {
+            Client::Known(facts) => return &facts.capabilities,
+            Client::Said(said) => said,
+        };
+        self.decoded.capabilities.get_or_init(|| {
+            serde_json::from_str(said.get()).map(Arc::new).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
+                Arc::default()
+            })
+        })
+    }
+
+    pub(crate) fn meta(&self) -> Meta {
+        self.meta.as_deref().map(RawValue::get).and_then(|meta| serde_json::from_str(meta).ok()).unwrap_or_default()
+    }
+
+    /// About how many bytes it holds.
+    pub(super) fn size(&self) -> usize {
+        let said = match &self.client {
+            Client::Known(_) => 0,
+            Client::Said(said) => size_of::<ClientCapabilities>() + said.get().len(),
+        };
+        size_of::<Self>() + self.meta.as_ref().map_or(0, |meta| meta.get().len()) + said
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Dispatched, Dispatcher, Request};
-use crate::context::{Context, Requester};
+use crate::context::{Context, Host, Requester};
 use crate::engine::{
     Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Reply, Retry, RoundPolicy, Running, TaskMode,
     Work, digest_of_arguments, push,
@@ -101,7 +101,8 @@ impl Dispatcher {
         let policy = RoundPolicy { resume, task_after };
         let belongs = || Belongs {
             method: method.as_str(),
-            name: called.to_owned(),
+            // The name of a tool is there to be shared.
+            name: if called == &*entry.name { entry.name.clone() } else { called.into() },
             arguments: digest_of_arguments(arguments),
             principal: request.principal(),
         };
@@ -109,9 +110,15 @@ impl Dispatcher {
             let answers = params.optional_object("inputResponses")?;
             if let Some(state) = params.optional_text("requestState")? {
                 let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), reply());
-                let enter: &dyn Fn() -> Enter = &|| self.enter_again(target, request.extensions);
+                let enter: &dyn Fn(&Arc<Call>) -> Running =
+                    &|call| enter_again(&self.host, entry, arguments, request.extensions, call);
+                let enter_later: &dyn Fn() -> Enter = &|| {
+                    let (host, entry, extensions) = (self.host.clone(), entry.clone(), request.extensions.clone());
+                    let arguments = arguments.map(RawValue::to_owned);
+                    Box::new(move |call| enter_again(&host, &entry, arguments.as_deref(), &extensions, call))
+                };
                 let belongs = belongs();
-                let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, reply };
+                let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, enter_later, reply };
                 return self.rounds.retry(retry).map(begun);
             }
         }
@@ -162,21 +169,23 @@ impl Dispatcher {
         }
         Ok(None)
     }
+}
 
-    /// Enters the function again, for a call of which only its state is left.
-    fn enter_again(self: &Arc<Self>, target: &Target<'_, '_>, extensions: &Extensions) -> Enter {
-        let (host, entry) = (self.host.clone(), target.entry.clone());
-        let (arguments, extensions) = (target.arguments.map(RawValue::to_owned), extensions.clone());
-        Box::new(move |call| {
-            let context = || Context::new(call.clone(), host.clone());
-            let requester = || Requester::new((*call.round()).clone());
-            let work = match entry.enter(&host, arguments.as_deref(), &extensions, &requester, &context) {
-                Started(Progress::Running(work)) => work,
-                Started(Progress::Finished(finished)) => Work::Future(Box::pin(std::future::ready(finished))),
-            };
-            Running::new(entry.name.clone(), entry.kind, &entry.limits, work, Some(call.clone()))
-        })
-    }
+/// Enters the function again, for a call of which only its state is left.
+fn enter_again(
+    host: &Arc<Host>,
+    entry: &Entry,
+    arguments: Option<&RawValue>,
+    extensions: &Extensions,
+    call: &Arc<Call>,
+) -> Running {
+    let context = || Context::new(call.clone(), host.clone());
+    let requester = || Requester::new((*call.round()).clone());
+    let work = match entry.enter(host, arguments, extensions, &requester, &context) {
+        Started(Progress::Running(work)) => work,
+        Started(Progress::Finished(finished)) => Work::Future(Box::pin(std::future::ready(finished))),
+    };
+    Running::new(entry.name.clone(), entry.kind, &entry.limits, work, Some(call.clone()))
 }
 
 #[cold]

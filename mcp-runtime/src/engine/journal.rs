@@ -313,16 +313,24 @@ impl Journal {
         self.memory.is_some()
     }
 
-    /// What a run that starts over must know, with the questions that the client has now.
-    pub(crate) fn memory(&mut self) -> Option<Memory> {
+    /// Shows what a run that starts over must know, with the questions that the client has now;
+    /// nothing for a call that never will.
+    pub(crate) fn with_memory<T>(&mut self, see: impl FnOnce(Option<&Memory>) -> T) -> T {
         let open = self.open_questions();
-        let mut memory = self.memory.clone()?;
-        memory.open = open.into_iter().map(|(key, id)| (key, self.question(id).about())).collect();
+        let open = open.into_iter().map(|(key, id)| (key, self.question(id).about())).collect();
+        let Some(memory) = &mut self.memory else { return see(None) };
+        memory.open = open;
         let is_alone = |(_, name): &&(String, String)| self.names.get(name) == Some(&1);
-        memory.given_up = self.given_up.iter().filter(is_alone).map(|(key, _)| key.clone()).collect();
+        let given_up = self.given_up.iter().filter(is_alone).map(|(key, _)| key.clone()).collect();
+        // What an earlier run gave up counts on in this one.
+        let earlier = std::mem::replace(&mut memory.given_up, given_up);
         memory.untaken = self.untaken.iter().map(|(key, about)| (key.clone(), about.clone())).collect();
         memory.untaken.sort_unstable();
-        Some(memory)
+        let seen = see(Some(memory));
+        // The rest stands elsewhere, while the call waits.
+        (memory.open, memory.untaken) = Default::default();
+        memory.given_up = earlier;
+        seen
     }
 
     /// The round ends with questions. If this run and the last one were given answers, took none of

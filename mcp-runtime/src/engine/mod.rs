@@ -47,7 +47,7 @@ pub(crate) use round::{Client, ClientFacts, Decoded, Round};
 pub(crate) use rounds::{Begun, Belongs, Enter, Retry, RoundLimits, RoundPolicy, Rounds};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
-use state::{CallId, Remembered, Reports};
+use state::{CallId, Reports};
 pub(crate) use task::{Asked as TaskAsked, TaskLimits, TaskMode, Tasks};
 pub(crate) use task_store::AnyTaskStore;
 pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
@@ -381,11 +381,15 @@ impl Call {
         }
     }
 
-    /// What a run that starts over must know.
-    fn remembered(&self) -> Option<Remembered> {
-        let mut state = self.lock();
-        let memory = state.journal.memory()?;
-        Some(Remembered { memory, reports: state.reports.clone() })
+    /// Shows what a run that starts over must know.
+    fn with_memory<T>(&self, see: impl FnOnce(Option<(&Memory, &Reports)>) -> T) -> T {
+        let CallState { journal, reports, .. } = &mut *self.lock();
+        journal.with_memory(|memory| see(memory.map(|memory| (memory, &*reports))))
+    }
+
+    /// Whether it may run again from the top.
+    fn remembers(&self) -> bool {
+        self.lock().journal.remembers()
     }
 
     /// Ends a round with questions. Says so, if the call runs again and does not ask what it had asked.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use super::RawParams;
@@ -75,6 +75,11 @@ impl RememberedOutcome {
 
     pub(crate) fn outcome(&self) -> Outcome {
         self.0.clone()
+    }
+
+    /// The outcome, without a copy if nobody else has it.
+    pub(crate) fn into_outcome(self: Arc<Self>) -> Outcome {
+        Arc::unwrap_or_clone(self).0
     }
 
     /// About how many bytes of memory it takes.
@@ -269,29 +274,27 @@ impl<S: OutcomeStore> AnyStore for S {
     }
 }
 
-/// Claims a ticket. If nobody wants the claim any more when it is granted, it is given back.
+/// Claims a ticket: what comes of it, or what will, if the store takes its time. If nobody wants the
+/// claim any more when it is granted, it is given back.
 pub(crate) fn claim(
     store: Arc<dyn AnyStore>,
     of: ClaimOf,
     answers: AnswersDigest,
     time: Duration,
-) -> BoxFuture<'static, Result<Claimed, BoxError>> {
-    let claiming: BoxFuture<'static, _> = Box::pin(async move {
+) -> Result<Result<Claimed, BoxError>, BoxFuture<'static, Result<Claimed, BoxError>>> {
+    let claiming = at_once(Box::pin(async move {
         let claim = store.claim_boxed(of, answers).await?;
         Ok(match claim {
             Claim::Granted => Claimed::Granted(Grant::new(store, of, time)),
             Claim::Done(outcome) => Claimed::Done(outcome),
             Claim::Refused => Claimed::Refused,
         })
-    });
-    match at_once(claiming) {
-        Ok(claimed) => Box::pin(std::future::ready(claimed)),
-        Err(claiming) => {
-            // In a task of its own: a future that is dropped half way would leave a claim behind.
-            let task = tokio::spawn(claiming);
-            Box::pin(async move { task.await? })
-        }
-    }
+    }));
+    claiming.map_err(|claiming| -> BoxFuture<'static, _> {
+        // In a task of its own: a future that is dropped half way would leave a claim behind.
+        let task = tokio::spawn(claiming);
+        Box::pin(async move { task.await? })
+    })
 }
 
 /// What came of claiming.
@@ -325,10 +328,10 @@ impl Grant {
         Self { store, of, time, renewal, committed: false }
     }
 
-    /// Keeps what came of the round. It goes on when nobody waits for it any more.
-    pub(crate) async fn commit(self, outcome: &Outcome) {
-        let outcome = RememberedOutcome::new(outcome.clone());
-        let commit: BoxFuture<'static, ()> = Box::pin(async move {
+    /// Keeps what came of the round. What is left to wait for, if the store takes its time: it goes on
+    /// also if nobody does.
+    pub(crate) fn commit(self, outcome: Arc<RememberedOutcome>) -> Option<JoinHandle<()>> {
+        let commit = at_once(Box::pin(async move {
             let mut grant = self;
             match grant.store.commit_boxed(grant.of, outcome, grant.time).await {
                 Ok(()) => grant.committed = true,
@@ -337,11 +340,9 @@ impl Grant {
                     tracing::error!(error, "the outcome of a round was not kept: a client that lost it repeats it");
                 }
             }
-        });
-        if let Err(commit) = at_once(commit) {
-            // It is not cancelled with the request: the outcome is there.
-            _ = tokio::spawn(commit).await;
-        }
+        }));
+        // It is not cancelled with the request: the outcome is there.
+        commit.err().map(tokio::spawn)
     }
 }
 
@@ -486,6 +487,9 @@ impl OutcomeStore for MemoryOutcomes {
     }
 
     async fn claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Result<Claim, BoxError> {
+        if let Some(claim) = self.try_claim(ticket, answers, claimant) {
+            return Ok(claim);
+        }
         loop {
             let mut changed = std::pin::pin!(self.inner.changed.notified());
             // From here on no change is missed.

@@ -4,19 +4,20 @@
 
 use std::future::{Future as _, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::outcomes::Grant;
+use super::outcomes::{Grant, RememberedOutcome};
 use super::rounds::{Begun, Belongs, RoundPolicy, Shared, millis, now, settle};
 use super::state::State;
 use super::ticket::{Registration, Seat, SeatState};
 use super::{Call, Cancel, Finished, Outcome, Reply, Running, after};
-use crate::protocol::{ErrorCode, ErrorObject, InputRequiredResult};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, InputRequiredResult};
 
 /// What its task, its timer, the tables and small texts add to a parked call, about, in bytes.
 const OVERHEAD: usize = 3 << 10;
@@ -96,39 +97,49 @@ impl Driver {
     // Calls wait in it by the thousands: what it seldom needs is kept apart from it.
     async fn run(mut self) {
         loop {
-            match self.poll_round().await {
-                Stop::Finished(finished) => return Box::pin(self.finish(finished)).await,
+            let end = match self.poll_round().await {
+                Stop::Finished(finished) => self.finish(finished),
                 Stop::Expired => {
                     self.shared.counters.expired.add(1);
-                    tracing::debug!(name = self.belongs.name, "a parked call was dropped: no answers came in time");
+                    let name = &*self.belongs.name;
+                    tracing::debug!(name, "a parked call was dropped: no answers came in time");
                     return;
                 }
                 Stop::TakesLong => {
                     let Self { shared, registration, running, seat, belongs, .. } = self;
                     let create = shared.tasks.create(running, seat.call.clone(), belongs.principal);
                     let outcome = Box::pin(create).await;
-                    return Box::pin(end_round(&shared, &registration, outcome, None)).await;
+                    end_last_round(shared, registration, RememberedOutcome::new(outcome))
                 }
                 Stop::Asks => {
                     let outcome = self.ask(&mut self.seat.lock());
-                    if self.is_parked_by(&outcome) {
-                        let size = self.size(&outcome);
-                        Box::pin(end_round(&self.shared, &self.registration, outcome, Some(size))).await;
-                    } else {
-                        let Self { shared, registration, running, .. } = self;
-                        // Before the reply is out: the retry may come at once.
-                        drop(running);
-                        return Box::pin(end_round(&shared, &registration, outcome, None)).await;
+                    let size = self.is_parked_by(&outcome).then(|| self.size(&outcome));
+                    let outcome = RememberedOutcome::new(outcome);
+                    if size.is_some() {
+                        if let Some(kept) = keep(&self.registration, &outcome) {
+                            _ = kept.await;
+                        }
+                        hand_over(&self.shared, &self.registration, outcome, size);
+                        continue;
                     }
+                    let Self { shared, registration, running, .. } = self;
+                    // Before the reply is out: the retry may come at once.
+                    drop(running);
+                    end_last_round(shared, registration, outcome)
                 }
+            };
+            if let Some(end) = end {
+                end.await;
             }
+            return;
         }
     }
 
-    async fn finish(self, finished: Finished) {
+    /// The call is over. What is left to wait for, if there is something.
+    fn finish(self, finished: Finished) -> Option<BoxFuture<'static, ()>> {
         let Self { shared, registration, running, seat, policy, .. } = self;
         drop(running);
-        let outcome = Outcome::Complete(finished);
+        let outcome = RememberedOutcome::new(Outcome::Complete(finished));
         let is_early = {
             let mut state = seat.lock();
             if !state.open {
@@ -141,14 +152,17 @@ impl Driver {
             let (limits, counters) = (&shared.limits, &shared.counters);
             shared.tickets.park(registration.id, &seat, OVERHEAD + outcome.size(), limits, counters);
             let time = if policy.resume.remembers() { limits.state_time } else { limits.parked_time };
-            return sleep_until(after(time)).await;
+            return Some(Box::pin(async move {
+                sleep_until(after(time)).await;
+                drop(registration);
+            }));
         }
-        end_round(&shared, &registration, outcome, None).await;
+        end_last_round(shared, registration, outcome)
     }
 
     /// Polls until the call is finished, asks in an open round, or waits for too long.
     async fn poll_round(&mut self) -> Stop {
-        let mut deadline = Box::pin(sleep_until(self.deadline()));
+        let mut deadline = pin!(sleep_until(self.deadline()));
         let mut long: Option<Pin<Box<Sleep>>> = None;
         let mut patience: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|cx| {
@@ -170,7 +184,7 @@ impl Driver {
                 if self.waits_for_itself() {
                     let patience = patience.get_or_insert_with(|| Box::pin(sleep_until(after(PATIENCE))));
                     if patience.as_mut().poll(cx).is_ready() {
-                        let name = &self.belongs.name;
+                        let name = &*self.belongs.name;
                         tracing::warn!(name, "a round ends although a step or a question holds it up: for too long");
                         self.seat.call.release_held();
                         return Poll::Ready(Stop::Asks);
@@ -220,7 +234,7 @@ impl Driver {
 
     /// The outcome of a round that ends with questions.
     fn ask(&self, state: &mut SeatState) -> Outcome {
-        let name = &self.belongs.name;
+        let name = &*self.belongs.name;
         let limits = &self.shared.limits;
         let failed = |message: String| {
             tracing::error!(name, "{message}");
@@ -239,11 +253,12 @@ impl Driver {
         state.round += 1;
         state.opened_by = None;
         let input_requests = self.seat.call.take_input_requests();
-        let remembered = if self.policy.resume.remembers() { self.seat.call.remembered() } else { None };
-        let time = if remembered.is_some() { limits.state_time } else { limits.parked_time };
+        let call = &self.seat.call;
+        let time = if call.remembers() { limits.state_time } else { limits.parked_time };
         let expires = now().saturating_add(millis(time));
-        let content = State { call: self.registration.id, round: state.round, expires, remembered };
-        match self.shared.seal.seal(&self.belongs.binding(&self.shared.server), &content) {
+        let content = State { call: self.registration.id, round: state.round, expires };
+        let write = |out: &mut Vec<u8>| call.with_memory(|memory| content.encode(memory, out));
+        match self.shared.seal.seal(&self.belongs.binding(&self.shared.server), write) {
             None => {
                 failed(format!("the state of `{name}` could not be sealed: the operating system has no randomness"))
             }
@@ -259,13 +274,16 @@ impl Driver {
     }
 }
 
-/// Hands over the outcome of a round, when it is kept. A call that goes on is parked, with this size.
-async fn end_round(shared: &Shared, registration: &Registration, outcome: Outcome, size: Option<usize>) {
+/// Keeps the outcome of a round, if it has answers behind it. What is left to wait for, if there is
+/// something.
+fn keep(registration: &Registration, outcome: &Arc<RememberedOutcome>) -> Option<JoinHandle<()>> {
     let grant = registration.seat.lock().grant.take();
-    if let Some(grant) = grant {
-        grant.commit(&outcome).await;
-    }
-    let replies = {
+    grant?.commit(outcome.clone())
+}
+
+/// Hands over the outcome of a round, which is kept. A call that goes on is parked, with this size.
+fn hand_over(shared: &Shared, registration: &Registration, outcome: Arc<RememberedOutcome>, size: Option<usize>) {
+    let mut replies = {
         let mut state = registration.seat.lock();
         // Parked before the reply is out: the retry may come at once.
         match size {
@@ -278,7 +296,26 @@ async fn end_round(shared: &Shared, registration: &Registration, outcome: Outcom
         }
         state.end_round()
     };
+    let Some(last) = replies.pop() else { return };
     for reply in replies {
-        reply(outcome.clone());
+        reply(outcome.outcome());
     }
+    last(outcome.into_outcome());
+}
+
+/// Hands over the outcome of a round after which nothing of the call stays here. What is left to wait
+/// for, if there is something.
+fn end_last_round(
+    shared: Arc<Shared>,
+    registration: Registration,
+    outcome: Arc<RememberedOutcome>,
+) -> Option<BoxFuture<'static, ()>> {
+    let Some(kept) = keep(&registration, &outcome) else {
+        hand_over(&shared, &registration, outcome, None);
+        return None;
+    };
+    Some(Box::pin(async move {
+        _ = kept.await;
+        hand_over(&shared, &registration, outcome, None);
+    }))
 }

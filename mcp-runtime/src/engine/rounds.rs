@@ -13,14 +13,14 @@ use tokio::task::AbortHandle;
 
 use super::digest::{self, Digest};
 use super::metrics::Counters;
-use super::outcomes::{AnswersDigest, AnyStore, ClaimOf, Claimant, Claimed, Grant, Ticket, at_once, claim};
+use super::outcomes::{AnswersDigest, AnyStore, ClaimOf, Claimant, Claimed, Grant, RememberedOutcome, Ticket, claim};
 use super::parked::Driver;
-use super::seal::{Binding, Seal};
+use super::seal::{Binding, Opened, Seal};
 use super::state::{Remembered, State};
 use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running};
-use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet, Principal};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet, Params, Principal};
 
 /// How much calls that take rounds may use.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +129,7 @@ impl Later {
 #[derive(Debug, Clone)]
 pub(crate) struct Belongs {
     pub(crate) method: &'static str,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) arguments: Digest,
     /// Who asks, where requests are authenticated.
     pub(crate) principal: Option<Principal>,
@@ -159,8 +159,10 @@ pub(crate) struct Retry<'a> {
     pub(crate) answers: Option<&'a RawValue>,
     pub(crate) round: Round,
     pub(crate) outlet: Arc<dyn Outlet>,
-    /// Makes what enters the function once more, if nothing is left of the call.
-    pub(crate) enter: &'a dyn Fn() -> Enter,
+    /// Enters the function once more, if nothing is left of the call.
+    pub(crate) enter: &'a dyn Fn(&Arc<Call>) -> Running,
+    /// Makes what does so when the request is gone.
+    pub(crate) enter_later: &'a dyn Fn() -> Enter,
     pub(crate) reply: Reply,
 }
 
@@ -210,12 +212,12 @@ impl Rounds {
     /// One and the same error for a state that does not open, and for a ticket that was used with
     /// other answers.
     pub(crate) fn retry(&self, retry: Retry<'_>) -> Result<Begun, ErrorObject> {
-        let Retry { belongs, policy, state, answers, round, outlet, enter, reply } = retry;
+        let Retry { belongs, policy, state, answers, round, outlet, enter, enter_later, reply } = retry;
         let opened = self.shared.seal.open(&belongs.binding(&self.shared.server), state, now());
         let opened = opened.ok_or_else(|| self.shared.refuse())?;
         let mut reply = Some(reply);
         let digest = AnswersDigest(digest::canonical(answers.map_or("{}", RawValue::get)));
-        let ticket = Ticket::new(opened.call, opened.round);
+        let ticket = Ticket::new(opened.state.call, opened.state.round);
         // Whoever repeats what is running waits with it.
         let later = self.shared.later().get(&ticket).filter(|later| later.digest == digest).cloned();
         if let Some(later) = later
@@ -224,25 +226,34 @@ impl Rounds {
             self.shared.counters.repeated.add(1);
             return Ok(Begun::Running(Cancel::later(later, number)));
         }
-        if let Some(seat) = self.shared.tickets.find(&opened.call) {
-            let joined = seat.lock().join(opened.round, digest, &mut reply);
+        if let Some(seat) = self.shared.tickets.find(&opened.state.call) {
+            let joined = seat.lock().join(opened.state.round, digest, &mut reply);
             if let Some(number) = joined {
                 self.shared.counters.repeated.add(1);
                 return Ok(Begun::Running(Cancel::seat(seat, number)));
             }
         }
         let Some(reply) = reply else { return Err(self.shared.refuse()) };
-        let answers = answers.map(RawValue::to_owned);
-        let waiting = Waiting { belongs, policy, opened, answers, digest, round, outlet, enter: enter() };
+        let waiting = Waiting { belongs, policy, opened, digest, round, outlet };
         let of = ClaimOf { ticket, claimant: Claimant::new() };
-        match at_once(claim(self.shared.store.clone(), of, digest, self.shared.limits.state_time)) {
-            Ok(claim) => self.shared.claimed(claim, waiting, reply),
-            Err(claim) => Ok(Begun::Running(self.later(claim, waiting, reply))),
+        match claim(self.shared.store.clone(), of, digest, self.shared.limits.state_time) {
+            Ok(claim) => self.shared.claimed(claim, waiting, answers, enter, reply),
+            Err(claim) => {
+                let answers = answers.map(RawValue::to_owned);
+                Ok(Begun::Running(self.later(claim, waiting, answers, enter_later(), reply)))
+            }
         }
     }
 
     /// Waits for a store that is elsewhere.
-    fn later(&self, claim: BoxFuture<'static, Result<Claimed, BoxError>>, waiting: Waiting, reply: Reply) -> Cancel {
+    fn later(
+        &self,
+        claim: BoxFuture<'static, Result<Claimed, BoxError>>,
+        waiting: Waiting,
+        answers: Option<Box<RawValue>>,
+        enter: Enter,
+        reply: Reply,
+    ) -> Cancel {
         /// Cancels what goes on elsewhere if this task is aborted.
         struct Guard(Option<Cancel>);
         impl Drop for Guard {
@@ -271,7 +282,7 @@ impl Rounds {
             }
         }
         let shared = self.shared.clone();
-        let ticket = Ticket::new(waiting.opened.call, waiting.opened.round);
+        let ticket = Ticket::new(waiting.opened.state.call, waiting.opened.state.round);
         let later = Arc::new(Later { digest: waiting.digest, state: Mutex::default(), task: OnceLock::new() });
         let number = later.join(&mut Some(reply)).unwrap_or_default();
         shared.later().insert(ticket, later.clone());
@@ -280,7 +291,7 @@ impl Rounds {
             let entered = entered;
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
-            let outcome = match shared.claimed(claim.await, waiting, answer) {
+            let outcome = match shared.claimed(claim.await, waiting, answers.as_deref(), enter, answer) {
                 Ok(Begun::Ended(outcome)) => outcome,
                 Ok(Begun::Running(cancel)) => {
                     let mut guard = Guard(Some(cancel));
@@ -314,12 +325,10 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 struct Waiting {
     belongs: Belongs,
     policy: RoundPolicy,
-    opened: State,
-    answers: Option<Box<RawValue>>,
+    opened: Opened,
     digest: AnswersDigest,
     round: Round,
     outlet: Arc<dyn Outlet>,
-    enter: Enter,
 }
 
 impl Shared {
@@ -341,9 +350,12 @@ impl Shared {
         self: &Arc<Self>,
         claim: Result<Claimed, BoxError>,
         waiting: Waiting,
+        answers: Option<&RawValue>,
+        enter: impl FnOnce(&Arc<Call>) -> Running,
         reply: Reply,
     ) -> Result<Begun, ErrorObject> {
-        let Waiting { belongs, policy, opened, answers, digest, round, outlet, enter } = waiting;
+        let Waiting { belongs, policy, opened, digest, round, outlet } = waiting;
+        let State { call: id, round: number, .. } = opened.state;
         let grant = match claim {
             Ok(Claimed::Granted(grant)) => grant,
             Ok(Claimed::Refused) => return Err(self.refuse()),
@@ -357,38 +369,40 @@ impl Shared {
                 return Err(ErrorObject::new(ErrorCode::InternalError, message));
             }
         };
-        let given = answers_by_key(answers.as_deref());
-        let answer_of = |key: &str| given.get(key).map(|it| (*it).to_owned());
-        if let Some(seat) = self.tickets.find(&opened.call) {
+        let given = answers.map(Params::nested).unwrap_or_default();
+        // Every result is an object; anything else counts as missing.
+        let is_result = |answer: &&RawValue| answer.get().starts_with('{');
+        let answer_of = |key: &str| given.get(key).filter(is_result).map(RawValue::to_owned);
+        if let Some(seat) = self.tickets.find(&id) {
             // The seat stays locked until the answers are in, so that the driver sees all or none.
             let mut state = seat.lock();
-            if !state.gone && (opened.round < state.round || (opened.round == state.round && state.open)) {
+            if !state.gone && (number < state.round || (number == state.round && state.open)) {
                 // The call runs, or is further: its last ticket is the only good one.
                 drop(state);
                 return Err(self.refuse());
             }
-            if opened.round > state.round {
+            if number > state.round {
                 // Others took it further. What is left of it here is of no use.
                 state.gone = true;
                 drop(state);
-                self.tickets.drop_call(&opened.call, &seat, &self.counters);
+                self.tickets.drop_call(&id, &seat, &self.counters);
             } else if let Some(outcome) = state.early.take() {
                 drop(state);
-                self.tickets.drop_call(&opened.call, &seat, &self.counters);
-                return Ok(settle(Some(grant), outcome, || reply));
-            } else if !state.gone && self.tickets.unpark(&opened.call, &seat, &self.counters) {
+                self.tickets.drop_call(&id, &seat, &self.counters);
+                return Ok(settle(Some(grant), outcome.outcome(), || reply));
+            } else if !state.gone && self.tickets.unpark(&id, &seat, &self.counters) {
                 state.opened_by = Some(digest);
                 state.grant = Some(grant);
                 state.fresh = true;
-                let number = state.open(reply);
+                let waits = state.open(reply);
                 seat.call.resume(round, outlet, answer_of);
                 drop(state);
                 self.counters.resumed.add(1);
-                return Ok(Begun::Running(Cancel::seat(seat, number)));
+                return Ok(Begun::Running(Cancel::seat(seat, waits)));
             }
             // One that was evicted just now runs again, like one that is gone.
         }
-        let Some(remembered) = opened.remembered.filter(|_| policy.resume.remembers()) else {
+        let Some(remembered) = opened.remembered().filter(|_| policy.resume.remembers()) else {
             return Err(ErrorObject::new(
                 ErrorCode::InternalError,
                 format!(
@@ -400,14 +414,14 @@ impl Shared {
         };
         self.counters.replayed.add(1);
         let Remembered { memory, reports } = remembered;
-        let call = Call::again(opened.call, round, outlet, memory, reports, answer_of);
+        let call = Call::again(id, round, outlet, memory, reports, answer_of);
         match enter(&call).first_poll() {
             First::Finished(finished) => {
                 call.end();
                 Ok(settle(Some(grant), Outcome::Complete(finished), || reply))
             }
             First::Pending(running) => {
-                let state = SeatState::again(opened.round, digest);
+                let state = SeatState::again(number, digest);
                 let driver = Driver::new(self.clone(), running, call, belongs, policy, state);
                 Ok(driver.begin(|| reply, Some(grant)))
             }
@@ -418,27 +432,18 @@ impl Shared {
 /// Keeps the outcome of a round, and then hands it over.
 pub(super) fn settle(grant: Option<Grant>, outcome: Outcome, reply: impl FnOnce() -> Reply) -> Begun {
     let Some(grant) = grant else { return Begun::Ended(outcome) };
-    let kept = outcome.clone();
-    match at_once(Box::pin(async move { grant.commit(&kept).await })) {
-        Ok(()) => Begun::Ended(outcome),
-        Err(commit) => {
+    let outcome = RememberedOutcome::new(outcome);
+    match grant.commit(outcome.clone()) {
+        None => Begun::Ended(outcome.into_outcome()),
+        Some(kept) => {
             let reply = reply();
             let task = tokio::spawn(async move {
-                commit.await;
-                reply(outcome);
+                _ = kept.await;
+                reply(outcome.into_outcome());
             });
             Begun::Running(Cancel::task(task.abort_handle(), None))
         }
     }
-}
-
-/// The answers that are objects, as every result is; anything else counts as missing.
-fn answers_by_key(answers: Option<&RawValue>) -> std::collections::BTreeMap<String, &RawValue> {
-    let Some(answers) = answers else { return Default::default() };
-    let mut by_key: std::collections::BTreeMap<String, &RawValue> =
-        serde_json::from_str(answers.get()).unwrap_or_default();
-    by_key.retain(|_, answer| answer.get().starts_with('{'));
-    by_key
 }
 
 pub(super) fn millis(time: Duration) -> u64 {

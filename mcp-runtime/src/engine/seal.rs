@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::digest::Digest;
-use super::state::State;
+use super::state::{Remembered, State};
 
 const VERSION: u8 = 3;
 const NONCE: usize = 12;
@@ -136,14 +136,14 @@ impl Seal {
         Self { ciphers: keys.iter().map(|StateKey(key)| Aes256GcmSiv::new(key.into())).collect() }
     }
 
-    /// `None` if the operating system has no randomness to give.
-    pub(crate) fn seal(&self, binding: &Binding<'_>, state: &State) -> Option<String> {
+    /// Seals the state that is written. `None` if the operating system has no randomness to give.
+    pub(crate) fn seal(&self, binding: &Binding<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
         let mut bytes = Vec::with_capacity(512);
         bytes.push(VERSION);
         bytes.extend_from_slice(&nonce);
-        state.encode(&mut bytes);
+        write(&mut bytes);
         let (_, message) = bytes.split_at_mut(1 + NONCE);
         let cipher = self.ciphers.first()?;
         let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &binding.to_bytes(), message.into()).ok()?;
@@ -153,7 +153,7 @@ impl Seal {
 
     /// Opens a state if it is ours, unchanged, of this request and not expired. What was wrong
     /// is not said: that would help only whoever tampers with it.
-    pub(crate) fn open(&self, binding: &Binding<'_>, state: &str, now: u64) -> Option<State> {
+    pub(crate) fn open(&self, binding: &Binding<'_>, state: &str, now: u64) -> Option<Opened> {
         let mut bytes = URL_SAFE_NO_PAD.decode(state).ok()?;
         let (&mut VERSION, rest) = bytes.split_first_mut()? else { return None };
         let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
@@ -165,8 +165,22 @@ impl Seal {
         if !self.ciphers.iter().any(&mut opens) {
             return None;
         }
-        let state = State::decode(message)?;
-        (now < state.expires).then_some(state)
+        let (state, remembered) = State::decode(message)?;
+        (now < state.expires).then(|| Opened { state, remembered: remembered.map(<[u8]>::to_vec) })
+    }
+}
+
+/// A state that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) state: State,
+    remembered: Option<Vec<u8>>,
+}
+
+impl Opened {
+    /// What a run that starts over must know, if the call can.
+    pub(crate) fn remembered(&self) -> Option<Remembered> {
+        Remembered::decode(self.remembered.as_deref()?)
     }
 }
 
@@ -181,22 +195,28 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::super::journal::Memory;
-    use super::super::state::{Remembered, Reports};
+    use super::super::state::Reports;
     use super::*;
 
     fn seal() -> Seal {
         Seal::new(&[StateKey::from([1; 32])])
     }
 
-    fn state() -> State {
+    fn whole() -> (State, Option<Remembered>) {
         let mut memory = Memory::default();
         memory.steps.keep("x".to_owned(), RawValue::TRUE.to_owned());
-        State {
-            call: [7; 16],
-            round: 3,
-            expires: 1_000,
-            remembered: Some(Remembered { memory, reports: Reports::default() }),
-        }
+        let remembered = Remembered { memory, reports: Reports::default() };
+        (State { call: [7; 16], round: 3, expires: 1_000 }, Some(remembered))
+    }
+
+    fn sealed(seal: &Seal) -> String {
+        let (state, remembered) = whole();
+        let remembered = remembered.as_ref().map(|it| (&it.memory, &it.reports));
+        seal.seal(&binding(), |out| state.encode(remembered, out)).expect("sealed")
+    }
+
+    fn open(seal: &Seal, binding: &Binding<'_>, sealed: &str, now: u64) -> Option<(State, Option<Remembered>)> {
+        seal.open(binding, sealed, now).map(|opened| (opened.state, opened.remembered()))
     }
 
     fn binding() -> Binding<'static> {
@@ -205,14 +225,14 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_until_it_expires() {
-        let sealed = seal().seal(&binding(), &state()).expect("sealed");
-        assert_eq!(seal().open(&binding(), &sealed, 999), Some(state()));
-        assert_eq!(seal().open(&binding(), &sealed, 1_000), None);
+        let sealed = sealed(&seal());
+        assert_eq!(open(&seal(), &binding(), &sealed, 999), Some(whole()));
+        assert_eq!(open(&seal(), &binding(), &sealed, 1_000), None);
     }
 
     #[test]
     fn a_state_of_another_request_server_or_principal_does_not_open() {
-        let sealed = seal().seal(&binding(), &state()).expect("sealed");
+        let sealed = sealed(&seal());
         for other in [
             Binding { server: "st", ..binding() },
             Binding { method: "prompts/get", ..binding() },
@@ -220,36 +240,37 @@ mod tests {
             Binding { arguments: [2; 32], ..binding() },
             Binding { principal: Some(""), ..binding() },
         ] {
-            assert_eq!(seal().open(&other, &sealed, 0), None, "{other:?}");
+            assert_eq!(open(&seal(), &other, &sealed, 0), None, "{other:?}");
         }
     }
 
     #[test]
     fn keys_rotate() {
         let (old, new) = (StateKey::from([1; 32]), StateKey::from([2; 32]));
-        let sealed = Seal::new(std::slice::from_ref(&old)).seal(&binding(), &state()).expect("sealed");
+        let by_old = sealed(&Seal::new(std::slice::from_ref(&old)));
         let both = Seal::new(&[new.clone(), old]);
-        assert_eq!(both.open(&binding(), &sealed, 0), Some(state()), "a previous key still opens");
-        let sealed_anew = both.seal(&binding(), &state()).expect("sealed");
+        assert_eq!(open(&both, &binding(), &by_old, 0), Some(whole()), "a previous key still opens");
+        let anew = sealed(&both);
         let only_new = Seal::new(&[new]);
-        assert_eq!(only_new.open(&binding(), &sealed_anew, 0), Some(state()), "the first key seals");
-        assert_eq!(only_new.open(&binding(), &sealed, 0), None, "a key that is gone opens nothing");
+        assert_eq!(open(&only_new, &binding(), &anew, 0), Some(whole()), "the first key seals");
+        assert_eq!(open(&only_new, &binding(), &by_old, 0), None, "a key that is gone opens nothing");
     }
 
     #[test]
     fn a_changed_state_does_not_open() {
-        let (seal, sealed) = (seal(), seal().seal(&binding(), &state()).expect("sealed"));
+        let (seal, sealed) = (seal(), sealed(&seal()));
         let bytes = URL_SAFE_NO_PAD.decode(&sealed).expect("Base64");
         for index in 0..bytes.len() {
             for bit in 0..8 {
                 let mut changed = bytes.clone();
                 changed[index] ^= 1 << bit;
-                assert_eq!(seal.open(&binding(), &URL_SAFE_NO_PAD.encode(changed), 0), None, "bit {bit} of {index}");
+                let changed = URL_SAFE_NO_PAD.encode(changed);
+                assert_eq!(open(&seal, &binding(), &changed, 0), None, "bit {bit} of {index}");
             }
-            assert_eq!(seal.open(&binding(), &URL_SAFE_NO_PAD.encode(&bytes[..index]), 0), None);
+            assert_eq!(open(&seal, &binding(), &URL_SAFE_NO_PAD.encode(&bytes[..index]), 0), None);
         }
         for wrong in ["", "x", "-TAMPERED", &format!("{sealed}-TAMPERED"), &format!("{sealed}A")] {
-            assert_eq!(seal.open(&binding(), wrong, 0), None, "{wrong}");
+            assert_eq!(open(&seal, &binding(), wrong, 0), None, "{wrong}");
         }
     }
 
@@ -261,7 +282,7 @@ mod tests {
         // Sealed with the key and for the request of these tests, by another cipher.
         const OF_VERSION_2: &str = "AgkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCRvquJFZwT9lVCr3JBBJ7n71-5SJDATkQD5wnhJdXuiwOmIyzg";
         for old in [OF_VERSION_1, OF_VERSION_2] {
-            assert_eq!(seal().open(&binding(), old, 0), None, "{old}");
+            assert_eq!(open(&seal(), &binding(), old, 0), None, "{old}");
         }
     }
 

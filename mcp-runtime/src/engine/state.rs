@@ -21,16 +21,14 @@ use super::journal::{Memory, Records};
 /// Names a call for as long as anything is remembered of it; not to be guessed.
 pub(crate) type CallId = [u8; 16];
 
-/// What is inside a state.
-#[derive(Debug, Clone)]
+/// What every state says.
+#[derive(Debug, Clone, Copy)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct State {
     pub(crate) call: CallId,
     pub(crate) round: u32,
     /// In milliseconds since 1970.
     pub(crate) expires: u64,
-    /// What a run that starts over must know; `None` for a call that cannot.
-    pub(crate) remembered: Option<Remembered>,
 }
 
 /// What a run that starts over must know.
@@ -57,16 +55,14 @@ impl Default for Reports {
 }
 
 impl State {
-    /// Writes it after what is there.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    /// Writes it after what is there, with what a run that starts over must know: nothing for a call
+    /// that cannot.
+    pub(crate) fn encode(&self, remembered: Option<(&Memory, &Reports)>, out: &mut Vec<u8>) {
         number(out, self.expires);
         out.extend_from_slice(&self.call);
         number(out, self.round.into());
-        let Some(Remembered { memory, reports }) = &self.remembered else {
-            out.push(0);
-            return;
-        };
-        out.push(1);
+        out.push(remembered.is_some().into());
+        let Some((memory, reports)) = remembered else { return };
         out.extend_from_slice(&reports.progress.to_be_bytes());
         number(out, reports.logs.len() as u64);
         reports.logs.iter().for_each(|digest| out.extend_from_slice(&digest.to_be_bytes()));
@@ -81,18 +77,28 @@ impl State {
         number(out, memory.fruitless.into());
     }
 
-    /// `None` for bytes that no state has.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// It, and the bytes of what it remembers: most calls wait, and need no memory. `None` for bytes
+    /// that no state has.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, Option<&[u8]>)> {
         let mut rest = Rest(bytes);
         let expires = rest.number()?;
         let call = rest.fixed()?;
         let round = rest.number()?.try_into().ok()?;
         let remembered = match rest.fixed::<1>()? {
-            [0] => None,
-            [1] => Some(rest.remembered()?),
+            [0] if rest.0.is_empty() => None,
+            [1] => Some(rest.0),
             _ => return None,
         };
-        rest.0.is_empty().then_some(Self { call, round, expires, remembered })
+        Some((Self { call, round, expires }, remembered))
+    }
+}
+
+impl Remembered {
+    /// `None` for bytes that no memory has.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut rest = Rest(bytes);
+        let remembered = rest.remembered()?;
+        rest.0.is_empty().then_some(remembered)
     }
 }
 
@@ -215,42 +221,53 @@ mod tests {
         )
     }
 
-    fn state() -> impl Strategy<Value = State> {
+    /// A state, and what it remembers.
+    type Whole = (State, Option<Remembered>);
+
+    fn encode((state, remembered): &Whole) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        state.encode(remembered.as_ref().map(|it| (&it.memory, &it.reports)), &mut bytes);
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Whole> {
+        let (state, remembered) = State::decode(bytes)?;
+        match remembered {
+            Some(bytes) => Some((state, Some(Remembered::decode(bytes)?))),
+            None => Some((state, None)),
+        }
+    }
+
+    fn whole() -> impl Strategy<Value = Whole> {
         let remembered = (memory(), prop::collection::vec(any::<u32>(), 0..5), prop::num::f64::NORMAL)
             .prop_map(|(memory, logs, progress)| Remembered { memory, reports: Reports { progress, logs } });
         (any::<CallId>(), any::<u32>(), any::<u64>(), prop::option::of(remembered))
-            .prop_map(|(call, round, expires, remembered)| State { call, round, expires, remembered })
-    }
-
-    fn bytes(state: &State) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        state.encode(&mut bytes);
-        bytes
+            .prop_map(|(call, round, expires, remembered)| (State { call, round, expires }, remembered))
     }
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(state in state()) {
-            prop_assert_eq!(State::decode(&bytes(&state)), Some(state));
+        fn what_was_written_is_read(whole in whole()) {
+            prop_assert_eq!(decode(&encode(&whole)), Some(whole));
         }
 
         #[test]
-        fn no_bytes_are_too_much(random in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Some(state) = State::decode(&random) {
-                prop_assert_eq!(State::decode(&bytes(&state)), Some(state));
+        fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(whole) = decode(&bytes) {
+                prop_assert_eq!(decode(&encode(&whole)), Some(whole));
             }
         }
 
         #[test]
-        fn part_of_a_state_is_none(state in state(), cut in any::<prop::sample::Index>()) {
-            let bytes = bytes(&state);
-            prop_assert_eq!(State::decode(&bytes[..cut.index(bytes.len())]), None);
+        fn part_of_a_state_is_none(whole in whole(), cut in any::<prop::sample::Index>()) {
+            let bytes = encode(&whole);
+            prop_assert_eq!(decode(&bytes[..cut.index(bytes.len())]), None);
         }
     }
 
     #[test]
     fn a_state_without_a_memory_is_small() {
-        let state = State { call: [1; 16], round: 1, expires: 1_800_000_000_000, remembered: None };
-        assert_eq!(bytes(&state).len(), 6 + 16 + 1 + 1);
+        let state = State { call: [1; 16], round: 1, expires: 1_800_000_000_000 };
+        assert_eq!(encode(&(state, None)).len(), 6 + 16 + 1 + 1);
     }
 }

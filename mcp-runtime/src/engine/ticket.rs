@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::task::AbortHandle;
 
 use super::metrics::Counters;
-use super::outcomes::{AnswersDigest, Grant};
+use super::outcomes::{AnswersDigest, Grant, RememberedOutcome};
 use super::state::CallId;
 use super::{Call, Outcome, Reply, RoundLimits};
 use crate::protocol::{ErrorCode, ErrorObject};
@@ -209,7 +209,7 @@ pub(super) struct SeatState {
     /// The ticket of the round is ours until its outcome is there.
     pub(super) grant: Option<Grant>,
     /// The call completed between rounds; the next retry gets it.
-    pub(super) early: Option<Outcome>,
+    pub(super) early: Option<Arc<RememberedOutcome>>,
 }
 
 impl SeatState {

@@ -96,7 +96,7 @@ fn named(name: &str) -> Question {
 
 /// Seals a journal and starts over with what it remembers, and these answers.
 fn again(journal: &mut Journal, answers: &[&str]) -> Journal {
-    let memory = journal.memory().expect("it remembers");
+    let memory = journal.with_memory(|memory| memory.cloned()).expect("it remembers");
     Journal::again(memory, |key| answers.contains(&key).then(|| RawValue::TRUE.to_owned()))
 }
 
@@ -155,6 +155,20 @@ fn what_is_asked_in_a_step_does_not_count_outside_of_it() {
     journal.end_step(&step, Some(RawValue::TRUE.to_owned()));
     let outside = journal.ask(named("q"));
     assert_eq!([key(&mut journal, inside), key(&mut journal, outside)], ["s/q", "q"]);
+}
+
+#[test]
+fn what_was_given_up_is_held_back_also_after_a_round() {
+    let mut journal = Journal::keeping();
+    let given_up = journal.ask(named("a"));
+    journal.abandon(given_up);
+    let mut second = again(&mut journal, &[]);
+    second.ask(named("b"));
+    second.take_unsent();
+    assert_eq!(second.end_round(), None);
+    second.with_memory(|memory| assert!(memory.is_some_and(|memory| memory.given_up.is_empty())));
+    second.ask(named("a"));
+    assert!(second.has_held() && !second.has_unsent());
 }
 
 #[test]

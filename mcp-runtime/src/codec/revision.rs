@@ -15,7 +15,7 @@ use crate::protocol::{
     ErrorCode, ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest, InputRequiredResult,
     ListKind, Listed, Method, Prompt, ProtocolVersion, ReadResourceResult, RequestId, Resource, ResourceContents,
     ResourceLink, ResourceTemplate, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, TaskStatus,
-    Tool, keys,
+    Tool, ToolAnnotations, is_plain, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -300,9 +300,7 @@ fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 
 /// A text that seldom has anything to be escaped.
 fn plain_text(out: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
-    // All of it is looked at, which takes less time than to stop early.
-    let is_plain = |so_far: bool, byte: u8| so_far & (byte >= b' ') & (byte != b'"') & (byte != b'\\');
-    if !text.bytes().fold(true, is_plain) {
+    if !is_plain(text) {
         return serde_json::to_writer(out, text);
     }
     out.push(b'"');
@@ -383,12 +381,13 @@ fn input_requests(
         if index > 0 {
             out.push(b',');
         }
-        serde_json::to_writer(&mut *out, key)?;
-        out.push(b':');
-        match request_params_for(revision, request.method, &request.params) {
-            Some(params) => serde_json::to_writer(&mut *out, &InputRequest { method: request.method, params })?,
-            None => serde_json::to_writer(&mut *out, request)?,
-        }
+        plain_text(out, key)?;
+        out.extend_from_slice(br#":{"method":"#);
+        plain_text(out, request.method)?;
+        out.extend_from_slice(br#","params":"#);
+        let changed = request_params_for(revision, request.method, &request.params);
+        out.extend_from_slice(changed.as_ref().unwrap_or(&request.params).get().as_bytes());
+        out.push(b'}');
     }
     out.push(b'}');
     Ok(())

@@ -18,7 +18,8 @@ pub(crate) fn arguments(raw: Option<&RawValue>) -> Digest {
 
 /// The digest of JSON.
 pub(crate) fn canonical(json: &str) -> Digest {
-    let mut out = Vec::with_capacity(json.len());
+    // As much again as it takes: members are sorted behind it.
+    let mut out = Vec::with_capacity(2 * json.len());
     if (Reader { rest: json }).value(&mut out, DEPTH).is_none() {
         // JSON that is deeper than parsers go, or has numbers that nobody can hold, is its own
         // canonical form. No value begins with this letter.

@@ -1,13 +1,14 @@
 //! What came of rounds that answers began: whoever lost the reply may ask for it once more, and
 //! whoever asks at the same time does not make the call run twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};

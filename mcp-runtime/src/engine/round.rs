@@ -2,19 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
-use serde_json::value::RawValue;
-
 use super::RawParams;
 use crate::protocol::{
-    ClientCapabilities, Extensions, Implementation, LoggingLevel, Meta, Params, ProgressToken, RequestId, keys,
+    ClientCapabilities, Extensions, Implementation, LoggingLevel, Members, Meta, ProgressToken, RequestId, keys,
 };
 
 /// One request of a call.
 #[derive(Clone)]
 pub(crate) struct Round {
     pub(crate) request_id: RequestId,
-    /// As it came: few want it, and calls may wait for long.
-    pub(crate) meta: Option<RawParams>,
+    /// As JSON: few want it, and calls may wait for long.
+    pub(crate) meta: Option<Box<str>>,
     pub(crate) client: Client,
     pub(crate) progress_token: Option<ProgressToken>,
     /// The least severe log message that the client wants; `None` for none at all.
@@ -53,7 +51,7 @@ impl Round {
             return facts.info.as_ref();
         }
         let info = || {
-            let meta = Params::nested(self.meta.as_deref()?);
+            let meta = Members::read(self.meta.as_deref()?);
             meta.get(keys::CLIENT_INFO).and_then(|info| serde_json::from_str(info.get()).ok()).map(Arc::new)
         };
         self.decoded.info.get_or_init(info).as_deref()
@@ -73,7 +71,7 @@ impl Round {
     }
 
     pub(crate) fn meta(&self) -> Meta {
-        self.meta.as_deref().map(RawValue::get).and_then(|meta| serde_json::from_str(meta).ok()).unwrap_or_default()
+        self.meta.as_deref().and_then(|meta| serde_json::from_str(meta).ok()).unwrap_or_default()
     }
 
     /// About how many bytes it holds.
@@ -82,6 +80,6 @@ impl Round {
             Client::Known(_) => 0,
             Client::Said(said) => size_of::<ClientCapabilities>() + said.get().len(),
         };
-        size_of::<Self>() + self.meta.as_ref().map_or(0, |meta| meta.get().len()) + said
+        size_of::<Self>() + self.meta.as_ref().map_or(0, |meta| meta.len()) + said
     }
 }

@@ -4,10 +4,10 @@
 //! Between rounds a call is [parked](super::parked) under a ticket, or nothing of it is kept, and
 //! it runs again from the top on what `requestState` remembers: that is the *replayed* carrier.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
 
@@ -20,7 +20,7 @@ use super::state::{Remembered, State};
 use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running};
-use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Outlet, Params, Principal};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Outlet, Principal};
 
 /// How much calls that take rounds may use.
 #[derive(Debug, Clone, Copy)]
@@ -369,7 +369,7 @@ impl Shared {
                 return Err(ErrorObject::new(ErrorCode::InternalError, message));
             }
         };
-        let given = answers.map(Params::nested).unwrap_or_default();
+        let given = answers.map(Members::of).unwrap_or_default();
         // Every result is an object; anything else counts as missing.
         let is_result = |answer: &&RawValue| answer.get().starts_with('{');
         let answer_of = |key: &str| given.get(key).filter(is_result).map(RawValue::to_owned);

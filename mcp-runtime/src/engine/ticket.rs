@@ -1,9 +1,10 @@
 //! Calls of this process that wait or run under their tickets; those that wait are bounded in
 //! number, in bytes and in time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use foldhash::HashMap;
 use tokio::task::AbortHandle;
 
 use super::metrics::Counters;

@@ -1,6 +1,5 @@
 #[cfg(feature = "client")]
 use serde::Deserialize;
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// A reply that asks for more before the request can finish ([specification]).
@@ -15,7 +14,7 @@ pub(crate) struct InputRequiredResult {
 }
 
 /// A request to the client inside an [`InputRequiredResult`].
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct InputRequest {
     pub(crate) method: &'static str,
     pub(crate) params: Box<RawValue>,

@@ -46,6 +46,6 @@ pub(crate) use input_required::{InputRequest, InputRequiredResult};
 pub(crate) use input_required::{ReceivedInputRequest, ReceivedInputRequired};
 pub(crate) use method::Method;
 pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
-pub(crate) use params::{Params, Text, end_of_text, has_reserved_key, text, without_position};
+pub(crate) use params::{Members, Params, Text, end_of_text, has_reserved_key, is_plain, text, without_position};
 pub(crate) use principal::Principal;
 pub(crate) use server_result::{ListKind, Listed, ServerResult};

@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
@@ -14,26 +16,48 @@ use super::ErrorObject;
 
 /// The members of a JSON object in the order they came. Of a repeated name the last one counts.
 #[derive(Debug, Default)]
-pub(crate) struct Params<'a> {
-    members: SmallVec<[(Text<'a>, &'a RawValue); 6]>,
+pub(crate) struct Members<'a> {
+    list: SmallVec<[(Text<'a>, &'a RawValue); 6]>,
     not_an_object: bool,
 }
 
+/// The parameters of a message. Those of `_meta` stand apart: every modern request is read for them.
+#[derive(Debug, Default)]
+pub(crate) struct Params<'a> {
+    members: Members<'a>,
+    meta: Option<Box<Members<'a>>>,
+}
+
+impl<'a> Deref for Params<'a> {
+    type Target = Members<'a>;
+
+    fn deref(&self) -> &Members<'a> {
+        &self.members
+    }
+}
+
 impl<'a> Params<'a> {
+    /// The members of `_meta`.
+    pub(crate) fn meta(&self) -> Option<&Members<'a>> {
+        self.meta.as_deref()
+    }
+}
+
+impl<'a> Members<'a> {
     pub(crate) fn is_object(&self) -> bool {
         !self.not_an_object
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.members.iter().rev().find(|(member, _)| member.0 == name).map(|(_, value)| *value)
+        self.list.iter().rev().find(|(member, _)| member.0 == name).map(|(_, value)| *value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.members.iter().map(|(name, value)| (&*name.0, *value))
+        self.list.iter().map(|(name, value)| (&*name.0, *value))
     }
 
-    pub(crate) fn into_members(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
-        self.members.into_iter().map(|(name, value)| (name.0, value))
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+        self.list.into_iter().map(|(name, value)| (name.0, value))
     }
 
     /// All members as one type.
@@ -44,9 +68,31 @@ impl<'a> Params<'a> {
         })
     }
 
-    /// Reads members of a nested object the same way.
-    pub(crate) fn nested(value: &'a RawValue) -> Self {
-        serde_json::from_str(value.get()).unwrap_or(Self { not_an_object: true, ..Self::default() })
+    /// The members of an object.
+    pub(crate) fn of(object: &'a RawValue) -> Self {
+        Self::read(object.get())
+    }
+
+    /// The members of an object that stands in a text of its own.
+    pub(crate) fn read(json: &'a str) -> Self {
+        serde_json::from_str(json).unwrap_or(Self { not_an_object: true, ..Self::default() })
+    }
+
+    /// The object again.
+    pub(crate) fn to_json(&self) -> String {
+        let length: usize = self.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum();
+        let mut json = String::with_capacity(length + 1);
+        for (name, value) in self.iter() {
+            json.push(if json.is_empty() { '{' } else { ',' });
+            if is_plain(name) {
+                json.extend(["\"", name, "\":"]);
+            } else {
+                json.extend([&*Value::from(name).to_string(), ":"]);
+            }
+            json.push_str(value.get());
+        }
+        json.push_str(if json.is_empty() { "{}" } else { "}" });
+        json
     }
 
     /// A member that must be there and be text.
@@ -75,6 +121,12 @@ impl<'a> Params<'a> {
     }
 }
 
+/// Whether JSON has this text as it is, between quotes.
+pub(crate) fn is_plain(text: &str) -> bool {
+    // All of it is looked at, which takes less time than to stop early.
+    text.bytes().fold(true, |so_far, byte| so_far & (byte >= b' ') & (byte != b'"') & (byte != b'\\'))
+}
+
 fn must_be(name: &str, what: &str) -> ErrorObject {
     ErrorObject::invalid_params(format!("`params.{name}` must be {what}"))
 }
@@ -98,19 +150,29 @@ pub(crate) fn without_position(error: &serde_json::Error) -> String {
 
 impl<'de> Deserialize<'de> for Params<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ParamsVisitor)
+        deserializer.deserialize_any(ObjectVisitor { has_meta: true })
     }
 }
 
-struct ParamsVisitor;
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor { has_meta: false }).map(|params| params.members)
+    }
+}
 
-impl ParamsVisitor {
+struct ObjectVisitor {
+    /// Whether the members of `_meta` stand apart.
+    has_meta: bool,
+}
+
+impl ObjectVisitor {
     fn refuse<'a, E>() -> Result<Params<'a>, E> {
-        Ok(Params { not_an_object: true, ..Params::default() })
+        let members = Members { not_an_object: true, ..Members::default() };
+        Ok(Params { members, meta: None })
     }
 }
 
-impl<'de> Visitor<'de> for ParamsVisitor {
+impl<'de> Visitor<'de> for ObjectVisitor {
     type Value = Params<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,11 +180,15 @@ impl<'de> Visitor<'de> for ParamsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<'de>, A::Error> {
-        let mut members = SmallVec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+        let mut params = Params::default();
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if self.has_meta && name.0 == "_meta" {
+                params.meta = Some(Box::new(map.next_value()?));
+            } else {
+                params.members.list.push((name, map.next_value()?));
+            }
         }
-        Ok(Params { members, not_an_object: false })
+        Ok(params)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Params<'de>, A::Error> {

@@ -365,14 +365,12 @@ impl CreateMessageResult {
 }
 
 mod one_or_many {
-    use super::{Deserialize, Deserializer, SamplingContent, Serialize, Serializer};
+    use std::fmt;
 
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        Many(Vec<SamplingContent>),
-        One(SamplingContent),
-    }
+    use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+    use serde::de::{MapAccess, SeqAccess, Visitor};
+
+    use super::{Deserialize, Deserializer, SamplingContent, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(blocks: &[SamplingContent], serializer: S) -> Result<S::Ok, S::Error> {
         match blocks {
@@ -382,9 +380,24 @@ mod one_or_many {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SamplingContent>, D::Error> {
-        Ok(match OneOrMany::deserialize(deserializer)? {
-            OneOrMany::Many(blocks) => blocks,
-            OneOrMany::One(block) => vec![block],
-        })
+        deserializer.deserialize_any(OneOrMany)
+    }
+
+    struct OneOrMany;
+
+    impl<'de> Visitor<'de> for OneOrMany {
+        type Value = Vec<SamplingContent>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a block of content, or an array of them")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            SamplingContent::deserialize(MapAccessDeserializer::new(map)).map(|block| vec![block])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(seq))
+        }
     }
 }

@@ -13,7 +13,6 @@ mod template;
 mod toolbox;
 
 use std::cell::LazyCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

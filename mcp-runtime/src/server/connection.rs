@@ -259,7 +259,9 @@ impl<'a> Connection<'a> {
         if Method::from_name(method) != Some(Method::NotificationsCancelled) {
             return;
         }
-        let Some(Ok(CancelledNotificationParams { request_id, .. })) = params.map(Params::decode) else { return };
+        let Some(Ok(CancelledNotificationParams { request_id, .. })) = params.map(|params| params.decode()) else {
+            return;
+        };
         if let Some((key, call)) = self.calls.remove_id(&request_id) {
             tracing::debug!(id = %request_id, "the client cancelled a request");
             call.cancel.cancel();

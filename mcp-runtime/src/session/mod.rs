@@ -8,16 +8,16 @@ use serde_json::value::RawValue;
 
 use crate::engine::{Carrier, Client, Decoded, Round};
 use crate::protocol::{
-    ErrorObject, Extensions, LoggingLevel, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
+    ErrorObject, Extensions, LoggingLevel, Members, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
 };
 
 pub(crate) use legacy::{LegacySession, negotiate};
 pub(crate) use pending::{Asked, InFlight, InFlightCalls, Key};
 
 /// Who makes a request.
-pub(crate) struct Caller<'a> {
+pub(crate) struct Caller<'a, 'm> {
     pub(crate) revision: ProtocolVersion,
-    meta: Option<&'a RawValue>,
+    meta: Option<&'a Members<'m>>,
     progress_token: Option<ProgressToken>,
     who: Who<'a>,
 }
@@ -29,36 +29,33 @@ enum Who<'a> {
     Legacy(&'a LegacySession),
 }
 
-impl<'a> Caller<'a> {
+impl<'a, 'm> Caller<'a, 'm> {
     /// Finds out who makes a request.
     ///
     /// # Errors
     ///
     /// When the request says it wrongly, or nobody has said it.
-    pub(crate) fn identify<'m: 'a>(
+    pub(crate) fn identify(
         method: Option<Method>,
-        params: Option<&Params<'m>>,
+        params: Option<&'a Params<'m>>,
         legacy: Option<&'a LegacySession>,
     ) -> Result<Self, ErrorObject> {
-        let meta = params.and_then(|params| params.get("_meta"));
-        let members = meta.map(Params::nested);
-        if let Some(members) = &members
-            && !members.is_object()
-        {
+        let meta = params.and_then(Params::meta);
+        if meta.is_some_and(|meta| !meta.is_object()) {
             return Err(ErrorObject::invalid_params("`params._meta` must be an object"));
         }
-        let version = members.as_ref().and_then(|members| members.get(keys::PROTOCOL_VERSION));
+        let version = meta.and_then(|meta| meta.get(keys::PROTOCOL_VERSION));
         if version.is_some() || method == Some(Method::ServerDiscover) {
-            return stateless::identify(meta, &members.unwrap_or_default());
+            return stateless::identify(meta);
         }
         let Some(session) = legacy else { return Err(nobody_has_said_it()) };
-        let progress_token = progress_token(members.as_ref())?;
+        let progress_token = progress_token(meta)?;
         Ok(Self { revision: session.revision, meta, progress_token, who: Who::Legacy(session) })
     }
 
     /// What a call needs to know of the request.
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
-        let meta = self.meta.map(RawValue::to_owned);
+        let meta = self.meta.map(|meta| meta.to_json().into_boxed_str());
         let (client, log_level) = match &self.who {
             Who::Stateless { capabilities, log_level } => (Client::Said((*capabilities).to_owned()), *log_level),
             Who::Legacy(session) => (Client::Known(session.client.clone()), Some(session.log_level())),
@@ -100,7 +97,7 @@ fn nobody_has_said_it() -> ErrorObject {
     ))
 }
 
-fn progress_token(meta: Option<&Params<'_>>) -> Result<Option<ProgressToken>, ErrorObject> {
+fn progress_token(meta: Option<&Members<'_>>) -> Result<Option<ProgressToken>, ErrorObject> {
     let Some(raw) = meta.and_then(|meta| meta.get(keys::PROGRESS_TOKEN)) else { return Ok(None) };
     serde_json::from_str(raw.get())
         .map_err(|_| ErrorObject::invalid_params("`params._meta.progressToken` must be a string or an integer"))

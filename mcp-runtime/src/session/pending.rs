@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
+
 use crate::engine::Cancel;
 use crate::protocol::{Answered, Method, OnAnswer, ProtocolVersion, RequestId};
 
@@ -22,7 +24,8 @@ pub(crate) struct InFlight {
 /// Requests of the client that were not answered yet.
 #[derive(Default)]
 pub(crate) struct InFlightCalls {
-    calls: HashMap<Key, InFlight>,
+    calls: HashMap<Key, InFlight, RandomState>,
+    /// Their ids are the client's to choose: this one is hashed so that they cannot be chosen badly.
     by_id: HashMap<RequestId, Key>,
 }
 
@@ -73,7 +76,7 @@ impl InFlightCalls {
 #[derive(Default)]
 pub(crate) struct Asked {
     next: i64,
-    waiting: HashMap<i64, Waiting>,
+    waiting: HashMap<i64, Waiting, RandomState>,
     /// The ids, by the call that asks and the number of its question.
     by_question: BTreeMap<(Key, usize), i64>,
 }

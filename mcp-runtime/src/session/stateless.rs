@@ -1,11 +1,11 @@
 //! Modern requests: each one says its protocol version and what its client can do.
 
-use serde_json::value::RawValue;
-
 use super::{Caller, Who, progress_token};
-use crate::protocol::{ErrorObject, Params, ProtocolVersion, keys};
+use crate::protocol::{ErrorObject, Members, ProtocolVersion, keys};
 
-pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> Result<Caller<'a>, ErrorObject> {
+pub(super) fn identify<'a, 'm>(meta: Option<&'a Members<'m>>) -> Result<Caller<'a, 'm>, ErrorObject> {
+    let none = Members::default();
+    let members = meta.unwrap_or(&none);
     let version =
         members.text(keys::PROTOCOL_VERSION).map_err(|_| must_be(keys::PROTOCOL_VERSION, "there and be a string"))?;
     // What is in them is read when somebody wants to know.
@@ -20,7 +20,7 @@ pub(super) fn identify<'a>(meta: Option<&'a RawValue>, members: &Params<'a>) -> 
         None => None,
         Some(raw) => Some(serde_json::from_str(raw.get()).map_err(|_| must_be(keys::LOG_LEVEL, "a log level"))?),
     };
-    let progress_token = progress_token(Some(members))?;
+    let progress_token = progress_token(meta)?;
     let revision = version
         .parse()
         .ok()

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::table::{Argument, ArgumentTable, Kinds, Leniency, Slot};
 use crate::engine::Kind;
-use crate::protocol::{Params, end_of_text, has_reserved_key, without_position};
+use crate::protocol::{Members, end_of_text, has_reserved_key, without_position};
 use crate::schema::{Facts, came, listed, nearest, shortened, wanted};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
@@ -45,7 +45,7 @@ impl<'a> Arguments<'a> {
             more_unknown: 0,
         };
         if let Some(object) = object {
-            for (name, value) in Params::nested(object).into_members() {
+            for (name, value) in Members::of(object).into_iter() {
                 match table.place(&name) {
                     Some((index, Slot::One(_))) => arguments.values[index] = Some(value),
                     Some((index, _)) => arguments.field(index, name, value),

@@ -107,7 +107,7 @@ impl Client {
 pub(crate) fn aead(times: u64) -> Result<()> {
     use aes_gcm_siv::{AeadInOut as _, Aes256GcmSiv, KeyInit as _, Nonce};
     let cipher = Aes256GcmSiv::new(&[7; 32].into());
-    let (plain, bound) = ([1_u8; 240], [2_u8; 90]);
+    let (plain, bound) = ([1_u8; 212], [2_u8; 95]);
     for time in 0..times {
         let mut nonce = [0; 12];
         nonce[..8].copy_from_slice(&time.to_le_bytes());

@@ -297,3 +297,38 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(Text(Cow::Owned(text.to_owned())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_members_of_meta_stand_apart_in_parameters_only() {
+        let json = r#"{"name":"a","_meta":{"b":1,"_meta":{"c":[2]}}}"#;
+        let params: Params<'_> = serde_json::from_str(json).expect("parameters");
+        assert!(params.get("_meta").is_none());
+        let inner = params.meta().and_then(|meta| meta.get("_meta")).map(RawValue::get);
+        assert_eq!(inner, Some(r#"{"c":[2]}"#));
+        assert!(Members::read(json).get("_meta").is_some(), "an argument may have any name");
+    }
+
+    #[test]
+    fn members_are_written_as_they_were_read() {
+        for json in ["{}", r#"{"a":1}"#, r#"{"a":{"b" : [ ]},"":"\u0041","\"\\\n":null}"#] {
+            assert_eq!(Members::read(json).to_json(), json);
+        }
+        assert_eq!(Members::read(r#"{ "\u0061" : 1 }"#).to_json(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn text_is_the_same_with_and_without_escapes() {
+        for (json, expected) in [(r#""""#, ""), (r#""plain é""#, "plain é"), (r#""a\"\u00e9""#, "a\"é")] {
+            let value: &RawValue = serde_json::from_str(json).expect("JSON");
+            assert_eq!(text(value).as_deref(), Some(expected), "{json}");
+        }
+        for json in ["1", "null", r#"["a"]"#, r#""\ud800""#] {
+            let value: &RawValue = serde_json::from_str(json).expect("JSON");
+            assert!(text(value).is_none(), "{json}");
+        }
+    }
+}

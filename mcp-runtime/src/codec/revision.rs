@@ -15,7 +15,7 @@ use crate::protocol::{
     ErrorCode, ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest, InputRequiredResult,
     ListKind, Listed, Method, Prompt, ProtocolVersion, ReadResourceResult, RequestId, Resource, ResourceContents,
     ResourceLink, ResourceTemplate, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, TaskStatus,
-    Tool, ToolAnnotations, is_plain, keys,
+    Tool, is_plain, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.

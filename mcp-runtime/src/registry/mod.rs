@@ -30,6 +30,8 @@ pub use spec::{
     Tools, UNFINISHED, UNFINISHED_PROMPT, UNFINISHED_RESOURCE,
 };
 
+use foldhash::HashMap;
+
 use crate::context::{Context, Host, Requester};
 use crate::engine::{CallLimits, Finished, Kind, Resume, TaskMode};
 use crate::protocol::{self, CacheScope, ErrorCode, ErrorObject, Extensions, ServerResult};
@@ -164,7 +166,7 @@ pub(crate) struct Section<D> {
 
 impl<D> Default for Section<D> {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_key: HashMap::new(), has_hidden: false, described: Vec::new() }
+        Self { entries: Vec::new(), by_key: HashMap::default(), has_hidden: false, described: Vec::new() }
     }
 }
 

@@ -154,10 +154,13 @@ impl Connection {
     }
 }
 
+/// A plan, and what must be seen of it, in an era.
+type Case = (fn() -> Value, fn(&str, &Connection));
+
 /// Lets one of their clients carry out all plans, in each era, and looks at what it saw.
 async fn calls_our_server(client: Option<Command>, eras: &[&str]) {
     let Some(mut command) = client else { return };
-    let cases: [(fn() -> Value, fn(&str, &Connection)); 4] =
+    let cases: [Case; 4] =
         [(everything, see_everything), (no_tools, see_no_tools), (no_user, see_no_user), (nothing, see_nothing)];
     let all = || eras.iter().flat_map(|era| cases.iter().map(move |case| (*era, case)));
     let plans = all().map(|(era, (plan, _))| {

@@ -717,6 +717,36 @@ async fn a_store_that_is_elsewhere_is_waited_for() {
     }
 }
 
+/// A store with a mistake in it.
+#[derive(Debug)]
+struct Broken;
+
+impl OutcomeStore for Broken {
+    async fn claim(&self, _: Ticket, _: AnswersDigest, _: Claimant) -> Result<Claim, BoxError> {
+        panic!("a mistake in the store")
+    }
+
+    async fn commit(&self, _: Ticket, _: Claimant, _: Arc<RememberedOutcome>, _: Duration) -> Result<(), BoxError> {
+        panic!("a mistake in the store")
+    }
+
+    async fn release(&self, _: Ticket, _: Claimant) {
+        panic!("a mistake in the store")
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_panics_fails_the_round_and_not_the_connection() {
+    let world = Arc::<World>::default();
+    let mut peer = Peer::start(server(&world).outcomes(Broken));
+    let first = Call::new("twice", json!({}));
+    let second = first.next(&peer.call(&first).await.expect("a result"), shout);
+    let error = peer.call(&second).await.expect_err("it cannot be looked up");
+    assert_eq!(error["code"], -32603, "{error}");
+    assert!(!error.to_string().contains("a mistake in the store"), "{error}");
+    assert!(peer.call(&first).await.is_ok(), "the connection goes on");
+}
+
 #[tokio::test]
 async fn a_state_is_of_no_use_to_another_principal() {
     let world = Arc::<World>::default();

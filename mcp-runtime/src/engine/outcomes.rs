@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
@@ -362,19 +363,20 @@ impl Drop for Grant {
 
 /// Polls in place what is usually done at once; what is not goes on in a task.
 pub(crate) fn now_or_later(future: impl Future<Output = ()> + Send + 'static) {
-    let mut future: BoxFuture<'static, ()> = Box::pin(future);
-    if future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending()
+    if let Err(future) = at_once(Box::pin(future))
         && let Ok(runtime) = tokio::runtime::Handle::try_current()
     {
         runtime.spawn(future);
     }
 }
 
-/// The output of a future that is ready at its first poll, or the future.
+/// The output of a future that is ready at its first poll, or the future. If it panics there, that is
+/// left for whoever polls on: here it would take the connection along.
 pub(crate) fn at_once<T>(mut future: BoxFuture<'_, T>) -> Result<T, BoxFuture<'_, T>> {
-    match future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Ok(output),
-        Poll::Pending => Err(future),
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())))) {
+        Ok(Poll::Ready(output)) => Ok(output),
+        Ok(Poll::Pending) => Err(future),
+        Err(panic) => Err(Box::pin(async move { resume_unwind(panic) })),
     }
 }
 

@@ -150,6 +150,12 @@ async fn by_hand(wish: String, ctx: Context) -> Result<String> {
     Ok(step.text()?.to_owned())
 }
 
+/// Let the model shop in one turn.
+#[tool(task)]
+async fn shop_at_once(ctx: Context) -> Result<String> {
+    Ok(ctx.sample("Be quick.").tools(tools![search]).max_turns(1).await?.text()?.to_owned())
+}
+
 /// Two conversations at the same time.
 #[tool(task)]
 async fn both(ctx: Context) -> Result<Vec<String>> {
@@ -161,7 +167,17 @@ async fn both(ctx: Context) -> Result<Vec<String>> {
 }
 
 fn server(world: Arc<World>) -> Server {
-    Server::new("shop").state(world).tools(tools![invent, numbers, plant, shop, find, watch, by_hand, both])
+    Server::new("shop").state(world).tools(tools![
+        invent,
+        numbers,
+        plant,
+        shop,
+        find,
+        watch,
+        by_hand,
+        shop_at_once,
+        both
+    ])
 }
 
 fn uses(asked: &[(&str, &str, Value)]) -> CreateMessageResult {
@@ -394,6 +410,17 @@ async fn a_model_that_wants_tools_for_ever_is_stopped_and_told_before() {
     assert!(error.contains(".max_turns(..)") && error.contains("10 rounds") && error.contains("a task"), "{error}");
     assert_eq!(done, 9, "what it asked for in its last turn is not done");
     assert_eq!(*last.lock().expect("a lock"), Some(ToolChoice::none()));
+}
+
+#[tokio::test]
+async fn a_turn_that_is_the_first_and_the_last_one_is_told_to_use_no_tools() {
+    let trial = Trial::new(World::default, server).model(|request| {
+        assert_eq!(request.tool_choice, Some(ToolChoice::none()));
+        says("nothing")
+    });
+    let said: String =
+        trial.on_every_carrier(async |client, _| client.call("shop_at_once", ()).await.expect("an answer")).await;
+    assert_eq!(said, "nothing");
 }
 
 #[tokio::test]

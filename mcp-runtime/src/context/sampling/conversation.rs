@@ -195,7 +195,7 @@ impl Conversation {
                 // What must be was done in the first turn.
                 self.params.tool_choice = None;
             }
-            if self.turns + 1 >= self.max_turns && self.turns > 0 {
+            if self.turns + 1 >= self.max_turns {
                 self.choose(ToolChoice::none());
             }
             let answer = self.turn().await?;
@@ -208,7 +208,7 @@ impl Conversation {
             }
             self.go_on(answer);
             let results = self.use_tools(&uses, |_| None).await;
-            self.params.messages.push(SamplingMessage::tool_results(results));
+            self.answer(results);
         }
     }
 

@@ -195,7 +195,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Kind for Typed<T> {
         }
         let mut attempts = 0;
         loop {
-            if by_tool && conversation.turns > 0 && conversation.turns + 1 >= conversation.max_turns {
+            if by_tool && conversation.turns + 1 >= conversation.max_turns {
                 conversation.offer_only(FINAL_RESPONSE);
             }
             let answer = conversation.turn().await?;

@@ -6,6 +6,7 @@
 //! and where the call must end its round first, [`rounds`] with a future that is [`parked`]
 //! between them, or *replayed*: run again from the top on what `requestState` remembers.
 
+mod claim;
 mod digest;
 mod journal;
 mod limits;
@@ -15,36 +16,35 @@ mod parked;
 mod push;
 mod round;
 mod rounds;
+mod running;
 mod seal;
 mod state;
 mod task;
 mod task_store;
 mod ticket;
+mod written;
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context as TaskContext, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use claim::AnyStore;
 pub(crate) use digest::{arguments as digest_of_arguments, short as digest_of};
 use journal::Memory;
 pub(crate) use journal::{Ask, Journal, Question, QuestionId, Required, Step, StepKey};
 pub(crate) use limits::CallLimits;
-use limits::Limited;
 pub use metrics::Metrics;
-pub(crate) use outcomes::AnyStore;
 pub use outcomes::{AnswersDigest, Claim, Claimant, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
 pub(crate) use round::{Client, ClientFacts, Decoded, Round};
 pub(crate) use rounds::{Begun, Belongs, Enter, Retry, RoundLimits, RoundPolicy, Rounds};
+pub(crate) use running::{First, Kind, Running, Work};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
 use state::{CallId, Reports};
@@ -579,195 +579,6 @@ fn client_is_gone() -> ErrorObject {
 
 fn call_ended() -> ErrorObject {
     ErrorObject::new(ErrorCode::InternalError, "the call has ended, so the client can no longer be asked")
-}
-
-/// What a call has to do.
-pub(crate) enum Work {
-    Future(BoxFuture<'static, Finished>),
-    /// On a thread of its own.
-    Blocking(Box<dyn FnOnce() -> Finished + Send>),
-}
-
-/// Runs what blocks. It goes on when nobody waits for it, and keeps its place until it ends.
-async fn on_thread(function: Box<dyn FnOnce() -> Finished + Send>, place: Option<limits::Place>) -> Finished {
-    let held = move || {
-        let finished = function();
-        drop(place);
-        finished
-    };
-    match tokio::task::spawn_blocking(held).await {
-        Ok(finished) => finished,
-        // Panics are answered wherever they come from.
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(ErrorObject::new(ErrorCode::InternalError, "the server is shutting down")),
-    }
-}
-
-/// What is called, and how a call of it says what is wrong, in the words of its method.
-#[derive(Debug)]
-pub(crate) struct Kind {
-    /// What messages call it: `tool`.
-    pub(crate) noun: &'static str,
-    /// Its function failed.
-    pub(crate) failed: fn(String) -> Finished,
-    /// Its arguments are not right.
-    pub(crate) refused: fn(String) -> Finished,
-}
-
-impl Kind {
-    /// The outcome of a call whose function panicked. Details go to the log only.
-    pub(crate) fn panicked(&self, name: &str, panic: &(dyn std::any::Any + Send)) -> Finished {
-        let details = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("the panic carried no text");
-        tracing::error!(kind = self.noun, name, details, "a function panicked");
-        (self.failed)(format!("{} `{name}` panicked", self.noun))
-    }
-
-    /// Warns of a function that held up others, and says what to do.
-    pub(crate) fn noticed_if_slow(&self, name: &str, before: Instant) {
-        let took = before.elapsed();
-        if took > SLOW_POLL {
-            let noun = self.noun;
-            tracing::warn!(
-                kind = noun,
-                name,
-                millis = took.as_millis(),
-                "this {noun} blocked its thread and held up other calls; \
-                 await instead of blocking, or mark a function that must block `#[{noun}(blocking)]`"
-            );
-        }
-    }
-}
-
-/// The future of a call, with panics caught and slow polls noticed.
-pub(crate) struct Running {
-    name: Arc<str>,
-    kind: &'static Kind,
-    future: BoxFuture<'static, Finished>,
-    limited: Option<Box<Limited>>,
-    call: Option<Arc<Call>>,
-    /// It is a part of its call, which goes on when it ends.
-    is_part: bool,
-}
-
-/// What the first poll led to.
-pub(crate) enum First {
-    Finished(Finished),
-    Pending(Running),
-}
-
-/// A poll that takes longer than this holds up others.
-const SLOW_POLL: Duration = Duration::from_millis(50);
-
-impl Running {
-    pub(crate) fn new(
-        name: Arc<str>,
-        kind: &'static Kind,
-        limits: &CallLimits,
-        work: Work,
-        call: Option<Arc<Call>>,
-    ) -> Self {
-        let limited = limits.begin();
-        let future = match work {
-            Work::Future(future) => future,
-            Work::Blocking(function) => Box::pin(on_thread(function, limited.as_ref().map(|limited| limited.place()))),
-        };
-        Self { name, kind, future, limited, call, is_part: false }
-    }
-
-    /// Something that a call does with limits of its own.
-    pub(crate) fn within(
-        name: Arc<str>,
-        kind: &'static Kind,
-        limits: &CallLimits,
-        work: Work,
-        call: Arc<Call>,
-    ) -> Self {
-        let mut part = Self::new(name, kind, limits, work, Some(call));
-        part.is_part = true;
-        part
-    }
-
-    /// Polls in place; the waker does not matter, since a driver that takes over polls again.
-    pub(crate) fn first_poll(mut self) -> First {
-        match Pin::new(&mut self).poll(&mut TaskContext::from_waker(Waker::noop())) {
-            Poll::Ready(finished) => First::Finished(finished),
-            Poll::Pending => First::Pending(self),
-        }
-    }
-
-    pub(crate) fn call(&self) -> Option<&Arc<Call>> {
-        self.call.as_ref()
-    }
-
-    /// What is to be done now that the call has completed, if there is something.
-    fn effects_of(&self, finished: &Finished) -> Option<Vec<OnComplete>> {
-        let effects = self.call.as_ref().filter(|_| !self.is_part)?.take_on_complete();
-        let failed = match finished {
-            Ok(ServerResult::CallTool(result)) => result.is_error,
-            other => other.is_err(),
-        };
-        (!failed && !effects.is_empty()).then_some(effects)
-    }
-
-    /// About how much memory the call holds while it waits.
-    fn size(&self) -> usize {
-        let call = self.call.as_ref().map_or(0, |call| {
-            let state = call.lock();
-            size_of::<Call>() + state.round.size() + state.journal.size()
-        });
-        size_of::<Self>() + size_of_val(&*self.future) + call
-    }
-}
-
-impl Future for Running {
-    type Output = Finished;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Finished> {
-        if let Some(limited) = &mut self.limited
-            && let Err(limits::TimedOut(timeout)) = ready!(limited.poll_enter(cx))
-        {
-            let Self { name, kind, .. } = &*self;
-            let text = format!("{} `{name}` took longer than {timeout:?} and was stopped", kind.noun);
-            return Poll::Ready((kind.failed)(text));
-        }
-        let before = Instant::now();
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)));
-        self.kind.noticed_if_slow(&self.name, before);
-        let polled = polled.unwrap_or_else(|panic| Poll::Ready(self.kind.panicked(&self.name, &*panic)));
-        if let Poll::Ready(finished) = &polled
-            && let Some(effects) = self.effects_of(finished)
-        {
-            // They are part of the call, and its limits hold.
-            let finished = finished.clone();
-            self.future = Box::pin(async move {
-                for effect in effects {
-                    effect().await;
-                }
-                finished
-            });
-            return self.poll(cx);
-        }
-        if polled.is_pending()
-            && let Self { limited: Some(limited), call: Some(call), .. } = &mut *self
-            && call.waits_for_client()
-            && !call.is_in_step()
-        {
-            limited.leave();
-        }
-        polled
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(call) = self.call.as_ref().filter(|_| !self.is_part) {
-            call.end();
-        }
-    }
 }
 
 /// Lets a call that is not finished be cancelled from outside.

@@ -4,25 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use foldhash::HashMap;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
-use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
-use super::RawParams;
 use super::digest::Digest;
 use super::state::CallId;
+use super::written::Written;
 use super::{Outcome, after};
-use crate::protocol::{
-    BoxFuture, CallToolResult, ErrorObject, GetPromptResult, InputRequest, InputRequiredResult, Meta, Method,
-    ReadResourceResult, ServerResult, Task,
-};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -228,158 +220,6 @@ impl<S: OutcomeStore> OutcomeStore for Arc<S> {
     }
 }
 
-/// An [`OutcomeStore`] of any type.
-pub(crate) trait AnyStore: Send + Sync {
-    fn lease_of(&self) -> Option<Duration>;
-    fn claim_boxed(&self, of: ClaimOf, answers: AnswersDigest) -> BoxFuture<'_, Result<Claim, BoxError>>;
-    fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
-    fn commit_boxed(
-        &self,
-        of: ClaimOf,
-        outcome: Arc<RememberedOutcome>,
-        time: Duration,
-    ) -> BoxFuture<'_, Result<(), BoxError>>;
-    fn release_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
-}
-
-/// Which ticket, and who claims it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ClaimOf {
-    pub(crate) ticket: Ticket,
-    pub(crate) claimant: Claimant,
-}
-
-impl<S: OutcomeStore> AnyStore for S {
-    fn lease_of(&self) -> Option<Duration> {
-        self.lease()
-    }
-
-    fn claim_boxed(&self, of: ClaimOf, answers: AnswersDigest) -> BoxFuture<'_, Result<Claim, BoxError>> {
-        Box::pin(self.claim(of.ticket, answers, of.claimant))
-    }
-
-    fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()> {
-        Box::pin(self.renew(of.ticket, of.claimant))
-    }
-
-    fn commit_boxed(
-        &self,
-        of: ClaimOf,
-        outcome: Arc<RememberedOutcome>,
-        time: Duration,
-    ) -> BoxFuture<'_, Result<(), BoxError>> {
-        Box::pin(self.commit(of.ticket, of.claimant, outcome, time))
-    }
-
-    fn release_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()> {
-        Box::pin(self.release(of.ticket, of.claimant))
-    }
-}
-
-/// Claims a ticket: what comes of it, or what will, if the store takes its time. If nobody wants the
-/// claim any more when it is granted, it is given back.
-pub(crate) fn claim(
-    store: Arc<dyn AnyStore>,
-    of: ClaimOf,
-    answers: AnswersDigest,
-    time: Duration,
-) -> Result<Result<Claimed, BoxError>, BoxFuture<'static, Result<Claimed, BoxError>>> {
-    let claiming = at_once(Box::pin(async move {
-        let claim = store.claim_boxed(of, answers).await?;
-        Ok(match claim {
-            Claim::Granted => Claimed::Granted(Grant::new(store, of, time)),
-            Claim::Done(outcome) => Claimed::Done(outcome),
-            Claim::Refused => Claimed::Refused,
-        })
-    }));
-    claiming.map_err(|claiming| -> BoxFuture<'static, _> {
-        // In a task of its own: a future that is dropped half way would leave a claim behind.
-        let task = tokio::spawn(claiming);
-        Box::pin(async move { task.await? })
-    })
-}
-
-/// What came of claiming.
-pub(crate) enum Claimed {
-    Granted(Grant),
-    Done(Arc<RememberedOutcome>),
-    Refused,
-}
-
-/// A claim that was granted. Dropped without a commit, it is given back.
-pub(crate) struct Grant {
-    store: Arc<dyn AnyStore>,
-    of: ClaimOf,
-    time: Duration,
-    renewal: Option<AbortHandle>,
-    committed: bool,
-}
-
-impl Grant {
-    fn new(store: Arc<dyn AnyStore>, of: ClaimOf, time: Duration) -> Self {
-        let renewal = store.lease_of().map(|lease| {
-            let store = store.clone();
-            let renew = async move {
-                loop {
-                    tokio::time::sleep(lease / 3).await;
-                    store.renew_boxed(of).await;
-                }
-            };
-            tokio::spawn(renew).abort_handle()
-        });
-        Self { store, of, time, renewal, committed: false }
-    }
-
-    /// Keeps what came of the round. What is left to wait for, if the store takes its time: it goes on
-    /// also if nobody does.
-    pub(crate) fn commit(self, outcome: Arc<RememberedOutcome>) -> Option<JoinHandle<()>> {
-        let commit = at_once(Box::pin(async move {
-            let mut grant = self;
-            match grant.store.commit_boxed(grant.of, outcome, grant.time).await {
-                Ok(()) => grant.committed = true,
-                Err(error) => {
-                    let error = &*error;
-                    tracing::error!(error, "the outcome of a round was not kept: a client that lost it repeats it");
-                }
-            }
-        }));
-        // It is not cancelled with the request: the outcome is there.
-        commit.err().map(tokio::spawn)
-    }
-}
-
-impl Drop for Grant {
-    fn drop(&mut self) {
-        if let Some(renewal) = &self.renewal {
-            renewal.abort();
-        }
-        if self.committed {
-            return;
-        }
-        let (store, of) = (self.store.clone(), self.of);
-        now_or_later(async move { store.release_boxed(of).await });
-    }
-}
-
-/// Polls in place what is usually done at once; what is not goes on in a task.
-pub(crate) fn now_or_later(future: impl Future<Output = ()> + Send + 'static) {
-    if let Err(future) = at_once(Box::pin(future))
-        && let Ok(runtime) = tokio::runtime::Handle::try_current()
-    {
-        runtime.spawn(future);
-    }
-}
-
-/// The output of a future that is ready at its first poll, or the future. If it panics there, that is
-/// left for whoever polls on: here it would take the connection along.
-pub(crate) fn at_once<T>(mut future: BoxFuture<'_, T>) -> Result<T, BoxFuture<'_, T>> {
-    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())))) {
-        Ok(Poll::Ready(output)) => Ok(output),
-        Ok(Poll::Pending) => Err(future),
-        Err(panic) => Err(Box::pin(async move { resume_unwind(panic) })),
-    }
-}
-
 /// An [`OutcomeStore`] in the memory of the process. Clones share what they remember: servers of
 /// one process that are to continue each other's calls are given clones of one.
 ///
@@ -553,81 +393,13 @@ impl fmt::Debug for MemoryOutcomes {
     }
 }
 
-/// An outcome as bytes have it.
-#[derive(Serialize, Deserialize)]
-pub(super) enum Written {
-    Empty,
-    /// With its metadata, which results do not write themselves.
-    CallTool(CallToolResult, Option<Meta>),
-    ReadResource(ReadResourceResult, Option<Meta>),
-    GetPrompt(GetPromptResult, Option<Meta>),
-    CreateTask(Task),
-    Error(ErrorObject),
-    /// Key, method and parameters of each question, and the state.
-    InputRequired(Vec<(String, String, RawParams)>, Option<String>),
-}
-
-impl Written {
-    pub(super) fn of(outcome: &Outcome) -> Option<Self> {
-        Some(match outcome {
-            Outcome::Complete(Err(error)) => Self::Error(error.clone()),
-            Outcome::Complete(Ok(ServerResult::Empty)) => Self::Empty,
-            Outcome::Complete(Ok(ServerResult::CallTool(result))) => {
-                Self::CallTool(result.clone(), result.meta.clone())
-            }
-            Outcome::Complete(Ok(ServerResult::ReadResource(result))) => {
-                Self::ReadResource((**result).clone(), result.meta.clone())
-            }
-            Outcome::Complete(Ok(ServerResult::GetPrompt(result))) => {
-                Self::GetPrompt((**result).clone(), result.meta.clone())
-            }
-            Outcome::Complete(Ok(ServerResult::CreateTask(task))) => Self::CreateTask((**task).clone()),
-            // Nothing else takes rounds.
-            Outcome::Complete(Ok(_)) => return None,
-            Outcome::InputRequired(InputRequiredResult { input_requests, request_state }) => {
-                let question = |(key, InputRequest { method, params }): &(String, InputRequest)| {
-                    (key.clone(), (*method).to_owned(), params.clone())
-                };
-                Self::InputRequired(input_requests.iter().map(question).collect(), request_state.clone())
-            }
-        })
-    }
-
-    pub(super) fn into_outcome(self) -> Option<Outcome> {
-        Some(match self {
-            Self::Empty => Outcome::Complete(Ok(ServerResult::Empty)),
-            Self::CallTool(mut result, meta) => {
-                result.meta = meta;
-                Outcome::Complete(Ok(ServerResult::CallTool(result)))
-            }
-            Self::ReadResource(mut result, meta) => {
-                result.meta = meta;
-                Outcome::Complete(Ok(ServerResult::ReadResource(Box::new(result))))
-            }
-            Self::GetPrompt(mut result, meta) => {
-                result.meta = meta;
-                Outcome::Complete(Ok(ServerResult::GetPrompt(Box::new(result))))
-            }
-            Self::CreateTask(task) => Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task)))),
-            Self::Error(error) => Outcome::Complete(Err(error)),
-            Self::InputRequired(questions, request_state) => {
-                let input_requests = questions
-                    .into_iter()
-                    .map(|(key, method, params)| {
-                        let method = Method::from_name(&method)?.as_str();
-                        Some((key, InputRequest { method, params }))
-                    })
-                    .collect::<Option<_>>()?;
-                Outcome::InputRequired(InputRequiredResult { input_requests, request_state })
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{PromptMessage, ResourceContents};
+    use crate::protocol::{
+        CallToolResult, ErrorObject, GetPromptResult, InputRequest, InputRequiredResult, Meta, PromptMessage,
+        ReadResourceResult, ResourceContents, ServerResult,
+    };
 
     const TIME: Duration = Duration::from_secs(60);
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::outcomes::{Grant, RememberedOutcome};
+use super::claim::Grant;
+use super::outcomes::RememberedOutcome;
 use super::rounds::{Begun, Belongs, RoundPolicy, Shared, millis, now, settle};
 use super::state::State;
 use super::ticket::{Registration, Seat, SeatState};

@@ -11,9 +11,10 @@ use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
 
+use super::claim::{AnyStore, ClaimOf, Claimed, Grant, claim};
 use super::digest::{self, Digest};
 use super::metrics::Counters;
-use super::outcomes::{AnswersDigest, AnyStore, ClaimOf, Claimant, Claimed, Grant, RememberedOutcome, Ticket, claim};
+use super::outcomes::{AnswersDigest, Claimant, RememberedOutcome, Ticket};
 use super::parked::Driver;
 use super::seal::{Binding, Opened, Seal};
 use super::state::{Remembered, State};

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::outcomes::at_once;
+use super::claim::at_once;
 use super::rounds::{Begun, millis};
 use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
 use super::{Call, Cancel, Finished, Outcome, RawParams, Reply, Running, after};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::outcomes::Written;
+use super::written::Written;
 use super::{Outcome, RawParams, after};
 use crate::protocol::{BoxFuture, DetailedTask, InputRequest, Method, Principal, ServerResult, Task};
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use foldhash::HashMap;
 use tokio::task::AbortHandle;
 
+use super::claim::Grant;
 use super::metrics::Counters;
-use super::outcomes::{AnswersDigest, Grant, RememberedOutcome};
+use super::outcomes::{AnswersDigest, RememberedOutcome};
 use super::state::CallId;
 use super::{Call, Outcome, Reply, RoundLimits};
 use crate::protocol::{ErrorCode, ErrorObject};

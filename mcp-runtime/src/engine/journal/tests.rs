@@ -66,7 +66,7 @@ fn missing_answers_are_asked_for_again_and_given_ones_are_not() {
     let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
     journal.take_unsent();
     journal.answer(a, answer("true"));
-    journal.ask_again(&crate::engine::tests::round());
+    journal.ask_again(&crate::engine::call::tests::round());
     assert_eq!(journal.take_unsent(), [b]);
 }
 
@@ -85,7 +85,7 @@ fn when_the_client_is_gone_open_questions_fail_and_others_stay() {
     let mut journal = Journal::default();
     let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
     journal.answer(a, answer("true"));
-    assert_eq!(journal.fail_open(&crate::engine::call_ended()), 1);
+    assert_eq!(journal.fail_open(&crate::engine::call::call_ended()), 1);
     assert!(matches!(journal.take_answer(a), Ask::Answered(Ok(_))));
     assert!(matches!(journal.take_answer(b), Ask::Answered(Err(_))));
 }
@@ -211,7 +211,7 @@ fn a_client_that_can_no_longer_be_asked_is_not_asked_again() {
     let required: Required = |capabilities| capabilities.roots.is_none().then(ClientCapabilities::default);
     let (a, b) = (journal.ask(Question { required, ..named("a") }), journal.ask(named("b")));
     journal.take_unsent();
-    assert_eq!(journal.ask_again(&crate::engine::tests::round()), [a]);
+    assert_eq!(journal.ask_again(&crate::engine::call::tests::round()), [a]);
     assert!(matches!(journal.take_answer(a), Ask::Answered(Err(_))));
     assert_eq!(journal.take_unsent(), [b]);
 }

@@ -108,8 +108,10 @@ impl ToTokens for FunctionItem {
         }
         // It owns its arguments, has as many as it has, and cannot be `const`.
         let many = (signature.inputs.len() > 7).then(|| quote::quote! { clippy::too_many_arguments, });
+        // Said only where it is needed: a crate that forbids all of Clippy's lints warns of each that is allowed.
+        let boxed = signature.inputs.iter().any(is_boxed).then(|| quote::quote! { clippy::boxed_local, });
         tokens.append_all(quote::quote! {
-            #[allow(#many clippy::needless_pass_by_value, clippy::boxed_local, clippy::missing_const_for_fn)]
+            #[allow(#many #boxed clippy::needless_pass_by_value, clippy::missing_const_for_fn)]
         });
         // Spans of attributes survive, so that editors find their way.
         tokens.append_all(&self.attributes);
@@ -117,6 +119,12 @@ impl ToTokens for FunctionItem {
         signature.to_tokens(tokens);
         self.body.to_tokens(tokens);
     }
+}
+
+/// Whether a parameter is a `Box`.
+fn is_boxed(input: &FnArg) -> bool {
+    let FnArg::Typed(param) = input else { return false };
+    matches!(&*param.ty, Type::Path(it) if it.path.segments.last().is_some_and(|last| last.ident == "Box"))
 }
 
 impl FunctionItem {

@@ -1,8 +1,4 @@
-#[allow(
-    clippy::needless_pass_by_value,
-    clippy::boxed_local,
-    clippy::missing_const_for_fn
-)]
+#[allow(clippy::needless_pass_by_value, clippy::missing_const_for_fn)]
 /// Described.
 pub(crate) async fn create<'a>(
     ctx: &Context,

@@ -1,19 +1,11 @@
 impl<S: Store> Catalog<S> {
     fn helper(&self) {}
-    #[allow(
-        clippy::needless_pass_by_value,
-        clippy::boxed_local,
-        clippy::missing_const_for_fn
-    )]
+    #[allow(clippy::needless_pass_by_value, clippy::missing_const_for_fn)]
     /// Rename a product.
     async fn rename(&self, id: u64, name: String) -> Result<()> {
         self.store.rename(id, name).await
     }
-    #[allow(
-        clippy::needless_pass_by_value,
-        clippy::boxed_local,
-        clippy::missing_const_for_fn
-    )]
+    #[allow(clippy::needless_pass_by_value, clippy::missing_const_for_fn)]
     /// A product.
     fn product(&self, id: u64) -> Option<Json<Product>> {
         self.store.find(id)

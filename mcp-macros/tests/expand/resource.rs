@@ -1,8 +1,4 @@
-#[allow(
-    clippy::needless_pass_by_value,
-    clippy::boxed_local,
-    clippy::missing_const_for_fn
-)]
+#[allow(clippy::needless_pass_by_value, clippy::missing_const_for_fn)]
 /// A product.
 pub fn product(id: u64, currency: Option<&str>, db: State<Db>) -> Option<String> {
     db.find(id, currency)

@@ -1,5 +1,6 @@
 //! Everything that `#[arg(..)]` can say.
 #![deny(warnings, missing_docs)]
+#![allow(dead_code, reason = "what is decoded is not always read")]
 
 use std::borrow::Cow;
 use std::num::NonZeroU8;

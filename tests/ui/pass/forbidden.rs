@@ -1,5 +1,6 @@
 //! Crates that forbid lints, where nothing can allow them again; and items that have the names
 //! of the macro's own locals, or conditions around `#[tool]`.
+#![deny(forbidden_lint_groups)]
 #![forbid(dead_code, unused_mut, unused_variables, non_camel_case_types, clippy::all)]
 
 use std::sync::Arc;
@@ -61,7 +62,6 @@ impl Catalog {
         self.hidden()
     }
 }
-
 
 fn main() {
     let _ = (nothing as fn(), unlisted as fn());

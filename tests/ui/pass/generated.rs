@@ -116,7 +116,8 @@ impl<'a> Borrowing<'a> {
 }
 
 fn main() {
-    let tools = tools![made, borrowed, large, ship, conditional, documented].and(std::sync::Arc::new(Borrowing("x")).tools());
+    let tools =
+        tools![made, borrowed, large, ship, conditional, documented].and(std::sync::Arc::new(Borrowing("x")).tools());
     let text = (|| {
         let server = Server::new("x").state(1_u8).tools(tools);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

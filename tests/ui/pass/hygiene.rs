@@ -12,10 +12,10 @@ mod shadows {
     type Option<T> = ::std::option::Option<T>;
 
     /// A type of the author, called as ours.
-    pub(crate) type Context = ::mcp_tests::Point;
+    pub(crate) type Context = ::serde_json::Number;
 
     /// A type of the author, called as one of the standard library.
-    pub(crate) type String = ::mcp_tests::Point;
+    pub(crate) type String = ::serde_json::Number;
 
     struct Some;
     struct None;
@@ -42,8 +42,8 @@ mod shadows {
         arg0: &str,
         this: State<u8>,
     ) -> Result<::std::string::String> {
-        let _ = (string.x, call, details, value, arg0, this);
-        ::std::result::Result::Ok(::std::string::ToString::to_string(&context.y))
+        let _ = (string, call, details, value, arg0, this);
+        ::std::result::Result::Ok(::std::string::ToString::to_string(&context))
     }
 
     /// Has methods.

@@ -127,8 +127,5 @@ mod inner {
 fn main() {
     let catalog = Arc::new(Catalog { store: Empty, names: Mutex::default() });
     assert_eq!(catalog.count(), 10);
-    let _ = Server::new("x")
-        .tools(catalog.clone().tools())
-        .tools(catalog.admin_tools())
-        .tools(inner::tools());
+    let _ = Server::new("x").tools(catalog.clone().tools()).tools(catalog.admin_tools()).tools(inner::tools());
 }

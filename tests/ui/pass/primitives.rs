@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use mcp_runtime::Requester;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     AudioContent, ContentBlock, EmbeddedResource, GetPromptResult, ImageContent, PromptMessage, ReadResourceResult,
     ResourceContents, ResourceLink,
 };
-use mcp_runtime::Requester;
 
 const DESCRIPTION: &str = "described elsewhere";
 
@@ -174,7 +174,15 @@ fn main() {
         .state("state".to_owned())
         .resources(resources![text, variables, renamed, borrowed, bytes, array, json, contents, several, result])
         .resources(resources![Blocking, elsewhere::text].and(shelf.clone().resources()))
-        .prompts(prompts![prompt, arguments, several_messages, BlockingPrompt, content, #[cfg(any())] elsewhere::prompt])
+        .prompts(prompts![
+            prompt,
+            arguments,
+            several_messages,
+            BlockingPrompt,
+            content,
+            #[cfg(any())]
+            elsewhere::prompt
+        ])
         .prompts(shelf.prompts());
     assert_eq!(text(), "text");
 }

@@ -121,10 +121,17 @@ impl ToTokens for FunctionItem {
     }
 }
 
-/// Whether a parameter is a `Box`.
+/// Whether a parameter is a `Box`, also one that another macro handed on.
 fn is_boxed(input: &FnArg) -> bool {
-    let FnArg::Typed(param) = input else { return false };
-    matches!(&*param.ty, Type::Path(it) if it.path.segments.last().is_some_and(|last| last.ident == "Box"))
+    fn is_box(ty: &Type) -> bool {
+        match ty {
+            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Box"),
+            Type::Group(group) => is_box(&group.elem),
+            Type::Paren(paren) => is_box(&paren.elem),
+            _ => false,
+        }
+    }
+    matches!(input, FnArg::Typed(param) if is_box(&param.ty))
 }
 
 impl FunctionItem {

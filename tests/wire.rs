@@ -2,8 +2,8 @@
 //!
 //! The scripts in `wire/` are conversations. A line that starts with `> ` is sent, one with `< `
 //! must come back, and `# ` begins a new conversation with a process of its own, whose title it
-//! is. At the end of each the input is closed: nothing more may come, and the process must end
-//! with status 0. In a line to send, `{fill:N}` stands for N letters, `{ff}` for a byte that is
+//! is. At a line `.`, and else at the end of each, the input is closed: nothing more may come then but what is
+//! written, and the process must end with status 0. In a line to send, `{fill:N}` stands for N letters, `{ff}` for a byte that is
 //! not UTF-8, `{meta}` for the `_meta` of a modern client that can sample, `{bare}` for that of one that cannot, `{state}` for the
 //! last `requestState` that came, and `{key1}`, `{key2}` for the keys of the last input requests. In a line that comes, a `requestState` is shown as `…`.
 //!
@@ -54,11 +54,16 @@ fn prompts() {
     replay_with("prompts.txt", &[("FIXTURE_SERVER", "library")]);
 }
 
+#[test]
+fn subscriptions() {
+    replay_with("subscriptions.txt", &[("FIXTURE_SERVER", "changing")]);
+}
+
 /// What came in these conversations, against the specification's schemas of each revision.
 #[test]
 fn lists_contents_and_messages_conform_to_the_schema_of_their_revision() {
     let mut checked = 0;
-    for file in ["resources.txt", "prompts.txt"] {
+    for file in ["resources.txt", "prompts.txt", "subscriptions.txt"] {
         let script = std::fs::read_to_string(path(file)).expect("the script");
         for conversation in conversations(&script) {
             checked += check_conversation(conversation);
@@ -85,6 +90,24 @@ fn check_conversation(conversation: &str) -> usize {
             requests.push(message);
             continue;
         }
+        if let Some(method) = message.get("method") {
+            let name = match method.as_str().expect("a method") {
+                "notifications/tools/list_changed" => "ToolListChangedNotification",
+                "notifications/prompts/list_changed" => "PromptListChangedNotification",
+                "notifications/resources/list_changed" => "ResourceListChangedNotification",
+                "notifications/resources/updated" => "ResourceUpdatedNotification",
+                "notifications/subscriptions/acknowledged" => "SubscriptionsAcknowledgedNotification",
+                other => panic!("{other} is not expected here"),
+            };
+            let mut message = message;
+            if &*revision < "2025-11-25" {
+                // There the envelope has a schema of its own.
+                message.as_object_mut().expect("an object").remove("jsonrpc");
+            }
+            check(&revision, name, &message);
+            checked += 1;
+            continue;
+        }
         let Some(result) = message.get("result") else { continue };
         let request = requests.iter().find(|request| request["id"] == message["id"]).expect("its request");
         let name = match (request["method"].as_str().expect("a method"), result["resultType"].as_str()) {
@@ -94,16 +117,24 @@ fn check_conversation(conversation: &str) -> usize {
             ("resources/read", _) => "ReadResourceResult",
             ("prompts/list", _) => "ListPromptsResult",
             ("prompts/get", _) => "GetPromptResult",
+            ("tools/list", _) => "ListToolsResult",
+            ("tools/call", _) => "CallToolResult",
+            ("resources/subscribe" | "resources/unsubscribe", _) => "EmptyResult",
+            ("subscriptions/listen", _) => "SubscriptionsListenResult",
             ("server/discover", _) => "DiscoverResult",
             ("initialize", _) => "InitializeResult",
             (other, _) => panic!("{other} is not expected here"),
         };
-        if let Err(error) = validator(&revision, name).validate(result) {
-            panic!("{revision} {name}: {error} at {} in {result}", error.instance_path());
-        }
+        check(&revision, name, result);
         checked += 1;
     }
     checked
+}
+
+fn check(revision: &str, name: &str, message: &Value) {
+    if let Err(error) = validator(revision, name).validate(message) {
+        panic!("{revision} {name}: {error} at {} in {message}", error.instance_path());
+    }
 }
 
 fn path(file: &str) -> PathBuf {
@@ -148,7 +179,7 @@ fn hold(conversation: &str, environment: &[(&str, &str)]) -> String {
         .stderr(Stdio::null())
         .spawn()
         .expect("the fixture starts");
-    let mut input = child.stdin.take().expect("a pipe");
+    let mut input = Some(child.stdin.take().expect("a pipe"));
     let mut output = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     // A conversation that hangs is a failure, not a hang of the tests.
     let (done, watchdog) = std::sync::mpsc::channel::<()>();
@@ -161,7 +192,11 @@ fn hold(conversation: &str, environment: &[(&str, &str)]) -> String {
     let (mut came, mut state, mut keys) = (String::new(), String::new(), Vec::new());
     for line in conversation.lines() {
         if let Some(message) = line.strip_prefix("> ") {
+            let input = input.as_mut().expect("the input is open");
             input.write_all(&fill_in(message, &state, &keys)).expect("the fixture reads");
+        }
+        if line == "." {
+            input = None;
         }
         if line.starts_with('<') {
             let reply = output.next().map_or_else(|| "(end)".to_owned(), |line| line.expect("UTF-8"));

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     /// What the server was built from does not fit together: two tools of one name, a tool whose
     /// state was never given.
     Configuration,
+    /// A hook of [`Server::on_start`](crate::Server::on_start) failed.
+    Startup,
     /// Reading, writing or starting a process failed.
     Io,
     /// The connection ended while an answer was awaited.

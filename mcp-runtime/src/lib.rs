@@ -23,6 +23,7 @@ pub mod sampling;
 mod schema;
 mod server;
 mod session;
+mod subscription;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tool;
@@ -49,7 +50,7 @@ pub use protocol::extensions::Extensions;
 pub use protocol::principal::Principal;
 pub use registry::{DynPrompt, DynTool, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
-pub use server::Server;
+pub use server::{ReadyServer, Server, ServerHandle};
 pub use tool::{
     Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoMessages, IntoPromptResult,
     IntoResourceResult, IntoToolResult, Json, ListArgument, ListItem, NumberArgument, ParamKind, Real, State,

@@ -11,6 +11,7 @@ async fn main() -> Result<()> {
     let world = std::env::var_os("FIXTURE_WORLD").map(|file| Arc::new(mcp_tests::World::in_file(file)));
     let server = match std::env::var("FIXTURE_SERVER").as_deref() {
         Ok("shop") => mcp_tests::server_in(Arc::default(), world).tools(mcp_tests::shop::tools()),
+        Ok("changing") => mcp_tests::changing::server().0,
         Ok("library") => mcp_tests::library::server(world.unwrap_or_default()),
         _ => mcp_tests::server_in(Arc::default(), world),
     };

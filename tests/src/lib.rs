@@ -1,6 +1,7 @@
 //! The tools that tests call, and servers of them.
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "tools fail and panic on purpose here")]
 
+pub mod changing;
 pub mod constrained;
 pub mod library;
 pub mod raw;

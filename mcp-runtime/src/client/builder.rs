@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Command;
 
+use super::cache::Cache;
 use super::handler::{Handlers, erase};
 use super::process::{Process, Stderr};
 use super::sampling::{Approval, SamplingRequest};
@@ -53,6 +54,7 @@ pub struct ClientBuilder {
     tasks: bool,
     timeout: Duration,
     probe_timeout: Duration,
+    cache_bytes: usize,
 }
 
 impl Client {
@@ -92,6 +94,7 @@ impl ClientBuilder {
             tasks: false,
             timeout: Duration::from_secs(300),
             probe_timeout: Duration::from_secs(5),
+            cache_bytes: 16 << 20,
         }
     }
 
@@ -133,6 +136,16 @@ impl ClientBuilder {
     /// for a legacy one; 5 seconds by default.
     pub fn probe_timeout(mut self, time: Duration) -> Self {
         self.probe_timeout = time;
+        self
+    }
+
+    /// How many bytes of lists and resources are kept for as long as the server says that they may be
+    /// ([specification]); 16 MiB by default, and 0 for none. What is kept is not asked for again, until the server
+    /// tells that it has changed.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/caching
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
         self
     }
 
@@ -376,6 +389,7 @@ impl ClientBuilder {
             tasks: self.tasks,
             timeout: self.timeout,
             probe_timeout: self.probe_timeout,
+            cache: Arc::new(Cache::new(self.cache_bytes)),
         });
         match self.target {
             Target::Command(mut command) => match start(&mut command, &self.stderr, options.clone(), options.era).await
@@ -391,16 +405,16 @@ impl ClientBuilder {
                 let (ours, theirs) = pair();
                 tokio::spawn(async move {
                     let (reader, writer) = tokio::io::split(theirs);
-                    if let Err(error) = ready.serve(reader, writer, std::future::pending()).await {
+                    if let Err(error) = ready.serve_only(reader, writer, std::future::pending()).await {
                         tracing::debug!(%error, "the server in this process stopped");
                     }
                 });
                 let (reader, writer) = tokio::io::split(ours);
-                let wire = Wire::start(reader, writer, options.handlers.clone());
+                let wire = Wire::start(reader, writer, options.handlers.clone(), options.cache.clone());
                 meet(wire, None, options.clone(), options.era).await
             }
             Target::Streams(reader, writer) => {
-                let wire = Wire::start(reader, writer, options.handlers.clone());
+                let wire = Wire::start(reader, writer, options.handlers.clone(), options.cache.clone());
                 meet(wire, None, options.clone(), options.era).await
             }
         }
@@ -409,7 +423,7 @@ impl ClientBuilder {
 
 async fn start(command: &mut Command, stderr: &Stderr, options: Arc<Options>, era: Era) -> Result<Client, Error> {
     let (process, stdin, stdout) = Process::start(command, stderr)?;
-    let wire = Wire::start(stdout, stdin, options.handlers.clone());
+    let wire = Wire::start(stdout, stdin, options.handlers.clone(), options.cache.clone());
     meet(wire, Some(process), options, era).await
 }
 

@@ -1,11 +1,13 @@
 //! Starts servers and calls them, whatever protocol version they speak.
 
 mod builder;
+mod cache;
 mod call;
 mod handler;
 mod process;
 mod rounds;
 mod sampling;
+mod subscription;
 mod task;
 mod terminal;
 mod wire;
@@ -16,11 +18,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 pub use builder::{ClientBuilder, Era};
 pub use call::CallInFlight;
 pub use sampling::{Approval, SamplingRequest};
+pub use subscription::{ServerChange, Subscription};
 pub use task::{Called, TaskHandle};
 pub use terminal::Terminal;
 
@@ -31,6 +35,7 @@ use crate::protocol::{
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel, Method, Prompt, ProtocolVersion,
     ReadResourceResult, Resource, ResourceTemplate, ServerCapabilities, TASKS_EXTENSION, Task, Tool, keys,
 };
+use cache::Cache;
 use call::Call;
 use handler::Handlers;
 use process::Process;
@@ -83,6 +88,7 @@ pub(crate) struct Options {
     tasks: bool,
     timeout: Duration,
     probe_timeout: Duration,
+    cache: Arc<Cache>,
 }
 
 /// What the server said of itself.
@@ -176,8 +182,22 @@ impl Client {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/resources#reading-resources
     pub async fn read_resource(&self, uri: &str) -> Result<ReadResourceResult, Error> {
+        let method = Method::ResourcesRead;
         let params = Map::from_iter([("uri".to_owned(), json!(uri))]);
-        self.complete(Method::ResourcesRead, params).await
+        let asked = match self.options.cache.find(method, &params) {
+            Ok(kept) => return decode(method.as_str(), kept.get()),
+            Err(asked) => asked,
+        };
+        match rounds::complete(self, method.as_str(), params).await? {
+            Completed::Result { result, at_once } => {
+                // What was answered meanwhile is not part of what was asked.
+                if at_once {
+                    self.options.cache.keep(asked, &result);
+                }
+                decode(method.as_str(), result.get())
+            }
+            Completed::Task(..) => Err(cannot_be_a_task(method)),
+        }
     }
 
     /// Gets a prompt, filled in with arguments ([specification]). Questions that the server asks
@@ -232,14 +252,21 @@ impl Client {
 
     /// Makes a request over as many rounds as it takes.
     async fn complete<R: DeserializeOwned>(&self, method: Method, params: Map<String, Value>) -> Result<R, Error> {
-        let method = method.as_str();
-        match rounds::complete(self, method, params).await? {
-            Completed::Result(result) => decode(method, result.get()),
-            Completed::Task(..) => Err(Error::new(
-                ErrorKind::Protocol,
-                format!("the server made a task of `{method}`, which cannot be one"),
-            )),
+        match rounds::complete(self, method.as_str(), params).await? {
+            Completed::Result { result, .. } => decode(method.as_str(), result.get()),
+            Completed::Task(..) => Err(cannot_be_a_task(method)),
         }
+    }
+
+    /// Makes a request whose result may be kept, unless it is.
+    async fn cached(&self, method: Method, params: Map<String, Value>) -> Result<Box<RawValue>, Error> {
+        let asked = match self.options.cache.find(method, &params) {
+            Ok(kept) => return Ok(kept),
+            Err(asked) => asked,
+        };
+        let answer = self.request(method.as_str(), params).await?;
+        self.options.cache.keep(asked, &answer);
+        Ok(answer)
     }
 
     /// All prompts of the server, over all pages ([specification]).
@@ -265,7 +292,7 @@ impl Client {
             if let Some(cursor) = &cursor {
                 params.insert("cursor".to_owned(), json!(cursor));
             }
-            let answer = self.request(method.as_str(), params).await?;
+            let answer = self.cached(method, params).await?;
             let (items, next) = split(decode(method.as_str(), answer.get())?);
             all.extend(items);
             match next {
@@ -313,7 +340,7 @@ impl Client {
         }
         let method = Method::ToolsCall.as_str();
         match rounds::complete(self, method, params).await? {
-            Completed::Result(result) => decode(method, result.get()).map(Called::Done),
+            Completed::Result { result, .. } => decode(method, result.get()).map(Called::Done),
             Completed::Task(task, call) => Ok(Called::Task(TaskHandle::new(self, task, call))),
         }
     }
@@ -368,11 +395,7 @@ impl Client {
     }
 
     /// Sends one request. The protocol version decides what goes with it.
-    async fn request(
-        &self,
-        method: &str,
-        params: Map<String, Value>,
-    ) -> Result<Box<serde_json::value::RawValue>, Error> {
+    async fn request(&self, method: &str, params: Map<String, Value>) -> Result<Box<RawValue>, Error> {
         let params = self.options.params_for(self.server.version, params);
         self.wire.request(method, params, self.options.timeout, None).await
     }
@@ -383,7 +406,7 @@ impl Client {
         call: &Arc<Call>,
         method: &str,
         params: Map<String, Value>,
-    ) -> Result<Box<serde_json::value::RawValue>, Error> {
+    ) -> Result<Box<RawValue>, Error> {
         let params = self.options.params_for(self.server.version, params);
         self.wire.request(method, params, self.options.timeout, Some(call)).await
     }
@@ -427,6 +450,16 @@ impl Options {
     }
 }
 
+fn timed_out(method: &str, time: Duration) -> Error {
+    let message = format!("the server did not answer `{method}` in {} seconds", time.as_secs_f64());
+    Error::new(ErrorKind::Timeout, message)
+}
+
+fn cannot_be_a_task(method: Method) -> Error {
+    let message = format!("the server made a task of `{}`, which cannot be one", method.as_str());
+    Error::new(ErrorKind::Protocol, message)
+}
+
 fn arguments_of(arguments: &impl Serialize) -> Result<Value, Error> {
     let object = match serde_json::to_value(arguments) {
         Ok(arguments @ (Value::Object(_) | Value::Null)) => Some(arguments),
@@ -450,7 +483,8 @@ fn pair(pair: Value) -> Option<(String, Value)> {
 fn typed<T: DeserializeOwned>(result: &CallToolResult, text: &str) -> serde_json::Result<T> {
     let Some(structured) = &result.structured_content else {
         // Text is text first, also if it happens to be JSON.
-        return serde_json::from_value(json!(text)).or_else(|_| serde_json::from_str(text));
+        let nothing = |error| if text.is_empty() { serde_json::from_value(Value::Null) } else { Err(error) };
+        return serde_json::from_value(json!(text)).or_else(|_| serde_json::from_str(text)).or_else(nothing);
     };
     // A plain value comes as the one member `result` of an object.
     if let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(structured.get())

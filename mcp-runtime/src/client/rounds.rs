@@ -29,7 +29,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How a request of several rounds ended.
 pub(super) enum Completed {
-    Result(Box<RawValue>),
+    Result {
+        result: Box<RawValue>,
+        /// Whether nothing was asked before.
+        at_once: bool,
+    },
     /// It goes on as a task.
     Task(Task, Arc<Call>),
 }
@@ -39,7 +43,7 @@ pub(super) async fn complete(client: &Client, method: &str, params: Map<String, 
     let mut answers = Map::new();
     let mut state: Option<String> = None;
     let mut wait = FIRST_WAIT;
-    for _ in 0..=client.options.max_rounds {
+    for round in 0..=client.options.max_rounds {
         let mut params = params.clone();
         if !answers.is_empty() {
             params.insert("inputResponses".to_owned(), Value::Object(std::mem::take(&mut answers)));
@@ -50,7 +54,7 @@ pub(super) async fn complete(client: &Client, method: &str, params: Map<String, 
         let result = client.request_within(&call, method, params).await?;
         let kind: Kind = decode(method, result.get())?;
         match kind.result_type.as_deref() {
-            None | Some("complete") => return Ok(Completed::Result(result)),
+            None | Some("complete") => return Ok(Completed::Result { result, at_once: round == 0 }),
             // Nothing else can become one, and nobody else has said that they know tasks.
             Some("task") if method == Method::ToolsCall.as_str() && client.options.tasks => {
                 return Ok(Completed::Task(decode(method, result.get())?, call));

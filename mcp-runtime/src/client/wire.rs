@@ -12,9 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::cache::Cache;
 use super::call::Call;
 use super::handler::Handlers;
+use super::subscription::{Changes, End, Listening};
+use super::timed_out;
 use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse_with_params, split_batch};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, RequestId, keys};
@@ -29,6 +33,8 @@ pub(super) struct Wire {
     next_id: AtomicI64,
     reader: AbortHandle,
     answering: Arc<Answering>,
+    changes: Arc<Changes>,
+    ended: CancellationToken,
 }
 
 /// The handlers that answer the server's requests at the moment.
@@ -61,6 +67,7 @@ impl Wire {
         reader: impl AsyncRead + Unpin + Send + 'static,
         mut writer: impl AsyncWrite + Unpin + Send + 'static,
         handlers: Arc<Handlers>,
+        cache: Arc<Cache>,
     ) -> Arc<Self> {
         let (outgoing, mut queue) = mpsc::unbounded_channel::<Value>();
         let waiting = Arc::new(Waiting(Mutex::new(Some(HashMap::new()))));
@@ -77,11 +84,16 @@ impl Wire {
         });
         let answers = outgoing.downgrade();
         let answering = Arc::<Answering>::default();
+        let changes = Arc::new(Changes::new(cache));
+        let ended = CancellationToken::new();
         let reading = tokio::spawn({
-            let (waiting, answering) = (waiting.clone(), answering.clone());
+            let (waiting, answering, changes) = (waiting.clone(), answering.clone(), changes.clone());
+            let ended = ended.clone().drop_guard();
             async move {
+                let _ended = ended;
                 let mut lines = LineReader::new(reader, LONGEST);
-                let incoming = Dispatch { waiting: &waiting, handlers: &handlers, answers, answering: &answering };
+                let (handlers, answering, changes) = (&handlers, &answering, &*changes);
+                let incoming = Dispatch { waiting: &waiting, handlers, answers, answering, changes };
                 while let Ok(true) = lines.fill().await {
                     while let Some(line) = lines.next_line() {
                         incoming.line(&line);
@@ -91,7 +103,45 @@ impl Wire {
                 waiting.with(Option::take);
             }
         });
-        Arc::new(Self { outgoing, waiting, next_id: AtomicI64::new(1), reader: reading.abort_handle(), answering })
+        let reader = reading.abort_handle();
+        Arc::new(Self { outgoing, waiting, next_id: AtomicI64::new(1), reader, answering, changes, ended })
+    }
+
+    pub(super) fn changes(&self) -> &Arc<Changes> {
+        &self.changes
+    }
+
+    /// Cancelled when nothing more comes.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Makes the request of a subscription, which is answered when it is over.
+    pub(super) fn listen(
+        &self,
+        method: &str,
+        params: Map<String, Value>,
+        listening: Listening,
+    ) -> Result<(i64, End), Error> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (answer, receiver) = oneshot::channel();
+        let waits = Waits { answer, call: None };
+        self.changes.begin(id, listening);
+        let open = self.waiting.with(|waiting| waiting.as_mut().map(|waiting| waiting.insert(id, waits)).is_some());
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        if !open || self.outgoing.send(message).is_err() {
+            self.changes.end(id);
+            return Err(closed(method));
+        }
+        Ok((id, receiver))
+    }
+
+    /// Ends a subscription, unless it is over.
+    pub(super) fn end_listening(&self, id: i64) {
+        self.changes.end(id);
+        if self.waiting.with(|waiting| waiting.as_mut().and_then(|waiting| waiting.remove(&id)).is_some()) {
+            self.notify(Method::NotificationsCancelled, Some(json!({ "requestId": id })));
+        }
     }
 
     pub(super) fn notify(&self, method: Method, params: Option<Value>) {
@@ -134,10 +184,7 @@ impl Wire {
         let answer = timeout(time, receiver).await;
         guard.armed = answer.is_err();
         match answer {
-            Err(_) => Err(Error::new(
-                ErrorKind::Timeout,
-                format!("the server did not answer `{method}` in {} seconds", time.as_secs_f64()),
-            )),
+            Err(_) => Err(timed_out(method, time)),
             Ok(Err(_)) => Err(closed(method)),
             Ok(Ok(Ok(result))) => Ok(result),
             Ok(Ok(Err(error))) => Err(refused(method, error)),
@@ -153,7 +200,7 @@ impl Drop for Wire {
     }
 }
 
-fn closed(method: &str) -> Error {
+pub(super) fn closed(method: &str) -> Error {
     Error::new(ErrorKind::Closed, format!("the connection ended before `{method}` was answered"))
 }
 
@@ -186,6 +233,7 @@ struct Dispatch<'a> {
     handlers: &'a Arc<Handlers>,
     answers: mpsc::WeakUnboundedSender<Value>,
     answering: &'a Arc<Answering>,
+    changes: &'a Changes,
 }
 
 impl Dispatch<'_> {
@@ -241,6 +289,9 @@ impl Dispatch<'_> {
                 params.and_then(|params| serde_json::from_str(params.get()).ok());
             let handler = cancelled.and_then(|it| self.answering.with(|answering| answering.remove(&it.request_id)));
             return handler.iter().for_each(AbortHandle::abort);
+        }
+        if self.changes.hear(method, params) {
+            return;
         }
         // A listener that panics must not take the connection with it.
         let heard = catch_unwind(AssertUnwindSafe(|| self.handlers.hear(method, params)));

@@ -1,14 +1,15 @@
 //! Lists of what a server offers: each item and each whole list is encoded once for every revision,
 //! in the words that the revision has.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::protocol::{
-    Annotations, CacheScope, Icon, Meta, Prompt, ProtocolVersion, Resource, ResourceTemplate, Tool, ToolAnnotations,
+    Annotations, CacheScope, Icon, ListKind, Listed, Meta, Prompt, ProtocolVersion, Resource, ResourceTemplate, Tool,
+    ToolAnnotations,
 };
 
 /// Something for each revision, made when it is first asked for.
@@ -19,10 +20,40 @@ pub(super) fn place(revision: ProtocolVersion) -> usize {
     ProtocolVersion::ALL.iter().position(|it| *it == revision).unwrap_or_default()
 }
 
+/// All lists of a server, as they are at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Lists {
+    pub(crate) tools: List<Tool>,
+    pub(crate) prompts: List<Prompt>,
+    pub(crate) resources: List<Resource>,
+    pub(crate) templates: List<ResourceTemplate>,
+}
+
+impl Lists {
+    /// Writes what was asked for. `encode` makes the result of a body.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        revision: ProtocolVersion,
+        listed: &Listed,
+        encode: impl Fn(&Body<'_>, ListKind, CacheScope) -> Vec<u8>,
+    ) {
+        match listed.list {
+            ListKind::Tools => self.tools.write(out, revision, listed, encode),
+            ListKind::Prompts => self.prompts.write(out, revision, listed, encode),
+            ListKind::Resources => self.resources.write(out, revision, listed, encode),
+            ListKind::ResourceTemplates => self.templates.write(out, revision, listed, encode),
+        }
+    }
+}
+
 /// All items of one kind.
+#[derive(Debug, Clone)]
+pub(crate) struct List<T>(Arc<Items<T>>);
+
 #[derive(Debug)]
-pub(super) struct List<T> {
-    items: Vec<T>,
+struct Items<T> {
+    items: Arc<Vec<T>>,
     encoded: PerRevision<Vec<Box<RawValue>>>,
     whole: PerRevision<Vec<u8>>,
 }
@@ -31,47 +62,64 @@ pub(super) struct List<T> {
 pub(super) struct Body<'i> {
     key: &'static str,
     items: Vec<&'i RawValue>,
+    next_cursor: Option<&'i str>,
 }
 
 impl Serialize for Body<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(self.key, &self.items)?;
+        if let Some(cursor) = self.next_cursor {
+            map.serialize_entry("nextCursor", cursor)?;
+        }
         map.end()
     }
 }
 
-impl<T: Item> List<T> {
-    pub(super) fn new(items: Vec<T>) -> Self {
-        Self { items, encoded: Default::default(), whole: Default::default() }
+impl<T> List<T> {
+    pub(crate) fn new(items: Arc<Vec<T>>) -> Self {
+        Self(Arc::new(Items { items, encoded: Default::default(), whole: Default::default() }))
     }
 
-    /// Writes the list, or of it what is visible to whoever asks. `encode` makes the result of a body.
-    pub(super) fn write(
+    /// Becomes that one, as it is encoded, if it has the same items. Whether it has.
+    pub(crate) fn take_over(&mut self, earlier: &Self) -> bool {
+        let same = Arc::ptr_eq(&self.0.items, &earlier.0.items);
+        if same {
+            self.0 = earlier.0.clone();
+        }
+        same
+    }
+}
+
+impl<T: Item> List<T> {
+    /// Writes the list, or of it what was asked for.
+    fn write(
         &self,
         out: &mut Vec<u8>,
         revision: ProtocolVersion,
-        visible: Option<&[usize]>,
-        encode: impl Fn(&Body<'_>, CacheScope) -> Vec<u8>,
+        listed: &Listed,
+        encode: impl Fn(&Body<'_>, ListKind, CacheScope) -> Vec<u8>,
     ) {
+        let Items { items, encoded, whole } = &*self.0;
         let item = |item: &T| to_raw_value(&item.clone().said_in(revision)).ok();
-        let all = self.encoded[place(revision)].get_or_init(|| self.items.iter().filter_map(item).collect());
-        match visible {
+        let all = encoded[place(revision)].get_or_init(|| items.iter().filter_map(item).collect());
+        let body = |items, next_cursor| Body { key: T::KEY, items, next_cursor };
+        match &listed.places {
             None => {
-                let items = || all.iter().map(Box::as_ref).collect();
-                let whole = || encode(&Body { key: T::KEY, items: items() }, CacheScope::Public);
-                out.extend_from_slice(self.whole[place(revision)].get_or_init(whole));
+                let all = || body(all.iter().map(Box::as_ref).collect(), None);
+                let encode = || encode(&all(), listed.list, listed.scope);
+                out.extend_from_slice(whole[place(revision)].get_or_init(encode));
             }
             Some(places) => {
                 let items = places.iter().filter_map(|place| all.get(*place)).map(Box::as_ref).collect();
-                out.append(&mut encode(&Body { key: T::KEY, items }, CacheScope::Private));
+                out.append(&mut encode(&body(items, listed.next_cursor.as_deref()), listed.list, listed.scope));
             }
         }
     }
 }
 
 /// What a list has.
-pub(super) trait Item: Serialize + Clone {
+pub(crate) trait Item: Serialize + Clone {
     /// The member that has them.
     const KEY: &'static str;
 

@@ -7,7 +7,8 @@ mod message;
 mod revision;
 
 pub(crate) use glimpse::{Glimpse, glimpse};
+pub(crate) use list::{List, Lists};
 pub(crate) use message::{Incoming, Malformed, parse, split_batch};
-pub(crate) use revision::{Encoder, Offered};
+pub(crate) use revision::{Encoder, Keep};
 #[cfg(feature = "client")]
 pub(crate) use {message::parse_with_params, revision::request_meta};

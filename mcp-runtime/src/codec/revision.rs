@@ -9,36 +9,52 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::elicitation;
-use super::list::{Body, List, PerRevision, place};
+use super::list::{Lists, PerRevision, place};
 use crate::protocol::{
-    AudioContent, CacheScope, CallToolResult, ContentBlock, CreateMessageRequestParams, DetailedTask, DiscoverResult,
-    ErrorCode, ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest, InputRequiredResult,
-    ListKind, Listed, Method, Prompt, ProtocolVersion, ReadResourceResult, RequestId, Resource, ResourceContents,
-    ResourceLink, ResourceTemplate, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, TaskStatus,
-    Tool, is_plain, keys,
+    AudioContent, CacheScope, CallToolResult, Change, ContentBlock, CreateMessageRequestParams, DetailedTask,
+    DiscoverResult, ErrorCode, ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest,
+    InputRequiredResult, ListKind, Method, ProtocolVersion, ReadResourceResult, RequestId, ResourceContents,
+    ResourceLink, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, SubscriptionFilter,
+    TaskStatus, is_plain, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     server_info: Implementation,
-    tools: List<Tool>,
-    prompts: List<Prompt>,
-    resources: List<Resource>,
-    templates: List<ResourceTemplate>,
+    keep: Keep,
     discovery: DiscoverResult,
     discoveries: PerRevision<Vec<u8>>,
     /// `"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{..}`, still open.
     modern_head: Vec<u8>,
 }
 
-/// What a server offers, as its lists describe it.
-#[derive(Debug, Default)]
-pub(crate) struct Offered {
-    pub(crate) tools: Vec<Tool>,
-    pub(crate) prompts: Vec<Prompt>,
-    pub(crate) resources: Vec<Resource>,
-    pub(crate) templates: Vec<ResourceTemplate>,
+/// For how long clients may keep what can be kept, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    pub(crate) tools: u64,
+    pub(crate) prompts: u64,
+    pub(crate) resources: u64,
+    pub(crate) templates: u64,
+    pub(crate) discovery: u64,
+}
+
+impl Default for Keep {
+    /// A minute: what a server offers seldom changes, and with a new version of it at the latest.
+    fn default() -> Self {
+        Self { tools: 60_000, prompts: 60_000, resources: 60_000, templates: 60_000, discovery: 60_000 }
+    }
+}
+
+impl Keep {
+    const fn list(&self, list: ListKind) -> u64 {
+        match list {
+            ListKind::Tools => self.tools,
+            ListKind::Prompts => self.prompts,
+            ListKind::Resources => self.resources,
+            ListKind::ResourceTemplates => self.templates,
+        }
+    }
 }
 
 const INPUT_REQUIRED: &[u8] = br#""resultType":"input_required""#;
@@ -46,23 +62,13 @@ const TASK: &[u8] = br#""resultType":"task""#;
 const COMPLETE: &[u8] = br#""resultType":"complete""#;
 
 impl Encoder {
-    pub(crate) fn new(server_info: Implementation, offered: Offered, discovery: DiscoverResult) -> Self {
+    pub(crate) fn new(server_info: Implementation, discovery: DiscoverResult, keep: Keep) -> Self {
         let mut modern_head = Vec::new();
         modern_head.extend_from_slice(br#","_meta":{""#);
         modern_head.extend_from_slice(keys::SERVER_INFO.as_bytes());
         modern_head.extend_from_slice(br#"":"#);
         write_json(&mut modern_head, &server_info);
-        let Offered { tools, prompts, resources, templates } = offered;
-        Self {
-            server_info,
-            tools: List::new(tools),
-            prompts: List::new(prompts),
-            resources: List::new(resources),
-            templates: List::new(templates),
-            discovery,
-            discoveries: Default::default(),
-            modern_head,
-        }
+        Self { server_info, keep, discovery, discoveries: Default::default(), modern_head }
     }
 
     /// Writes the response to a request, without a line break.
@@ -72,13 +78,14 @@ impl Encoder {
         revision: ProtocolVersion,
         id: &RequestId,
         outcome: &Result<ServerResult, ErrorObject>,
+        lists: &Lists,
     ) {
         match outcome {
             Ok(result) => {
                 let start = out.len();
                 begin_response(out, Some(id));
                 out.extend_from_slice(br#","result":"#);
-                if let Err(error) = self.result(out, revision, result) {
+                if let Err(error) = self.result(out, revision, result, lists) {
                     out.truncate(start);
                     let message = format!("the result could not be written as JSON: {error}");
                     error_response(out, Some(id), &ErrorObject::new(ErrorCode::InternalError, message));
@@ -90,7 +97,13 @@ impl Encoder {
         }
     }
 
-    fn result(&self, out: &mut Vec<u8>, revision: ProtocolVersion, result: &ServerResult) -> serde_json::Result<()> {
+    fn result(
+        &self,
+        out: &mut Vec<u8>,
+        revision: ProtocolVersion,
+        result: &ServerResult,
+        lists: &Lists,
+    ) -> serde_json::Result<()> {
         let head = match result {
             ServerResult::InputRequired(_) => INPUT_REQUIRED,
             ServerResult::CreateTask(_) => TASK,
@@ -98,12 +111,14 @@ impl Encoder {
         };
         let body = out.len();
         match result {
-            ServerResult::List(Listed { list, visible }) => {
-                self.list(out, revision, *list, visible.as_deref());
+            ServerResult::List(listed) => {
+                lists.write(out, revision, listed, |body, list, scope| {
+                    self.cacheable(revision, body, self.keep.list(list), scope)
+                });
                 return Ok(());
             }
             ServerResult::Discover => {
-                let encode = || self.cacheable(revision, &self.discovery, CacheScope::Public);
+                let encode = || self.cacheable(revision, &self.discovery, self.keep.discovery, CacheScope::Public);
                 out.extend_from_slice(self.discoveries[place(revision)].get_or_init(encode));
                 return Ok(());
             }
@@ -133,7 +148,10 @@ impl Encoder {
         // becomes the comma between the two.
         let joint = out.len();
         match result {
-            ServerResult::Empty | ServerResult::List(_) | ServerResult::Discover => out.extend_from_slice(b"{}"),
+            ServerResult::Empty
+            | ServerResult::List(_)
+            | ServerResult::Discover
+            | ServerResult::EndOfSubscription(_) => out.extend_from_slice(b"{}"),
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::ReadResource(result) => resource_result(out, revision, result)?,
@@ -152,17 +170,13 @@ impl Encoder {
         Ok(())
     }
 
-    fn list(&self, out: &mut Vec<u8>, revision: ProtocolVersion, list: ListKind, visible: Option<&[usize]>) {
-        let encode = |body: &Body<'_>, scope| self.cacheable(revision, body, scope);
-        match list {
-            ListKind::Tools => self.tools.write(out, revision, visible, encode),
-            ListKind::Prompts => self.prompts.write(out, revision, visible, encode),
-            ListKind::Resources => self.resources.write(out, revision, visible, encode),
-            ListKind::ResourceTemplates => self.templates.write(out, revision, visible, encode),
-        }
-    }
-
-    fn cacheable<T: Serialize>(&self, revision: ProtocolVersion, result: &T, scope: CacheScope) -> Vec<u8> {
+    fn cacheable<T: Serialize>(
+        &self,
+        revision: ProtocolVersion,
+        result: &T,
+        ttl_ms: u64,
+        scope: CacheScope,
+    ) -> Vec<u8> {
         let mut out = Vec::new();
         write_json(&mut out, result);
         if revision.is_modern() {
@@ -171,7 +185,7 @@ impl Encoder {
             out.extend_from_slice(COMPLETE);
             out.extend_from_slice(&self.modern_head);
             out.extend_from_slice(br#"},"ttlMs":"#);
-            write_json(&mut out, &LIST_TTL_MS);
+            write_json(&mut out, &ttl_ms);
             out.extend_from_slice(br#","cacheScope":"#);
             write_json(&mut out, &scope);
             out.push(b'}');
@@ -209,6 +223,29 @@ impl Encoder {
             ServerNotification::Message(params) => write_json(out, params),
         }
         out.push(b'}');
+    }
+
+    /// Writes what has changed; in the modern era to a subscription, by its id.
+    pub(crate) fn change(&self, out: &mut Vec<u8>, subscription: Option<&RequestId>, change: &Change) {
+        let method = match change {
+            Change::List(ListKind::Tools) => Method::NotificationsToolsListChanged,
+            Change::List(ListKind::Prompts) => Method::NotificationsPromptsListChanged,
+            Change::List(ListKind::Resources | ListKind::ResourceTemplates) => {
+                Method::NotificationsResourcesListChanged
+            }
+            Change::Resource(_) => Method::NotificationsResourcesUpdated,
+        };
+        let uri = match change {
+            Change::Resource(uri) => Some(&**uri),
+            Change::List(_) => None,
+        };
+        subscription_notification(out, method, subscription, uri.map(|uri| ("uri", uri)));
+    }
+
+    /// Writes what of a subscription will be told.
+    pub(crate) fn acknowledged(&self, out: &mut Vec<u8>, subscription: &RequestId, filter: &SubscriptionFilter) {
+        let method = Method::NotificationsSubscriptionsAcknowledged;
+        subscription_notification(out, method, Some(subscription), Some(("notifications", filter)));
     }
 
     /// Writes a request to the client; only legacy revisions have them.
@@ -266,8 +303,36 @@ impl Encoder {
     }
 }
 
-/// For how long clients may keep a list: they are made anew with every process.
-const LIST_TTL_MS: u64 = 60_000;
+fn subscription_notification<T: Serialize + ?Sized>(
+    out: &mut Vec<u8>,
+    method: Method,
+    subscription: Option<&RequestId>,
+    member: Option<(&str, &T)>,
+) {
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","method":""#);
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b'"');
+    let mut before: &[u8] = br#","params":{"#;
+    if let Some(id) = subscription {
+        out.extend_from_slice(before);
+        out.extend_from_slice(br#""_meta":{""#);
+        out.extend_from_slice(keys::SUBSCRIPTION_ID.as_bytes());
+        out.extend_from_slice(br#"":"#);
+        write_json(out, id);
+        out.push(b'}');
+        before = b",";
+    }
+    if let Some((name, value)) = member {
+        out.extend_from_slice(before);
+        write_json(out, name);
+        out.push(b':');
+        write_json(out, value);
+    }
+    if subscription.is_some() || member.is_some() {
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
 
 fn begin_response(out: &mut Vec<u8>, id: Option<&RequestId>) {
     out.extend_from_slice(br#"{"jsonrpc":"2.0""#);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::sampling::{AnyProvider, SamplingFallback};
+use crate::subscription::Events;
 
 /// What a function may use of the server that it runs in.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(crate) struct Host {
     pub(crate) fallback: SamplingFallback,
     /// Whether callers see only what errors say that were made for them.
     pub(crate) mask_errors: bool,
+    /// Where it is said that something has changed.
+    pub(crate) events: Arc<Events>,
 }
 
 /// What was given to a server, by type.

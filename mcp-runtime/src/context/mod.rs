@@ -4,6 +4,7 @@ mod elicit;
 mod error;
 mod form;
 mod host;
+mod notify;
 mod question;
 mod report;
 mod requester;

@@ -28,11 +28,11 @@ struct Target<'r, 'm> {
 
 impl Dispatcher {
     pub(super) fn call_tool(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
-        self.call_by_name(request, Method::ToolsCall, &TOOL, &self.registry.tools)
+        self.call_by_name(request, Method::ToolsCall, &TOOL, &request.registry.tools)
     }
 
     pub(super) fn get_prompt(self: &Arc<Self>, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
-        self.call_by_name(request, Method::PromptsGet, &PROMPT, &self.registry.prompts)
+        self.call_by_name(request, Method::PromptsGet, &PROMPT, &request.registry.prompts)
     }
 
     fn call_by_name<D>(
@@ -55,7 +55,7 @@ impl Dispatcher {
         let params = request.params.ok_or_else(|| params_are_missing(method, "uri"))?;
         let uri = params.text("uri")?;
         let requester: &dyn Fn() -> Requester = &|| request.requester();
-        let (entry, variables) = self.registry.resource(&uri, &LazyCell::new(requester))?;
+        let (entry, variables) = request.registry.resource(&uri, &LazyCell::new(requester))?;
         let variables = to_raw_value(&variables)
             .map_err(|error| ErrorObject::invalid_params(format!("`params.uri` cannot be read: {error}")))?;
         let arguments = Some(&*variables);
@@ -189,7 +189,7 @@ fn enter_again(
 }
 
 #[cold]
-fn params_are_missing(method: Method, member: &str) -> ErrorObject {
+pub(super) fn params_are_missing(method: Method, member: &str) -> ErrorObject {
     ErrorObject::invalid_params(format!("`params` is missing; `{}` needs `params.{member}`", method.as_str()))
 }
 

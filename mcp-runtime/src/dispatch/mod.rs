@@ -1,28 +1,33 @@
 //! Method to handler, one match.
 
 mod call;
+mod list;
+mod subscribe;
 mod task;
 
 pub(crate) use call::finished;
 
-use std::cell::LazyCell;
 use std::sync::Arc;
 
 use crate::context::{Host, Requester};
-use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Tasks};
+use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
 use crate::protocol::{
-    ErrorObject, Extensions, ListKind, Listed, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult,
+    ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult,
+    SubscriptionFilter,
 };
 use crate::registry::Registry;
 
-/// What a server offers, ready to be called.
+/// Brings requests to the functions of a server.
 pub(crate) struct Dispatcher {
-    pub(crate) registry: Registry,
     pub(crate) host: Arc<Host>,
     pub(crate) rounds: Rounds,
     pub(crate) tasks: Arc<Tasks>,
     /// How calls go on, unless their tools say otherwise.
     pub(crate) resume: Resume,
+    /// Seals what clients keep for us.
+    pub(crate) seal: Arc<Seal>,
+    /// How many items a page of a list has; `None` for all of them.
+    pub(crate) page: Option<usize>,
 }
 
 /// Where a request came from, as far as a call needs to know.
@@ -44,6 +49,8 @@ pub(crate) struct Request<'a, 'm> {
     /// What a call may know of the request; made only for one that wants to know.
     pub(crate) round: &'a dyn Fn() -> Round,
     pub(crate) origin: &'a dyn Origin,
+    /// What the server offers at the moment.
+    pub(crate) registry: &'a Registry,
     pub(crate) extensions: &'a Extensions,
 }
 
@@ -62,6 +69,12 @@ pub(crate) enum Dispatched {
     Done(Finished),
     /// The outcome will go to the reply of the origin.
     Running(Cancel),
+    /// The origin is to tell its client of these changes from now on.
+    Listen(SubscriptionFilter),
+    /// The origin is to tell its client of what becomes of a resource.
+    Watch(String),
+    /// And not any more.
+    Unwatch(String),
 }
 
 impl Dispatcher {
@@ -74,36 +87,22 @@ impl Dispatcher {
         }
         let dispatched = match method {
             Method::ToolsCall => self.call_tool(request),
-            Method::PromptsGet if !self.registry.prompts.is_empty() => self.get_prompt(request),
-            Method::ResourcesRead if self.registry.has_resources() => self.read_resource(request),
+            Method::PromptsGet if request.registry.offers_prompts() => self.get_prompt(request),
+            Method::ResourcesRead if request.registry.offers_resources() => self.read_resource(request),
             Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.task(method, request),
             Method::ToolsList => self.list(request, ListKind::Tools),
-            Method::PromptsList if !self.registry.prompts.is_empty() => self.list(request, ListKind::Prompts),
-            Method::ResourcesList if self.registry.has_resources() => self.list(request, ListKind::Resources),
-            Method::ResourcesTemplatesList if self.registry.has_resources() => {
+            Method::PromptsList if request.registry.offers_prompts() => self.list(request, ListKind::Prompts),
+            Method::ResourcesList if request.registry.offers_resources() => self.list(request, ListKind::Resources),
+            Method::ResourcesTemplatesList if request.registry.offers_resources() => {
                 self.list(request, ListKind::ResourceTemplates)
             }
+            Method::ResourcesSubscribe if request.registry.offers_resources() => self.watch(request),
+            Method::ResourcesUnsubscribe if request.registry.offers_resources() => self.unwatch(request),
+            Method::SubscriptionsListen => self.listen(request),
             Method::ServerDiscover => Ok(Dispatched::Done(Ok(ServerResult::Discover))),
             Method::Ping => Ok(Dispatched::Done(Ok(ServerResult::Empty))),
             _ => Err(ErrorObject::method_not_found(request.method)),
         };
         dispatched.unwrap_or_else(|error| Dispatched::Done(Err(error)))
-    }
-
-    fn list(&self, request: &Request<'_, '_>, list: ListKind) -> Result<Dispatched, ErrorObject> {
-        if let Some(params) = request.params
-            && params.optional_text("cursor")?.is_some()
-        {
-            return Err(ErrorObject::invalid_params("`params.cursor` was not given by this server"));
-        }
-        let requester: &dyn Fn() -> Requester = &|| request.requester();
-        let requester = LazyCell::new(requester);
-        let visible = match list {
-            ListKind::Tools => self.registry.tools.visible(&requester),
-            ListKind::Prompts => self.registry.prompts.visible(&requester),
-            ListKind::Resources => self.registry.resources.visible(&requester),
-            ListKind::ResourceTemplates => self.registry.templates.visible(&requester),
-        };
-        Ok(Dispatched::Done(Ok(ServerResult::List(Listed { list, visible }))))
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct Rounds {
 /// What all of them use.
 pub(super) struct Shared {
     pub(super) server: String,
-    pub(super) seal: Seal,
+    pub(super) seal: Arc<Seal>,
     pub(super) limits: RoundLimits,
     pub(super) store: Arc<dyn AnyStore>,
     pub(super) counters: Arc<Counters>,
@@ -181,7 +181,7 @@ pub(crate) enum Begun {
 impl Rounds {
     pub(crate) fn new(
         server: String,
-        seal: Seal,
+        seal: Arc<Seal>,
         limits: RoundLimits,
         store: Arc<dyn AnyStore>,
         counters: Arc<Counters>,

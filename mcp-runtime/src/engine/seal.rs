@@ -138,6 +138,12 @@ impl Seal {
 
     /// Seals the state that is written. `None` if the operating system has no randomness to give.
     pub(crate) fn seal(&self, binding: &Binding<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
+        self.seal_bytes(&binding.to_bytes(), write)
+    }
+
+    /// Seals what is written, bound to these bytes. They say first what it is: a state begins with the
+    /// version, what else there is with other bytes.
+    pub(crate) fn seal_bytes(&self, bound: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
         let mut bytes = Vec::with_capacity(512);
@@ -146,7 +152,7 @@ impl Seal {
         write(&mut bytes);
         let (_, message) = bytes.split_at_mut(1 + NONCE);
         let cipher = self.ciphers.first()?;
-        let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &binding.to_bytes(), message.into()).ok()?;
+        let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), bound, message.into()).ok()?;
         bytes.extend_from_slice(&tag);
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -154,19 +160,24 @@ impl Seal {
     /// Opens a state if it is ours, unchanged, of this request and not expired. What was wrong
     /// is not said: that would help only whoever tampers with it.
     pub(crate) fn open(&self, binding: &Binding<'_>, state: &str, now: u64) -> Option<Opened> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(state).ok()?;
+        self.open_bytes(&binding.to_bytes(), state, |message| {
+            let (state, remembered) = State::decode(message)?;
+            (now < state.expires).then(|| Opened { state, remembered: remembered.map(<[u8]>::to_vec) })
+        })
+    }
+
+    /// Opens what was sealed and bound to these bytes, and reads it.
+    pub(crate) fn open_bytes<T>(&self, bound: &[u8], sealed: &str, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (&mut VERSION, rest) = bytes.split_first_mut()? else { return None };
         let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
         let (message, tag) = rest.split_last_chunk_mut::<TAG>()?;
-        let (nonce, tag, bound) = (Nonce::from(*nonce), Tag::from(*tag), binding.to_bytes());
+        let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
         // One that does not open it leaves it as it was.
         let mut opens =
-            |cipher: &Aes256GcmSiv| cipher.decrypt_inout_detached(&nonce, &bound, (&mut *message).into(), &tag).is_ok();
-        if !self.ciphers.iter().any(&mut opens) {
-            return None;
-        }
-        let (state, remembered) = State::decode(message)?;
-        (now < state.expires).then(|| Opened { state, remembered: remembered.map(<[u8]>::to_vec) })
+            |cipher: &Aes256GcmSiv| cipher.decrypt_inout_detached(&nonce, bound, (&mut *message).into(), &tag).is_ok();
+        self.ciphers.iter().any(&mut opens).then_some(())?;
+        read(message)
     }
 }
 

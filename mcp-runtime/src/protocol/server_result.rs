@@ -1,6 +1,6 @@
 use super::{
-    CallToolResult, DetailedTask, GetPromptResult, InitializeResult, InputRequiredResult, Meta, ReadResourceResult,
-    Task,
+    CacheScope, CallToolResult, DetailedTask, GetPromptResult, InitializeResult, InputRequiredResult, Meta,
+    ReadResourceResult, Task,
 };
 
 /// What a request led to, the same for every revision.
@@ -21,14 +21,20 @@ pub(crate) enum ServerResult {
     Discover,
     /// One of its lists.
     List(Listed),
+    /// The end of a subscription, whose id is in the metadata.
+    EndOfSubscription(Meta),
 }
 
 /// A list of a server; encoded once for each revision.
 #[derive(Debug, Clone)]
 pub(crate) struct Listed {
     pub(crate) list: ListKind,
-    /// Only some of its items, by their places, if not everyone sees all.
-    pub(crate) visible: Option<Vec<usize>>,
+    /// Only some of its items, by their places; `None` for all.
+    pub(crate) places: Option<Vec<usize>>,
+    /// Whether everyone sees the same.
+    pub(crate) scope: CacheScope,
+    /// What asks for the page after this one.
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Which list it is.
@@ -47,6 +53,7 @@ impl ServerResult {
             Self::CallTool(result) => result.meta.as_ref(),
             Self::ReadResource(result) => result.meta.as_ref(),
             Self::GetPrompt(result) => result.meta.as_ref(),
+            Self::EndOfSubscription(meta) => Some(meta),
             _ => None,
         }
     }

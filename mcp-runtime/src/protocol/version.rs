@@ -70,7 +70,9 @@ impl ProtocolVersion {
     pub(crate) const fn has(self, method: Method) -> bool {
         match method {
             Method::Initialize | Method::Ping | Method::LoggingSetLevel => !self.is_modern(),
-            Method::ServerDiscover | Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.is_modern(),
+            Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => !self.is_modern(),
+            Method::ServerDiscover | Method::SubscriptionsListen => self.is_modern(),
+            Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.is_modern(),
             _ => true,
         }
     }

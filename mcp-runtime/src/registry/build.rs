@@ -76,7 +76,12 @@ struct Basis {
 
 impl Built {
     pub(crate) fn new(offers: Offers, policy: Policy) -> Self {
-        let mut built = Self::default();
+        Self::upon(Registry::default(), offers, policy)
+    }
+
+    /// What there is already, and more.
+    pub(crate) fn upon(registry: Registry, offers: Offers, policy: Policy) -> Self {
+        let mut built = Self { registry, ..Self::default() };
         for offer in offers.tools.offers {
             built.tool(offer, policy);
         }
@@ -297,7 +302,7 @@ impl Built {
     }
 }
 
-impl<D> Section<D> {
+impl<D: Clone> Section<D> {
     /// Adds one, or says that there is one of this key already.
     fn insert(&mut self, key: Arc<str>, entry: Entry, described: D) -> Option<String> {
         if let Some(earlier) = self.find(&key) {
@@ -314,8 +319,18 @@ impl<D> Section<D> {
         self.has_hidden |= entry.visible.is_some();
         self.by_key.insert(key, self.entries.len());
         self.entries.push(Arc::new(entry));
-        self.described.push(described);
+        Arc::make_mut(&mut self.described).push(described);
         None
+    }
+
+    /// Takes one away; says where it was.
+    pub(crate) fn remove(&mut self, key: &str) -> Option<usize> {
+        let place = self.by_key.remove(key)?;
+        self.entries.remove(place);
+        Arc::make_mut(&mut self.described).remove(place);
+        self.by_key.values_mut().filter(|it| **it > place).for_each(|it| *it -= 1);
+        self.has_hidden = self.entries.iter().any(|entry| entry.visible.is_some());
+        Some(place)
     }
 }
 

@@ -154,25 +154,40 @@ impl fmt::Debug for Entry {
 }
 
 /// All functions of one kind.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Section<D> {
     entries: Vec<Arc<Entry>>,
     by_key: HashMap<Arc<str>, usize>,
     /// Whether there are some that not everyone sees.
     has_hidden: bool,
     /// As lists describe them.
-    pub(crate) described: Vec<D>,
+    pub(crate) described: Arc<Vec<D>>,
 }
 
 impl<D> Default for Section<D> {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_key: HashMap::default(), has_hidden: false, described: Vec::new() }
+        Self { entries: Vec::new(), by_key: HashMap::default(), has_hidden: false, described: Arc::default() }
     }
 }
 
 impl<D> Section<D> {
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The name of the one at a place.
+    pub(crate) fn key_at(&self, place: usize) -> Option<&str> {
+        // Those of a section are few, and this is asked once for a page.
+        self.by_key.iter().find(|(_, at)| **at == place).map(|(key, _)| &**key)
+    }
+
+    /// The place of a name.
+    pub(crate) fn place_of(&self, key: &str) -> Option<usize> {
+        self.by_key.get(key).copied()
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<&Arc<Entry>> {
@@ -210,7 +225,7 @@ impl<D> Section<D> {
 
     /// Those that whoever asks may see, as lists describe them.
     fn seen_by<'s>(&'s self, requester: &'s LazyRequester<'_>) -> impl Iterator<Item = &'s D> {
-        let entries = self.entries.iter().zip(&self.described);
+        let entries = self.entries.iter().zip(&*self.described);
         entries.filter(|(entry, _)| entry.is_visible(requester)).map(|(_, described)| described)
     }
 
@@ -227,7 +242,7 @@ impl<D> Section<D> {
 }
 
 /// What a server offers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Registry {
     pub(crate) tools: Section<protocol::Tool>,
     pub(crate) prompts: Section<protocol::Prompt>,
@@ -237,11 +252,33 @@ pub(crate) struct Registry {
     pub(crate) templates: Section<protocol::ResourceTemplate>,
     /// One for each entry of `templates`.
     matchers: Vec<Template>,
+    /// Whether there may be other things later, of any kind.
+    pub(crate) may_change: bool,
 }
 
 impl Registry {
-    pub(crate) fn has_resources(&self) -> bool {
-        !self.resources.is_empty() || !self.templates.is_empty()
+    /// Whether tools are, or may be, a thing of this server.
+    pub(crate) fn offers_tools(&self) -> bool {
+        self.may_change || !self.tools.is_empty()
+    }
+
+    /// Whether prompts are, or may be, a thing of this server.
+    pub(crate) fn offers_prompts(&self) -> bool {
+        self.may_change || !self.prompts.is_empty()
+    }
+
+    /// Whether resources are, or may be, a thing of this server.
+    pub(crate) fn offers_resources(&self) -> bool {
+        self.may_change || !self.resources.is_empty() || !self.templates.is_empty()
+    }
+
+    /// Takes away the resource of a URI, or the template that reads like this. Whether it was there.
+    pub(crate) fn remove_resource(&mut self, uri: &str) -> bool {
+        if let Some(place) = self.templates.remove(uri) {
+            self.matchers.remove(place);
+            return true;
+        }
+        self.resources.remove(uri).is_some()
     }
 
     /// The resource of a URI, and what its template makes of that: one that has the URI comes before

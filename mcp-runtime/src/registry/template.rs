@@ -10,7 +10,7 @@ use regex_lite::Regex;
 use serde_json::{Map, Value};
 
 /// A template, ready to read URIs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Template {
     /// Each group is a variable, and the last one the query, if there is one.
     regex: Regex,

@@ -3,11 +3,18 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::connection::{self, Limits};
-use crate::codec::{Encoder, Offered};
-use crate::context::Host;
+use super::connection::Limits;
+use super::handle::ServerHandle;
+use super::lifespan::{Hooks, Lifespan};
+use super::live::Live;
+use super::ready::ReadyServer;
+use crate::codec::{Encoder, Keep};
+use crate::context::{Host, ToolError};
 use crate::dispatch::Dispatcher;
 use crate::engine::{
     AnyStore, AnyTaskStore, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal,
@@ -17,7 +24,7 @@ use crate::error::{Error, ErrorKind};
 use crate::protocol::{
     DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
 };
-use crate::registry::{Built, Describe, Offers, Policy, Prompts, Resources, Tools};
+use crate::registry::{Describe, Offers, Policy, Prompts, Registry, Resources, Tools};
 use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::tool::Leniency;
 
@@ -52,6 +59,10 @@ pub struct Server {
     offers: Offers,
     policy: Policy,
     host: Host,
+    live: Arc<Live>,
+    hooks: Hooks,
+    keep: Keep,
+    page: Option<usize>,
     limits: Limits,
     rounds: RoundLimits,
     resume: Resume,
@@ -68,12 +79,17 @@ impl Server {
     ///
     /// Its version is `0.0.0` until [`Server::version`] says otherwise.
     pub fn new(name: impl Into<String>) -> Self {
+        let host = Host::default();
         Self {
             info: Implementation::new(name, "0.0.0"),
             instructions: None,
             offers: Offers::default(),
             policy: Policy::default(),
-            host: Host::default(),
+            live: Arc::new(Live::new(host.events.clone())),
+            host,
+            hooks: Hooks::default(),
+            keep: Keep::default(),
+            page: None,
             limits: Limits::default(),
             rounds: RoundLimits::default(),
             resume: Resume::default(),
@@ -177,6 +193,125 @@ impl Server {
     /// ```
     pub fn resources(mut self, resources: impl Into<Resources>) -> Self {
         self.offers.resources = self.offers.resources.and(resources);
+        self
+    }
+
+    /// Does something before the first connection is served: migrates a database, warms a cache. Hooks run one
+    /// after the other, in their order; when one fails, the server does not start.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// let server = Server::new("catalog").on_start(|| async {
+    ///     // Here the database is migrated.
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn on_start<F>(mut self, hook: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<(), ToolError>> + Send + 'static,
+    {
+        self.hooks.start.push(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Does something when the server has ended: all connections are closed, calls and background work have
+    /// come to their end. Hooks run one after the other, the last one first. They do not run when the process is
+    /// killed.
+    pub fn on_shutdown<F>(mut self, hook: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.hooks.shutdown.push(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Runs something beside the connections, from the start on: watches a directory, refreshes a cache. When
+    /// the server ends, the token is cancelled, and the work has [a while](Server::drain_timeout) to end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use mcp_runtime::Resource;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// let server = Server::new("clock").resources(Resource::text("clock://hour", "12"));
+    /// let handle = server.handle();
+    /// let server = server.background(move |stop| async move {
+    ///     let mut hour = tokio::time::interval(Duration::from_secs(3600));
+    ///     while stop.run_until_cancelled(hour.tick()).await.is_some() {
+    ///         handle.resource_updated("clock://hour");
+    ///     }
+    /// });
+    /// ```
+    pub fn background<F>(mut self, work: impl FnOnce(CancellationToken) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.hooks.background.push(Box::new(|stop| Box::pin(work(stop))));
+        self
+    }
+
+    /// What changes this server while it runs: adds and removes tools, prompts and resources, and tells its
+    /// clients. Once it was taken, clients are told that lists may change.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.live.will_change();
+        ServerHandle::new(&self.live)
+    }
+
+    /// How many items a page of a list has ([specification]); all of them by default. Each page names the one
+    /// after it by a cursor, which only servers with the same [key](Server::state_key) understand.
+    ///
+    /// A list of no more items comes in one piece, encoded once.
+    ///
+    /// # Panics
+    ///
+    /// When it is 0.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/pagination
+    pub fn page_size(mut self, items: usize) -> Self {
+        assert!(items > 0, "a page must have at least one item");
+        self.page = Some(items);
+        self
+    }
+
+    /// For how long clients may keep the lists of this server and what it says of itself ([specification]); one
+    /// minute by default. It is whole milliseconds that count.
+    ///
+    /// What resources hold is another matter: `#[resource(.., ttl = "..")]`.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/caching
+    pub fn list_ttl(mut self, time: Duration) -> Self {
+        let millis = millis(time);
+        self.keep = Keep { tools: millis, prompts: millis, resources: millis, templates: millis, discovery: millis };
+        self
+    }
+
+    /// For how long clients may keep the list of tools, if that is not as long as [all](Server::list_ttl).
+    pub fn tools_ttl(mut self, time: Duration) -> Self {
+        self.keep.tools = millis(time);
+        self
+    }
+
+    /// For how long clients may keep the list of prompts, if that is not as long as [all](Server::list_ttl).
+    pub fn prompts_ttl(mut self, time: Duration) -> Self {
+        self.keep.prompts = millis(time);
+        self
+    }
+
+    /// For how long clients may keep the lists of resources and of their templates, if that is not as long as
+    /// [all](Server::list_ttl).
+    pub fn resources_ttl(mut self, time: Duration) -> Self {
+        self.keep.resources = millis(time);
+        self.keep.templates = millis(time);
+        self
+    }
+
+    /// To how many resources one connection may be subscribed; 10,000 by default. One more is answered with
+    /// an error.
+    pub fn max_subscriptions(mut self, resources: usize) -> Self {
+        self.limits.subscriptions = resources;
         self
     }
 
@@ -367,13 +502,13 @@ impl Server {
     }
 
     /// Serves one connection over any pair of byte streams, one message a line, until the input
-    /// ends. A program that serves several connections shares nothing between them this way; what
-    /// they are to share goes into a state behind an `Arc`.
+    /// ends. [`Server::build`] makes a server for several.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] when what the server was built from does not fit together,
-    /// [`ErrorKind::Io`] when reading or writing fails.
+    /// [`ErrorKind::Startup`] when a hook of [`Server::on_start`] failed, [`ErrorKind::Io`] when reading or
+    /// writing fails.
     pub async fn serve(self, reader: impl AsyncRead + Unpin, writer: impl AsyncWrite + Unpin) -> Result<(), Error> {
         self.serve_with(reader, writer, Extensions::new()).await
     }
@@ -392,57 +527,67 @@ impl Server {
     ) -> Result<(), Error> {
         let mut ready = self.build()?;
         ready.extensions = extensions;
-        ready.serve(reader, writer, std::future::pending()).await
+        ready.serve_only(reader, writer, std::future::pending()).await
     }
 
-    /// Checks that everything fits together.
-    pub(crate) fn build(self) -> Result<Ready, Error> {
-        let built = Built::new(self.offers, self.policy);
-        let problems = built.problems(&self.host.states);
-        if !problems.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, problems.join("\n")));
-        }
-        let mut registry = built.registry;
-        let seal = Seal::new(&state_keys(self.state_key, self.previous_keys)?);
+    /// Checks that everything fits together, and makes a server that several connections share.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when it does not: the message has all that is wrong.
+    pub fn build(self) -> Result<ReadyServer, Error> {
+        let host = Arc::new(self.host);
+        let offering = self.live.start(self.offers, self.policy, &host)?;
+        let seal = Arc::new(Seal::new(&state_keys(self.state_key, self.previous_keys)?));
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
         let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));
         let tasks = Arc::new(Tasks::new(store, self.task_limits));
         let counters = self.metrics.0;
-        let rounds = Rounds::new(self.info.name.clone(), seal, self.rounds, outcomes, counters, tasks.clone());
-        let extensions = registry
-            .tools
-            .iter()
-            .any(|entry| entry.task.is_some())
-            .then(|| (TASKS_EXTENSION.to_owned(), serde_json::Value::Object(serde_json::Map::new())));
-        let capabilities = ServerCapabilities {
-            tools: (!registry.tools.is_empty()).then(Default::default),
-            prompts: (!registry.prompts.is_empty()).then(Default::default),
-            resources: registry.has_resources().then(Default::default),
-            logging: Some(Default::default()),
-            extensions: extensions.into_iter().collect(),
-            ..ServerCapabilities::default()
-        };
-        let offered = Offered {
-            tools: std::mem::take(&mut registry.tools.described),
-            prompts: std::mem::take(&mut registry.prompts.described),
-            resources: std::mem::take(&mut registry.resources.described),
-            templates: std::mem::take(&mut registry.templates.described),
-        };
+        let rounds = Rounds::new(self.info.name.clone(), seal.clone(), self.rounds, outcomes, counters, tasks.clone());
         let discovery = DiscoverResult {
             supported_versions: ProtocolVersion::MODERN.iter().map(|it| (*it).to_owned()).collect(),
-            capabilities,
+            capabilities: capabilities(&offering.registry),
             instructions: self.instructions,
             ..DiscoverResult::default()
         };
-        let encoder = Encoder::new(self.info, offered, discovery);
-        let dispatcher = Dispatcher { registry, host: Arc::new(self.host), rounds, tasks, resume: self.resume };
-        Ok(Ready {
+        let encoder = Encoder::new(self.info, discovery, self.keep);
+        let dispatcher = Dispatcher { host, rounds, tasks, resume: self.resume, seal, page: self.page };
+        Ok(ReadyServer {
+            live: self.live,
+            offering,
             dispatcher: Arc::new(dispatcher),
             encoder: Arc::new(encoder),
             limits: self.limits,
             extensions: Extensions::new(),
+            lifespan: Arc::new(Lifespan::new(self.hooks)),
+            connections: TaskTracker::new(),
         })
     }
+}
+
+/// What a server says that it can do.
+fn capabilities(registry: &Registry) -> ServerCapabilities {
+    let extensions = registry
+        .tools
+        .iter()
+        .any(|entry| registry.may_change || entry.task.is_some())
+        .then(|| (TASKS_EXTENSION.to_owned(), Value::Object(Map::new())));
+    let may_change = registry.may_change.then(|| ("listChanged".to_owned(), Value::Bool(true)));
+    let list = || Map::from_iter(may_change.clone());
+    let resources = || [("subscribe".to_owned(), Value::Bool(true))].into_iter().chain(may_change.clone()).collect();
+    ServerCapabilities {
+        tools: registry.offers_tools().then(list),
+        prompts: registry.offers_prompts().then(list),
+        resources: registry.offers_resources().then(resources),
+        logging: Some(Map::new()),
+        extensions: extensions.into_iter().collect(),
+        ..ServerCapabilities::default()
+    }
+}
+
+/// Whole milliseconds, as many as there can be.
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// The environment variable with the keys of servers that were given none.
@@ -478,27 +623,5 @@ impl From<Server> for Tools {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("info", &self.info).field("offers", &self.offers).finish_non_exhaustive()
-    }
-}
-
-/// A server that fits together.
-#[derive(Clone)]
-pub(crate) struct Ready {
-    dispatcher: Arc<Dispatcher>,
-    encoder: Arc<Encoder>,
-    limits: Limits,
-    extensions: Extensions,
-}
-
-impl Ready {
-    pub(crate) async fn serve(
-        &self,
-        reader: impl AsyncRead + Unpin,
-        writer: impl AsyncWrite + Unpin,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<(), Error> {
-        connection::serve(&self.dispatcher, &self.encoder, self.limits, &self.extensions, reader, writer, shutdown)
-            .await
-            .map_err(Error::from)
     }
 }

@@ -12,15 +12,19 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep_until;
 
+use super::changes::UNREAD;
+use super::live::Offering;
 use super::outbox::{CallOutlet, Outbox, Outgoing};
-use crate::codec::{Encoder, Glimpse, Incoming, Malformed, glimpse, parse, split_batch};
-use crate::dispatch::{Dispatched, Dispatcher, Origin, Request, finished};
+use super::ready::ReadyServer;
+use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse, split_batch};
+use crate::dispatch::{Dispatched, Origin, Request, finished};
 use crate::engine::{Finished, Outcome, Reply, after};
 use crate::protocol::{
-    CancelledNotificationParams, ErrorCode, ErrorObject, Extensions, InitializeRequestParams, Method, Outlet, Params,
+    CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, Method, Outlet, Params,
     ProtocolVersion, RequestId, ServerResult,
 };
-use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, negotiate};
+use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, Pending, negotiate};
+use crate::subscription::Subscription;
 use crate::transport::{Line, LineReader, LineWriter};
 
 /// What a connection may use.
@@ -28,13 +32,15 @@ use crate::transport::{Line, LineReader, LineWriter};
 pub(crate) struct Limits {
     pub(crate) message_bytes: usize,
     pub(crate) calls_in_flight: usize,
+    /// To how many resources it may be subscribed.
+    pub(crate) subscriptions: usize,
     /// How long calls may go on when the input has ended.
     pub(crate) drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes: 4 << 20, calls_in_flight: 1024, drain: Duration::from_secs(2) }
+        Self { message_bytes: 4 << 20, calls_in_flight: 1024, subscriptions: 10_000, drain: Duration::from_secs(2) }
     }
 }
 
@@ -44,17 +50,14 @@ const UNWRITTEN: usize = 1 << 20;
 
 /// Serves until the input ends, the output breaks or `shutdown` is ready, and then drains.
 pub(super) async fn serve(
-    dispatcher: &Arc<Dispatcher>,
-    encoder: &Encoder,
-    limits: Limits,
-    extensions: &Extensions,
+    ready: &ReadyServer,
     reader: impl AsyncRead + Unpin,
     writer: impl AsyncWrite + Unpin,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let mut reader = LineReader::new(reader, limits.message_bytes);
+    let mut reader = LineReader::new(reader, ready.limits.message_bytes);
     let mut writer = LineWriter::new(writer);
-    let mut connection = Connection::new(dispatcher, encoder, limits, extensions);
+    let mut connection = Connection::new(ready);
     let mut shutdown = pin!(shutdown);
     loop {
         while writer.waiting() < UNWRITTEN
@@ -84,14 +87,18 @@ pub(super) async fn serve(
 /// When the replies to a batch are longer than this, what is left of it is refused.
 const BATCH_REPLIES: usize = 4 << 20;
 
-struct Connection<'a> {
-    dispatcher: &'a Arc<Dispatcher>,
-    encoder: &'a Encoder,
-    limits: Limits,
-    extensions: &'a Extensions,
+pub(super) struct Connection<'a> {
+    pub(super) ready: &'a ReadyServer,
+    /// What the server offers, as far as this connection has looked, and its version.
+    offering: Arc<Offering>,
+    version: u64,
     legacy: Option<Arc<LegacySession>>,
-    outbox: Arc<Outbox>,
-    calls: InFlightCalls,
+    /// What the client of a session hears of.
+    pub(super) session_changes: Option<Subscription>,
+    /// Subscriptions of which there is more than could be written.
+    pub(super) untold: Vec<Key>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) calls: InFlightCalls,
     asked: Asked,
     batches: HashMap<Key, Batch>,
     last_key: Key,
@@ -112,13 +119,14 @@ struct Source {
 }
 
 impl<'a> Connection<'a> {
-    fn new(dispatcher: &'a Arc<Dispatcher>, encoder: &'a Encoder, limits: Limits, extensions: &'a Extensions) -> Self {
+    fn new(ready: &'a ReadyServer) -> Self {
         Self {
-            dispatcher,
-            encoder,
-            limits,
-            extensions,
+            ready,
+            offering: ready.offering.clone(),
+            version: 0,
             legacy: None,
+            session_changes: None,
+            untold: Vec::new(),
             outbox: Outbox::new(),
             calls: InFlightCalls::default(),
             asked: Asked::default(),
@@ -137,7 +145,7 @@ impl<'a> Connection<'a> {
             Line::Whole(line) if line.starts_with(b"[") => self.batch(line, out),
             Line::Whole(line) => self.message(line, None, out),
             Line::TooLong { head, tail } => {
-                let limit = self.limits.message_bytes;
+                let limit = self.ready.limits.message_bytes;
                 let error = ErrorObject::invalid_request(format!("the message is longer than {limit} bytes"));
                 match glimpse(head, tail) {
                     Glimpse::Response(id) => self.asked.answer(&id, Err(error)),
@@ -224,15 +232,20 @@ impl<'a> Connection<'a> {
             let outcome = caller.set_log_level(params).map(|()| ServerResult::Empty);
             return self.reply(&id, revision, known, outcome, source.batch, out);
         }
+        if let Some(newer) = self.ready.live.newer(&mut self.version) {
+            self.offering = newer;
+        }
         let origin = ConnectionOrigin { key: source.key, connection: self };
-        let (carrier, round) = (caller.carrier(), || caller.round(id.clone(), self.extensions.clone()));
-        let extensions = self.extensions;
-        let request = Request { method, params, revision, carrier, round: &round, origin: &origin, extensions };
-        match self.dispatcher.dispatch(&request) {
+        let extensions = &self.ready.extensions;
+        let (carrier, round) = (caller.carrier(), || caller.round(id.clone(), extensions.clone()));
+        let registry = &self.offering.registry;
+        let request =
+            Request { method, params, revision, carrier, round: &round, origin: &origin, registry, extensions };
+        match self.ready.dispatcher.dispatch(&request) {
             Dispatched::Done(outcome) => {
                 if !self.outbox.is_empty() {
                     // What the call said before it finished goes first.
-                    self.take_outgoing(Some((source.key, revision)), usize::MAX, out);
+                    self.take_outgoing(Some((source.key, revision)), usize::MAX, UNREAD, out);
                 }
                 self.reply(&id, revision, known, outcome, source.batch, out);
             }
@@ -240,7 +253,21 @@ impl<'a> Connection<'a> {
                 if let Some(batch) = source.batch.and_then(|batch| self.batches.get_mut(&batch)) {
                     batch.waiting += 1;
                 }
-                self.calls.insert(source.key, InFlight { id, revision, method: known, cancel, batch: source.batch });
+                let pending = Pending::Call(cancel);
+                self.calls.insert(source.key, InFlight { id, revision, method: known, pending, batch: source.batch });
+            }
+            Dispatched::Listen(filter) => {
+                if let Err(error) = self.listen(source.key, &id, revision, filter, out) {
+                    self.error(Some(&id), &error, source.batch, out);
+                }
+            }
+            Dispatched::Watch(uri) => {
+                let outcome = self.watch(&uri);
+                self.reply(&id, revision, known, outcome, source.batch, out);
+            }
+            Dispatched::Unwatch(uri) => {
+                let outcome = Ok(self.unwatch(&uri));
+                self.reply(&id, revision, known, outcome, source.batch, out);
             }
         }
     }
@@ -252,19 +279,25 @@ impl<'a> Connection<'a> {
         };
         let revision = negotiate(&params.protocol_version);
         self.legacy = Some(Arc::new(LegacySession::new(revision, params)));
-        Ok(ServerResult::Initialize(Box::new(self.encoder.initialize_result(revision))))
+        self.session_changes = None;
+        Ok(ServerResult::Initialize(Box::new(self.ready.encoder.initialize_result(revision))))
     }
 
     fn notification(&mut self, method: &str, params: Option<&Params<'_>>, out: &mut Vec<u8>) {
-        if Method::from_name(method) != Some(Method::NotificationsCancelled) {
-            return;
+        match Method::from_name(method) {
+            Some(Method::NotificationsCancelled) => {}
+            Some(Method::NotificationsInitialized) if self.legacy.is_some() => {
+                self.listen_for_session();
+                return;
+            }
+            _ => return,
         }
         let Some(Ok(CancelledNotificationParams { request_id, .. })) = params.map(|params| params.decode()) else {
             return;
         };
         if let Some((key, call)) = self.calls.remove_id(&request_id) {
             tracing::debug!(id = %request_id, "the client cancelled a request");
-            call.cancel.cancel();
+            call.pending.cancel();
             let withdrawn = self.asked.withdraw_all(key);
             self.tell_withdrawn(withdrawn, out);
             if let Some(batch) = call.batch {
@@ -276,12 +309,12 @@ impl<'a> Connection<'a> {
     /// Tells the client that it need not answer these requests of ours.
     fn tell_withdrawn(&self, ids: impl IntoIterator<Item = RequestId>, out: &mut Vec<u8>) {
         for id in ids {
-            self.encoder.withdrawal(out, &id);
+            self.ready.encoder.withdrawal(out, &id);
             out.push(b'\n');
         }
     }
 
-    fn reply(
+    pub(super) fn reply(
         &mut self,
         id: &RequestId,
         revision: ProtocolVersion,
@@ -290,28 +323,15 @@ impl<'a> Connection<'a> {
         batch: Option<Key>,
         out: &mut Vec<u8>,
     ) {
-        let encoder = &self.encoder;
+        let encoder = &self.ready.encoder;
         let outcome = encoder.outcome_for(revision, method, outcome);
-        self.emit(batch, out, |out| encoder.response(out, revision, id, &outcome));
+        let lists = &self.offering.lists;
+        emit(&mut self.batches, batch, out, |out| encoder.response(out, revision, id, &outcome, lists));
     }
 
     fn error(&mut self, id: Option<&RequestId>, error: &ErrorObject, batch: Option<Key>, out: &mut Vec<u8>) {
-        let encoder = &self.encoder;
-        self.emit(batch, out, |out| encoder.error(out, id, error));
-    }
-
-    /// Writes a reply, or keeps it until its batch is complete.
-    fn emit(&mut self, batch: Option<Key>, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-        match batch.and_then(|batch| self.batches.get_mut(&batch)) {
-            Some(batch) => {
-                batch.replies.push(if batch.replies.is_empty() { b'[' } else { b',' });
-                write(&mut batch.replies);
-            }
-            None => {
-                write(out);
-                out.push(b'\n');
-            }
-        }
+        let encoder = &self.ready.encoder;
+        emit(&mut self.batches, batch, out, |out| encoder.error(out, id, error));
     }
 
     fn one_less(&mut self, key: Key, out: &mut Vec<u8>) {
@@ -327,15 +347,26 @@ impl<'a> Connection<'a> {
     }
 
     fn write_outgoing(&mut self, writer: &mut LineWriter<impl AsyncWrite + Unpin>) {
-        let room = UNWRITTEN.saturating_sub(writer.waiting());
+        let waiting = writer.waiting();
+        let (room, for_changes) = (UNWRITTEN.saturating_sub(waiting), UNREAD.saturating_sub(waiting));
+        if for_changes > 0 && !self.untold.is_empty() {
+            self.write_untold(for_changes, writer.buffer());
+        }
         if room > 0 && !self.outbox.is_empty() {
-            self.take_outgoing(None, room, writer.buffer());
+            self.take_outgoing(None, room, for_changes, writer.buffer());
         }
     }
 
-    /// Writes what calls have for the client now, up to about `room` bytes. `current` is a call
+    /// Writes what calls have for the client now, up to about `room` bytes, and what has changed, up to
+    /// `for_changes`. `current` is a call
     /// that is not in flight because it is being answered right now.
-    fn take_outgoing(&mut self, current: Option<(Key, ProtocolVersion)>, room: usize, out: &mut Vec<u8>) {
+    fn take_outgoing(
+        &mut self,
+        current: Option<(Key, ProtocolVersion)>,
+        room: usize,
+        for_changes: usize,
+        out: &mut Vec<u8>,
+    ) {
         let start = out.len();
         // What comes while this goes on waits for the next time: calls may never stop talking.
         for _ in 0..self.outbox.len() {
@@ -343,6 +374,10 @@ impl<'a> Connection<'a> {
                 break;
             }
             let Some((key, outgoing)) = self.outbox.pop() else { break };
+            if matches!(outgoing, Outgoing::Changes) {
+                self.write_changes(key, for_changes.saturating_sub(out.len() - start), out);
+                continue;
+            }
             let revision = match current {
                 Some((current, revision)) if current == key => Some(revision),
                 _ => self.calls.get(key).map(|call| call.revision),
@@ -359,14 +394,15 @@ impl<'a> Connection<'a> {
                     }
                 }
                 Outgoing::Notification(notification) => {
-                    self.encoder.notification(out, revision, &notification);
+                    self.ready.encoder.notification(out, revision, &notification);
                     out.push(b'\n');
                 }
                 Outgoing::Request { question, method, params, on_answer } => {
                     let id = self.asked.insert(key, question, on_answer);
-                    self.encoder.request(out, revision, &id, method, &params);
+                    self.ready.encoder.request(out, revision, &id, method, &params);
                     out.push(b'\n');
                 }
+                Outgoing::Changes => {}
                 Outgoing::Withdrawal { question } => {
                     let withdrawn = self.asked.withdraw(key, question);
                     self.tell_withdrawn(withdrawn, out);
@@ -378,8 +414,9 @@ impl<'a> Connection<'a> {
     /// Lets calls go on for a while and writes what they give. Questions fail: nobody is left to
     /// answer them.
     async fn drain(mut self, writer: &mut LineWriter<impl AsyncWrite + Unpin>) -> io::Result<()> {
-        let deadline = after(self.limits.drain);
-        self.calls.iter().for_each(|call| call.cancel.client_is_gone());
+        let deadline = after(self.ready.limits.drain);
+        self.end_subscriptions(writer.buffer());
+        self.calls.iter().for_each(|call| call.pending.client_is_gone());
         loop {
             self.write_outgoing(writer);
             if self.calls.is_empty() && self.outbox.is_empty() && !writer.is_busy() {
@@ -400,10 +437,24 @@ impl<'a> Connection<'a> {
     }
 }
 
+/// Writes a reply, or keeps it until its batch is complete.
+fn emit(batches: &mut HashMap<Key, Batch>, batch: Option<Key>, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    match batch.and_then(|batch| batches.get_mut(&batch)) {
+        Some(batch) => {
+            batch.replies.push(if batch.replies.is_empty() { b'[' } else { b',' });
+            write(&mut batch.replies);
+        }
+        None => {
+            write(out);
+            out.push(b'\n');
+        }
+    }
+}
+
 impl Drop for Connection<'_> {
     fn drop(&mut self) {
         self.outbox.close();
-        self.calls.drain().for_each(|call| call.cancel.cancel());
+        self.calls.drain().for_each(|call| call.pending.cancel());
     }
 }
 
@@ -447,7 +498,7 @@ impl Origin for ConnectionOrigin<'_, '_> {
     }
 
     fn has_room(&self) -> Result<(), ErrorObject> {
-        let limit = self.connection.limits.calls_in_flight;
+        let limit = self.connection.ready.limits.calls_in_flight;
         if self.connection.calls.len() < limit {
             return Ok(());
         }

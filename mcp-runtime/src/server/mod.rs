@@ -1,10 +1,17 @@
 //! Builds a server and serves it.
 
 mod builder;
+mod changes;
 mod connection;
+mod handle;
+mod lifespan;
+mod live;
 mod outbox;
+mod ready;
 mod run;
 mod surface;
 
 pub use builder::Server;
+pub use handle::ServerHandle;
+pub use ready::ReadyServer;
 pub use surface::assert_tool_surface;

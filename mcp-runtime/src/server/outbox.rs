@@ -22,6 +22,8 @@ pub(super) enum Outgoing {
         params: Box<RawValue>,
         on_answer: OnAnswer,
     },
+    /// Something has changed that a subscription is about.
+    Changes,
     /// Nobody waits for the answer to that request any more.
     Withdrawal {
         question: usize,

@@ -73,7 +73,7 @@ impl Server {
     pub async fn serve_stdio(self) -> Result<(), Error> {
         let ready = self.build()?;
         let stdio = Stdio::take()?;
-        let served = ready.serve(stdio.reader, stdio.writer, told_to_stop()).await;
+        let served = ready.serve_only(stdio.reader, stdio.writer, told_to_stop()).await;
         match served {
             // The client closed its end; it will not miss what could not be written.
             Err(error) if is_broken_pipe(&error) => Ok(()),

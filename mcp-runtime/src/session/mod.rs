@@ -12,7 +12,7 @@ use crate::protocol::{
 };
 
 pub(crate) use legacy::{LegacySession, negotiate};
-pub(crate) use pending::{Asked, InFlight, InFlightCalls, Key};
+pub(crate) use pending::{Asked, InFlight, InFlightCalls, Key, Pending};
 
 /// Who makes a request.
 pub(crate) struct Caller<'a, 'm> {

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use crate::engine::Cancel;
 use crate::protocol::{Answered, Method, OnAnswer, ProtocolVersion, RequestId};
+use crate::subscription::Subscription;
 
 /// Tells the requests of a connection apart, also those that reuse an id.
 pub(crate) type Key = u64;
@@ -16,9 +17,32 @@ pub(crate) struct InFlight {
     pub(crate) id: RequestId,
     pub(crate) revision: ProtocolVersion,
     pub(crate) method: Option<Method>,
-    pub(crate) cancel: Cancel,
+    pub(crate) pending: Pending,
     /// The batch that it came in.
     pub(crate) batch: Option<Key>,
+}
+
+/// What a request that was not answered yet waits for.
+pub(crate) enum Pending {
+    /// The end of a call.
+    Call(Cancel),
+    /// Nothing: it lasts until one of the two ends it.
+    Listen(Subscription),
+}
+
+impl Pending {
+    /// Ends it. Who listens does so until this is dropped.
+    pub(crate) fn cancel(&self) {
+        if let Self::Call(cancel) = self {
+            cancel.cancel();
+        }
+    }
+
+    pub(crate) fn client_is_gone(&self) {
+        if let Self::Call(cancel) = self {
+            cancel.client_is_gone();
+        }
+    }
 }
 
 /// Requests of the client that were not answered yet.
@@ -64,6 +88,14 @@ impl InFlightCalls {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &InFlight> {
         self.calls.values()
+    }
+
+    /// Takes out those who listen, in the order in which they came.
+    pub(crate) fn take_listening(&mut self) -> Vec<InFlight> {
+        let listens = |(key, call): (&Key, &InFlight)| matches!(call.pending, Pending::Listen(_)).then_some(*key);
+        let mut keys: Vec<Key> = self.calls.iter().filter_map(listens).collect();
+        keys.sort_unstable();
+        keys.into_iter().filter_map(|key| self.remove(key)).collect()
     }
 
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = InFlight> {

@@ -26,7 +26,7 @@ impl Serving {
         let (ours, theirs) = pair();
         let serving = tokio::spawn(async move {
             let (reader, writer) = split(theirs);
-            ready.serve(reader, writer, std::future::pending()).await
+            ready.serve_only(reader, writer, std::future::pending()).await
         });
         Ok((Self(serving), ours))
     }

@@ -1,0 +1,413 @@
+//! What a client hears of changes: one stream, whichever way its server tells them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_util::Stream;
+use futures_util::task::AtomicWaker;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, json};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::cache::Cache;
+use super::wire::{Wire, closed, refused};
+use super::{Client, timed_out};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{Answered, BoxFuture, Change, ListKind, Method, RequestId, SubscriptionFilter};
+use crate::subscription::{self, Events};
+
+/// Something of a server that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerChange {
+    /// The list of tools.
+    Tools,
+    /// The list of prompts.
+    Prompts,
+    /// The list of resources, or that of their templates.
+    Resources,
+    /// What the resource of this URI holds, or a part of it.
+    Resource(String),
+}
+
+impl From<Change> for ServerChange {
+    fn from(change: Change) -> Self {
+        match change {
+            Change::List(ListKind::Tools) => Self::Tools,
+            Change::List(ListKind::Prompts) => Self::Prompts,
+            Change::List(ListKind::Resources | ListKind::ResourceTemplates) => Self::Resources,
+            Change::Resource(uri) => Self::Resource(uri.as_ref().to_owned()),
+        }
+    }
+}
+
+/// What changes on a server: a [`Stream`] that goes on until the server ends it or it is dropped. Made by
+/// [`Client::subscribe`].
+///
+/// What changed several times before it was taken comes once.
+#[must_use = "nothing is heard of a subscription that is dropped"]
+pub struct Subscription {
+    filter: SubscriptionFilter,
+    changes: subscription::Subscription,
+    waker: Arc<AtomicWaker>,
+    /// Ready when the server has ended it, or the connection has.
+    end: Option<BoxFuture<'static, Result<(), Error>>>,
+    _gone: GivenUp,
+}
+
+impl Client {
+    /// Hears of changes from now on: of the server's lists, and of what resources hold ([specification]).
+    ///
+    /// A server may know less than it was asked for; [`Subscription::filter`] has what it tells. Legacy
+    /// servers, which say it otherwise, are asked in their own way.
+    ///
+    /// ```
+    /// use mcp_runtime::client::ServerChange;
+    /// use mcp_runtime::prelude::*;
+    /// use mcp_runtime::protocol::SubscriptionFilter;
+    /// use mcp_runtime::{Client, Resource};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let server = Server::new("weather").resources(Resource::text("weather://today", "rain"));
+    /// let handle = server.handle();
+    /// let client = Client::in_memory(server).connect().await?;
+    /// let mut changes = client.subscribe(SubscriptionFilter::new().resource("weather://today")).await?;
+    /// handle.resource_updated("weather://today");
+    /// assert_eq!(changes.next().await.transpose()?, Some(ServerChange::Resource("weather://today".to_owned())));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] when the server answers with an error, and those of the connection.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
+    pub async fn subscribe(&self, filter: SubscriptionFilter) -> Result<Subscription, Error> {
+        match self.protocol_version().is_modern() {
+            true => self.listen(filter).await,
+            false => self.subscribe_to_each(filter).await,
+        }
+    }
+
+    async fn listen(&self, filter: SubscriptionFilter) -> Result<Subscription, Error> {
+        let method = Method::SubscriptionsListen.as_str();
+        let params = Map::from_iter([("notifications".to_owned(), json!(filter))]);
+        let (acknowledged, acknowledgement) = oneshot::channel();
+        let events = Arc::<Events>::default();
+        let uris = filter.resource_subscriptions.clone();
+        let listening = Listening { events: events.clone(), uris, acknowledged: Some(acknowledged) };
+        // It listens before the request is made: the first change may come right behind the acknowledgement.
+        let (changes, waker) = listener(&events, filter);
+        let params = self.options.params_for(self.protocol_version(), params);
+        let (id, mut answer) = self.wire.listen(method, params, listening)?;
+        let gone = GivenUp::Request { wire: self.wire.clone(), id };
+        let first = async {
+            tokio::select! {
+                biased;
+                filter = acknowledgement => filter.map_err(|_| closed(method)),
+                answer = &mut answer => Err(match answer {
+                    Ok(Ok(_)) => Error::new(ErrorKind::Protocol, "the server ended a subscription before it began"),
+                    Ok(Err(error)) => refused(method, error),
+                    Err(_) => closed(method),
+                }),
+            }
+        };
+        let time = self.options.timeout;
+        let filter = timeout(time, first).await.map_err(|_| timed_out(method, time))??;
+        let end = async move {
+            match answer.await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(refused(method, error)),
+                Err(_) => Err(closed(method)),
+            }
+        };
+        Ok(Subscription { filter, changes, waker, end: Some(Box::pin(end)), _gone: gone })
+    }
+
+    async fn subscribe_to_each(&self, mut filter: SubscriptionFilter) -> Result<Subscription, Error> {
+        let capabilities = self.server_capabilities();
+        let says = |capability: &Option<Map<String, serde_json::Value>>, what: &str| {
+            capability.as_ref().and_then(|it| it.get(what)).is_some_and(|it| it == true)
+        };
+        filter.tools_list_changed &= says(&capabilities.tools, "listChanged");
+        filter.prompts_list_changed &= says(&capabilities.prompts, "listChanged");
+        filter.resources_list_changed &= says(&capabilities.resources, "listChanged");
+        if !says(&capabilities.resources, "subscribe") {
+            filter.resource_subscriptions.clear();
+        }
+        let mut gone = Watched { wire: self.wire.clone(), uris: Vec::new() };
+        let (changes, waker) = listener(self.wire.changes().events(), filter.clone());
+        for uri in std::mem::take(&mut filter.resource_subscriptions) {
+            if gone.uris.contains(&uri) {
+                continue;
+            }
+            let is_first = self.wire.changes().watch(&uri);
+            gone.uris.push(uri.clone());
+            let params = Map::from_iter([("uri".to_owned(), json!(uri))]);
+            let asked = match is_first {
+                true => self.request(Method::ResourcesSubscribe.as_str(), params).await.map(|_| ()),
+                false => Ok(()),
+            };
+            match asked {
+                Ok(()) => filter.resource_subscriptions.push(uri),
+                // One that is not there is left out, as servers do it since 2026-07-28.
+                Err(error) if error.kind() == ErrorKind::Refused => {
+                    changes.unwatch(&uri);
+                    gone.uris.pop();
+                    self.wire.changes().unwatch(&uri, || {});
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let ended = self.wire.ended();
+        let end = async move {
+            ended.cancelled_owned().await;
+            Err(Error::new(ErrorKind::Closed, "the connection ended, and the subscription with it"))
+        };
+        Ok(Subscription { filter, changes, waker, end: Some(Box::pin(end)), _gone: GivenUp::Resources(gone) })
+    }
+}
+
+fn listener(events: &Arc<Events>, filter: SubscriptionFilter) -> (subscription::Subscription, Arc<AtomicWaker>) {
+    let waker = Arc::<AtomicWaker>::default();
+    let changes = events.subscribe(filter, {
+        let waker = waker.clone();
+        move || waker.wake()
+    });
+    (changes, waker)
+}
+
+impl Subscription {
+    /// What the server tells of what it was asked for.
+    #[must_use]
+    pub fn filter(&self) -> &SubscriptionFilter {
+        &self.filter
+    }
+
+    /// The next change; `None` when the server has ended the subscription, as when it shuts down.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`] when the connection ended without a word, [`ErrorKind::Refused`] when the server
+    /// ended the subscription with an error. Nothing comes after an error.
+    pub async fn next(&mut self) -> Option<Result<ServerChange, Error>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<ServerChange, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.waker.register(cx.waker());
+        // Its end comes after everything else, also when it is there first.
+        let ended = match &mut self.end {
+            Some(end) => end.as_mut().poll(cx),
+            None => Poll::Ready(Ok(())),
+        };
+        if let Some(change) = self.changes.next() {
+            if let Poll::Ready(ended) = ended {
+                self.end = Some(Box::pin(std::future::ready(ended)));
+            }
+            return Poll::Ready(Some(Ok(change.into())));
+        }
+        let Poll::Ready(ended) = ended else { return Poll::Pending };
+        self.end = None;
+        Poll::Ready(ended.err().map(Err))
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("filter", &self.filter).finish_non_exhaustive()
+    }
+}
+
+/// Tells the server that nobody listens any more, when it is dropped.
+enum GivenUp {
+    /// By the id of the request.
+    Request {
+        wire: Arc<Wire>,
+        id: i64,
+    },
+    Resources(#[expect(dead_code, reason = "it is there to be dropped")] Watched),
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        if let Self::Request { wire, id } = self {
+            wire.end_listening(*id);
+        }
+    }
+}
+
+/// The resources that somebody listens to, of a legacy server.
+struct Watched {
+    wire: Arc<Wire>,
+    uris: Vec<String>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        for uri in &self.uris {
+            let params = || Map::from_iter([("uri".to_owned(), json!(uri))]);
+            self.wire.changes().unwatch(uri, || self.wire.forget(Method::ResourcesUnsubscribe, params()));
+        }
+    }
+}
+
+/// Everything that a client hears of changes.
+pub(super) struct Changes {
+    /// What is said to nobody in particular.
+    events: Arc<Events>,
+    /// By the id of the request that made the subscription.
+    listening: Mutex<HashMap<i64, Listening>>,
+    /// How many listen to each resource of a legacy server.
+    watched: Mutex<HashMap<String, usize>>,
+    cache: Arc<Cache>,
+}
+
+/// A subscription whose server names it.
+pub(super) struct Listening {
+    events: Arc<Events>,
+    /// The resources that it is about.
+    uris: Vec<String>,
+    acknowledged: Option<oneshot::Sender<SubscriptionFilter>>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(rename = "_meta")]
+    meta: Option<SaidOf>,
+    uri: Option<String>,
+    notifications: Option<SubscriptionFilter>,
+}
+
+#[derive(Deserialize)]
+struct SaidOf {
+    #[serde(rename = "io.modelcontextprotocol/subscriptionId")]
+    subscription: Option<RequestId>,
+}
+
+impl Changes {
+    pub(super) fn new(cache: Arc<Cache>) -> Self {
+        Self { events: Arc::default(), listening: Mutex::default(), watched: Mutex::default(), cache }
+    }
+
+    fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
+    fn listening(&self) -> MutexGuard<'_, HashMap<i64, Listening>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, id: i64, listening: Listening) {
+        self.listening().insert(id, listening);
+    }
+
+    pub(super) fn end(&self, id: i64) {
+        let ended = self.listening().remove(&id);
+        drop(ended);
+    }
+
+    /// One more listens to a resource. Whether it is the first.
+    fn watch(&self, uri: &str) -> bool {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = watched.entry(uri.to_owned()).or_default();
+        *count += 1;
+        *count == 1
+    }
+
+    /// One less does. `last` is called for the last of them, before there can be another first one.
+    fn unwatch(&self, uri: &str, last: impl FnOnce()) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(count) = watched.get_mut(uri) else { return };
+        *count -= 1;
+        if *count == 0 {
+            watched.remove(uri);
+            last();
+        }
+    }
+
+    /// Hears a notification. Whether it is one of changes.
+    pub(super) fn hear(&self, method: &str, params: Option<&RawValue>) -> bool {
+        let said: Option<Said> = params.and_then(|params| serde_json::from_str(params.get()).ok());
+        let list = |kind| Some(Change::List(kind));
+        let change = match Method::from_name(method) {
+            Some(Method::NotificationsToolsListChanged) => list(ListKind::Tools),
+            Some(Method::NotificationsPromptsListChanged) => list(ListKind::Prompts),
+            Some(Method::NotificationsResourcesListChanged) => list(ListKind::Resources),
+            Some(Method::NotificationsResourcesUpdated) => {
+                said.as_ref().and_then(|said| said.uri.as_deref()).map(|uri| Change::Resource(uri.into()))
+            }
+            Some(Method::NotificationsSubscriptionsAcknowledged) => None,
+            _ => return false,
+        };
+        if let Some(change) = &change {
+            self.cache.void(change);
+        }
+        let id = said.as_ref().and_then(|said| said.meta.as_ref()?.subscription.as_ref());
+        match (id, change) {
+            (None, Some(change)) => {
+                let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+                let change = about(change, watched.keys());
+                drop(watched);
+                self.events.changed(&change);
+            }
+            (Some(RequestId::Number(id)), change) => {
+                let mut listening = self.listening();
+                let Some(it) = listening.get_mut(id) else { return true };
+                match change {
+                    None => {
+                        if let (Some(acknowledged), Some(said)) = (it.acknowledged.take(), said) {
+                            let _ = acknowledged.send(said.notifications.unwrap_or_default());
+                        }
+                    }
+                    Some(change) => {
+                        let (events, change) = (it.events.clone(), about(change, it.uris.iter()));
+                        drop(listening);
+                        events.changed(&change);
+                    }
+                }
+            }
+            _ => tracing::debug!(method, "a notification came for a subscription that this client does not have"),
+        }
+        true
+    }
+}
+
+/// What a change is about, as it was subscribed to: a server may name the part that has changed.
+fn about<'u>(change: Change, uris: impl Iterator<Item = &'u String>) -> Change {
+    let Change::Resource(changed) = change else { return change };
+    let whole = uris.filter(|uri| changed.starts_with(uri.as_str())).max_by_key(|uri| uri.len());
+    Change::Resource(whole.map_or(changed, |whole| whole.as_str().into()))
+}
+
+/// What comes of the request that makes a subscription.
+pub(super) type End = oneshot::Receiver<Answered>;
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, about};
+
+    #[test]
+    fn a_part_of_a_resource_counts_as_the_longest_one_that_has_it() {
+        let uris = ["file:///a/", "file:///a/b/", "file:///c"].map(str::to_owned);
+        for (changed, expected) in [
+            ("file:///a/x", "file:///a/"),
+            ("file:///a/b/x", "file:///a/b/"),
+            ("file:///c", "file:///c"),
+            ("file:///d", "file:///d"),
+        ] {
+            assert_eq!(about(Change::Resource(changed.into()), uris.iter()), Change::Resource(expected.into()));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What a server offers at the moment. It is replaced as a whole: a request sees all of it as it was when
+//! the request came.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::codec::{List, Lists};
+use crate::context::Host;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{Change, ListKind};
+use crate::registry::{Built, Offers, Policy, Registry};
+use crate::subscription::Events;
+
+/// What a server offers at one moment, as it is called and as it is listed.
+#[derive(Debug)]
+pub(super) struct Offering {
+    pub(super) registry: Registry,
+    pub(super) lists: Lists,
+}
+
+impl Offering {
+    fn new(registry: Registry) -> Self {
+        let lists = Lists {
+            tools: List::new(registry.tools.described.clone()),
+            prompts: List::new(registry.prompts.described.clone()),
+            resources: List::new(registry.resources.described.clone()),
+            templates: List::new(registry.templates.described.clone()),
+        };
+        Self { registry, lists }
+    }
+
+    /// The next offering, and which of its lists are others. Those that are not stay as they were encoded.
+    fn followed_by(&self, registry: Registry) -> (Self, Vec<ListKind>) {
+        let mut next = Self::new(registry);
+        let mut changed = Vec::new();
+        let (lists, before) = (&mut next.lists, &self.lists);
+        if !lists.tools.take_over(&before.tools) {
+            changed.push(ListKind::Tools);
+        }
+        if !lists.prompts.take_over(&before.prompts) {
+            changed.push(ListKind::Prompts);
+        }
+        // Whoever listens to one of these two hears of both.
+        if !(lists.resources.take_over(&before.resources) & lists.templates.take_over(&before.templates)) {
+            changed.push(ListKind::Resources);
+        }
+        (next, changed)
+    }
+}
+
+/// What a server offers, and who must know when it changes.
+pub(crate) struct Live {
+    state: Mutex<State>,
+    /// Grows with each change.
+    version: AtomicU64,
+    may_change: AtomicBool,
+    events: Arc<Events>,
+}
+
+enum State {
+    /// The server does not run yet; this is to become of what it was given.
+    Waiting(Vec<Amendment>),
+    Running {
+        offering: Arc<Offering>,
+        policy: Policy,
+        host: Arc<Host>,
+    },
+}
+
+/// A change of what a server offers.
+#[derive(Debug)]
+pub(super) enum Amendment {
+    Add(Offers),
+    RemoveTool(String),
+    RemovePrompt(String),
+    RemoveResource(String),
+}
+
+impl Amendment {
+    /// What is wrong with it, if something is; whether it changes anything.
+    fn apply(self, registry: &mut Registry, policy: Policy, host: &Host) -> Result<bool, Error> {
+        match self {
+            Self::Add(offers) => {
+                let built = Built::upon(std::mem::take(registry), offers, policy);
+                let problems = built.problems(&host.states);
+                *registry = built.registry;
+                fit_together(&problems).map(|()| true)
+            }
+            Self::RemoveTool(name) => Ok(registry.tools.remove(&name).is_some()),
+            Self::RemovePrompt(name) => Ok(registry.prompts.remove(&name).is_some()),
+            Self::RemoveResource(uri) => Ok(registry.remove_resource(&uri)),
+        }
+    }
+}
+
+fn fit_together(problems: &[String]) -> Result<(), Error> {
+    match problems {
+        [] => Ok(()),
+        problems => Err(Error::new(ErrorKind::Configuration, problems.join("\n"))),
+    }
+}
+
+impl Live {
+    pub(super) fn new(events: Arc<Events>) -> Self {
+        Self {
+            state: Mutex::new(State::Waiting(Vec::new())),
+            version: AtomicU64::new(0),
+            may_change: AtomicBool::new(false),
+            events,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
+    /// From now on what is offered may change, and clients are told that it may.
+    pub(super) fn will_change(&self) {
+        self.may_change.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins with what a server was given and what was made of it since.
+    pub(super) fn start(&self, offers: Offers, policy: Policy, host: &Arc<Host>) -> Result<Arc<Offering>, Error> {
+        let mut state = self.lock();
+        let built = Built::new(offers, policy);
+        let mut problems = built.problems(&host.states);
+        let mut registry = built.registry;
+        registry.may_change = self.may_change.load(Ordering::Relaxed);
+        if let State::Waiting(amendments) = &mut *state {
+            for amendment in std::mem::take(amendments) {
+                problems.extend(amendment.apply(&mut registry, policy, host).err().map(|error| error.to_string()));
+            }
+        }
+        fit_together(&problems)?;
+        let offering = Arc::new(Offering::new(registry));
+        *state = State::Running { offering: offering.clone(), policy, host: host.clone() };
+        self.version.fetch_add(1, Ordering::Release);
+        Ok(offering)
+    }
+
+    /// Changes what is offered, and tells everyone. Whether it changed anything; before the server runs that
+    /// is not known yet, and what does not fit is found when it starts.
+    pub(super) fn amend(&self, amendment: Amendment) -> Result<bool, Error> {
+        let (changed, earlier) = {
+            let mut state = self.lock();
+            let (offering, policy, host) = match &mut *state {
+                State::Waiting(amendments) => {
+                    amendments.push(amendment);
+                    return Ok(true);
+                }
+                State::Running { offering, policy, host } => (offering, *policy, host),
+            };
+            let mut registry = offering.registry.clone();
+            if !amendment.apply(&mut registry, policy, host)? {
+                return Ok(false);
+            }
+            let (next, changed) = offering.followed_by(registry);
+            let earlier = std::mem::replace(offering, Arc::new(next));
+            self.version.fetch_add(1, Ordering::Release);
+            (changed, earlier)
+        };
+        // What a tool holds is the user's, and goes without the lock.
+        drop(earlier);
+        changed.into_iter().for_each(|list| self.events.changed(&Change::List(list)));
+        Ok(true)
+    }
+
+    /// The current offering, if `seen` is the version of an earlier one; then that becomes its version.
+    pub(super) fn newer(&self, seen: &mut u64) -> Option<Arc<Offering>> {
+        if self.version.load(Ordering::Acquire) == *seen {
+            return None;
+        }
+        let state = self.lock();
+        let State::Running { offering, .. } = &*state else { return None };
+        *seen = self.version.load(Ordering::Acquire);
+        Some(offering.clone())
+    }
+}

@@ -1,0 +1,123 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::task::TaskTracker;
+
+use super::connection::{self, Limits};
+use super::lifespan::Lifespan;
+use super::live::{Live, Offering};
+use crate::codec::Encoder;
+use crate::dispatch::Dispatcher;
+use crate::error::Error;
+use crate::protocol::Extensions;
+
+/// A server that fits together and is ready for connections: any number, at the same time. They share what
+/// it offers, its states, calls that wait and tasks. Made by [`Server::build`](crate::Server::build); clones are the same server.
+///
+/// ```no_run
+/// use mcp_runtime::prelude::*;
+///
+/// # async fn listen() -> Result<()> {
+/// let server = Server::new("catalog").build()?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:7000").await?;
+/// loop {
+///     let (stream, _) = listener.accept().await?;
+///     let server = server.clone();
+///     tokio::spawn(async move {
+///         let (reader, writer) = stream.into_split();
+///         server.serve(reader, writer).await
+///     });
+/// }
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a server does nothing until it serves"]
+pub struct ReadyServer {
+    pub(super) live: Arc<Live>,
+    /// What it offered when it was built.
+    pub(super) offering: Arc<Offering>,
+    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) encoder: Arc<Encoder>,
+    pub(super) limits: Limits,
+    pub(super) extensions: Extensions,
+    pub(super) lifespan: Arc<Lifespan>,
+    pub(super) connections: TaskTracker,
+}
+
+impl ReadyServer {
+    /// Serves one connection over a pair of byte streams, one message a line, until the input ends or the
+    /// server [is shut down](Self::shutdown). The first one waits for the hooks of
+    /// [`Server::on_start`](crate::Server::on_start).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Startup`](crate::ErrorKind::Startup) when such a hook failed,
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when reading or writing fails.
+    pub async fn serve(&self, reader: impl AsyncRead + Unpin, writer: impl AsyncWrite + Unpin) -> Result<(), Error> {
+        self.serve_until(reader, writer, std::future::pending()).await
+    }
+
+    /// The same for a connection of which something is known, as for
+    /// [`Server::serve_with`](crate::Server::serve_with).
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with(
+        &self,
+        reader: impl AsyncRead + Unpin,
+        writer: impl AsyncWrite + Unpin,
+        extensions: Extensions,
+    ) -> Result<(), Error> {
+        let mut ready = self.clone();
+        ready.extensions = extensions;
+        ready.serve_until(reader, writer, std::future::pending()).await
+    }
+
+    pub(crate) async fn serve_until(
+        &self,
+        reader: impl AsyncRead + Unpin,
+        writer: impl AsyncWrite + Unpin,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        let _counted = self.connections.token();
+        self.lifespan.start().await?;
+        let shutdown = async {
+            tokio::select! {
+                () = shutdown => {}
+                () = self.lifespan.stop.cancelled() => {}
+            }
+        };
+        connection::serve(self, reader, writer, shutdown).await.map_err(Error::from)
+    }
+
+    /// Serves one connection, and then shuts down.
+    pub(crate) async fn serve_only(
+        &self,
+        reader: impl AsyncRead + Unpin,
+        writer: impl AsyncWrite + Unpin,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        let served = self.serve_until(reader, writer, shutdown).await;
+        self.shutdown().await;
+        served
+    }
+
+    /// Ends the server: reads nothing more, gives calls that run [a while](crate::Server::drain_timeout) to end,
+    /// and background work too, ends subscriptions, and runs the hooks of
+    /// [`Server::on_shutdown`](crate::Server::on_shutdown).
+    pub async fn shutdown(&self) {
+        self.lifespan.stop.cancel();
+        self.connections.close();
+        self.connections.wait().await;
+        self.lifespan.end(self.limits.drain).await;
+    }
+}
+
+impl fmt::Debug for ReadyServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyServer").field("connections", &self.connections.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,281 @@
+//! Who wants to hear of which changes, and who has not heard of them yet.
+//!
+//! A change is kept as what it is about, never as a message: whoever is slow to listen hears once of
+//! what changed a hundred times. So a listener holds no more than what it subscribed to, however much
+//! happens and however long it does not listen.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::HashMap;
+
+use crate::protocol::{Change, ListKind, SubscriptionFilter};
+
+/// Where everything that changes is said, and everyone who listens to it.
+#[derive(Default)]
+pub(crate) struct Events(Mutex<Listeners>);
+
+#[derive(Default)]
+struct Listeners {
+    last: u64,
+    all: HashMap<u64, Arc<Listener>>,
+    by_uri: HashMap<Arc<str>, HashMap<u64, Arc<Listener>>>,
+}
+
+struct Listener {
+    waiting: Mutex<Waiting>,
+    /// Called when there is something for one that has heard everything before.
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What one listener wants, and what of it has changed.
+#[derive(Default)]
+struct Waiting {
+    filter: SubscriptionFilter,
+    changed_lists: Vec<ListKind>,
+    /// Whether they have changed.
+    uris: HashMap<Arc<str>, bool>,
+    changed_uris: VecDeque<Arc<str>>,
+    /// It was woken, and has not heard everything since.
+    is_awake: bool,
+}
+
+impl Listener {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a change. Whether it must be woken for it.
+    fn note(&self, change: &Change) -> bool {
+        let mut waiting = self.lock();
+        let is_news = match change {
+            Change::List(list) => {
+                waiting.filter.has(*list) && !waiting.changed_lists.contains(list) && {
+                    waiting.changed_lists.push(*list);
+                    true
+                }
+            }
+            Change::Resource(uri) => {
+                let is_news = waiting.uris.get_mut(uri).is_some_and(|changed| !std::mem::replace(changed, true));
+                if is_news {
+                    waiting.changed_uris.push_back(uri.clone());
+                }
+                is_news
+            }
+        };
+        is_news && !std::mem::replace(&mut waiting.is_awake, true)
+    }
+
+    fn next(&self) -> Option<Change> {
+        let mut waiting = self.lock();
+        if !waiting.changed_lists.is_empty() {
+            return Some(Change::List(waiting.changed_lists.remove(0)));
+        }
+        while let Some(uri) = waiting.changed_uris.pop_front() {
+            if let Some(changed) = waiting.uris.get_mut(&uri) {
+                *changed = false;
+                return Some(Change::Resource(uri));
+            }
+        }
+        waiting.is_awake = false;
+        None
+    }
+}
+
+impl Events {
+    fn lock(&self) -> MutexGuard<'_, Listeners> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everyone who wants to know.
+    pub(crate) fn changed(&self, change: &Change) {
+        let woken: Vec<Arc<Listener>> = {
+            let listeners = self.lock();
+            let all = match change {
+                Change::List(_) => Some(&listeners.all),
+                Change::Resource(uri) => listeners.by_uri.get(uri),
+            };
+            all.into_iter().flat_map(HashMap::values).filter(|listener| listener.note(change)).cloned().collect()
+        };
+        woken.iter().for_each(|listener| (listener.wake)());
+    }
+
+    /// Listens from now on. `wake` is called when there is something, and again after everything was
+    /// [taken](Subscription::next).
+    pub(crate) fn subscribe(
+        self: &Arc<Self>,
+        filter: SubscriptionFilter,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Subscription {
+        let uris = filter.resource_subscriptions.clone();
+        let waiting = Mutex::new(Waiting { filter, ..Waiting::default() });
+        let listener = Arc::new(Listener { waiting, wake: Box::new(wake) });
+        let number = {
+            let mut listeners = self.lock();
+            listeners.last += 1;
+            let number = listeners.last;
+            listeners.all.insert(number, listener.clone());
+            number
+        };
+        let subscription = Subscription { events: self.clone(), number, listener };
+        uris.into_iter().for_each(|uri| subscription.watch(&uri));
+        subscription
+    }
+}
+
+/// One who listens. It ends when it is dropped.
+pub(crate) struct Subscription {
+    events: Arc<Events>,
+    number: u64,
+    listener: Arc<Listener>,
+}
+
+impl Subscription {
+    /// The next thing that changed since it was last taken.
+    pub(crate) fn next(&self) -> Option<Change> {
+        self.listener.next()
+    }
+
+    /// To how many resources it listens.
+    pub(crate) fn watched(&self) -> usize {
+        self.listener.lock().uris.len()
+    }
+
+    /// Listens to this resource too.
+    pub(crate) fn watch(&self, uri: &str) {
+        let uri: Arc<str> = {
+            let mut listeners = self.events.lock();
+            // One text for all who listen to it.
+            let uri = listeners.by_uri.get_key_value(uri).map_or_else(|| uri.into(), |(uri, _)| uri.clone());
+            listeners.by_uri.entry(uri.clone()).or_default().insert(self.number, self.listener.clone());
+            uri
+        };
+        self.listener.lock().uris.entry(uri).or_insert(false);
+    }
+
+    /// Does not listen to this resource any more.
+    pub(crate) fn unwatch(&self, uri: &str) {
+        self.events.lock().forget(uri, self.number);
+        let mut waiting = self.listener.lock();
+        if waiting.uris.remove(uri) == Some(true) {
+            waiting.changed_uris.retain(|changed| **changed != *uri);
+        }
+    }
+}
+
+impl Listeners {
+    fn forget(&mut self, uri: &str, number: u64) {
+        if let Entry::Occupied(mut listeners) = self.by_uri.entry(uri.into()) {
+            listeners.get_mut().remove(&number);
+            if listeners.get().is_empty() {
+                listeners.remove();
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let uris: Vec<Arc<str>> = self.listener.lock().uris.drain().map(|(uri, _)| uri).collect();
+        let mut listeners = self.events.lock();
+        listeners.all.remove(&self.number);
+        uris.iter().for_each(|uri| listeners.forget(uri, self.number));
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("filter", &self.listener.lock().filter).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn listening(events: &Arc<Events>, filter: SubscriptionFilter) -> (Subscription, Arc<AtomicUsize>) {
+        let woken = Arc::new(AtomicUsize::new(0));
+        let subscription = events.subscribe(filter, {
+            let woken = woken.clone();
+            move || _ = woken.fetch_add(1, Ordering::Relaxed)
+        });
+        (subscription, woken)
+    }
+
+    fn updated(uri: &str) -> Change {
+        Change::Resource(uri.into())
+    }
+
+    #[test]
+    fn what_changed_several_times_is_heard_once_and_wakes_once() {
+        let events = Arc::<Events>::default();
+        let (subscription, woken) = listening(&events, SubscriptionFilter::new().tools().resource("a:1"));
+        for _ in 0..100 {
+            events.changed(&updated("a:1"));
+            events.changed(&Change::List(ListKind::Tools));
+            events.changed(&Change::List(ListKind::Prompts));
+            events.changed(&updated("a:2"));
+        }
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert_eq!(subscription.next(), Some(Change::List(ListKind::Tools)));
+        assert_eq!(subscription.next(), Some(updated("a:1")));
+        assert_eq!(subscription.next(), None);
+        events.changed(&updated("a:1"));
+        assert_eq!(woken.load(Ordering::Relaxed), 2);
+        assert_eq!(subscription.next(), Some(updated("a:1")));
+    }
+
+    #[test]
+    fn nothing_is_left_of_one_that_is_gone() {
+        let events = Arc::<Events>::default();
+        let (subscription, woken) = listening(&events, SubscriptionFilter::new().resource("a:1"));
+        let (other, _) = listening(&events, SubscriptionFilter::new().resource("a:1"));
+        other.unwatch("a:1");
+        assert_eq!((subscription.watched(), other.watched()), (1, 0));
+        drop((subscription, other));
+        events.changed(&updated("a:1"));
+        assert_eq!(woken.load(Ordering::Relaxed), 0);
+        let listeners = events.lock();
+        assert!(listeners.all.is_empty() && listeners.by_uri.is_empty());
+    }
+
+    proptest! {
+        /// Whatever happens in between: what changed after it was last heard is heard, and nothing else.
+        #[test]
+        fn every_change_is_heard(steps in proptest::collection::vec((0_u8..4, 0_usize..4), 0..60)) {
+            let events = Arc::<Events>::default();
+            let (subscription, _) = listening(&events, SubscriptionFilter::new());
+            let uris = ["a:0", "a:1", "a:2", "a:3"];
+            let (mut watched, mut changed) = ([false; 4], [false; 4]);
+            for (step, place) in steps {
+                match step {
+                    0 => {
+                        subscription.watch(uris[place]);
+                        watched[place] = true;
+                    }
+                    1 => {
+                        subscription.unwatch(uris[place]);
+                        (watched[place], changed[place]) = (false, false);
+                    }
+                    2 => {
+                        events.changed(&updated(uris[place]));
+                        changed[place] |= watched[place];
+                    }
+                    _ => {
+                        while let Some(heard) = subscription.next() {
+                            let place = uris.iter().position(|uri| heard == updated(uri)).expect("one of them");
+                            prop_assert!(std::mem::take(&mut changed[place]), "{heard:?} had not changed");
+                        }
+                        prop_assert_eq!(changed, [false; 4]);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a server does before its first connection, beside all of them and after the last.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mcp_runtime::prelude::*;
+use mcp_runtime::{Client, ErrorKind, ReadyServer, ToolError};
+
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<&'static str>>>);
+
+impl Said {
+    fn say(&self, what: &'static str) {
+        self.0.lock().expect("no panic").push(what);
+    }
+
+    fn all(&self) -> Vec<&'static str> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
+
+/// Works for a moment.
+#[tool]
+async fn work(said: State<Said>) {
+    said.say("called");
+}
+
+fn server(said: &Said) -> Server {
+    let say = |what| {
+        let said = said.clone();
+        move || async move { said.say(what) }
+    };
+    let start = |what| {
+        let said = said.clone();
+        move || async move {
+            said.say(what);
+            Ok(())
+        }
+    };
+    let in_background = said.clone();
+    Server::new("it")
+        .state(said.clone())
+        .tools(tools![work])
+        .on_start(start("first"))
+        .on_start(start("second"))
+        .on_shutdown(say("last"))
+        .on_shutdown(say("before the last"))
+        .background(move |stop| async move {
+            in_background.say("begun");
+            stop.cancelled().await;
+            in_background.say("told to stop");
+        })
+}
+
+fn connect(ready: &ReadyServer) -> mcp_runtime::client::ClientBuilder {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let ready = ready.clone();
+    tokio::spawn(async move {
+        let (reader, writer) = tokio::io::split(theirs);
+        ready.serve(reader, writer).await
+    });
+    let (reader, writer) = tokio::io::split(ours);
+    Client::streams(reader, writer)
+}
+
+#[tokio::test]
+async fn hooks_run_once_around_all_connections() {
+    let said = Said::default();
+    let ready = server(&said).build().expect("it fits together");
+    assert_eq!(said.all(), [""; 0]);
+    let one = connect(&ready).connect().await.expect("a connection");
+    let other = connect(&ready).connect().await.expect("a connection");
+    one.call::<()>("work", ()).await.expect("called");
+    other.call::<()>("work", ()).await.expect("called");
+    ready.shutdown().await;
+    let mut all = said.all();
+    // It begins when it is scheduled.
+    let begun = all.iter().position(|it| *it == "begun").expect("it began");
+    all.remove(begun);
+    assert_eq!(all, ["first", "second", "called", "called", "told to stop", "before the last", "last"]);
+    ready.shutdown().await;
+    assert_eq!(said.all().len(), 8, "what was done is not done again");
+}
+
+#[tokio::test]
+async fn a_server_of_one_connection_ends_with_it() {
+    let said = Said::default();
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (reader, writer) = tokio::io::split(theirs);
+    let serving = tokio::spawn(server(&said).serve(reader, writer));
+    drop(ours);
+    serving.await.expect("no panic").expect("it served");
+    assert_eq!(said.all().last(), Some(&"last"));
+}
+
+#[tokio::test]
+async fn a_server_whose_start_fails_serves_nobody() {
+    let said = Said::default();
+    let fails = || async { Err::<(), _>(ToolError::new("the database is not there")) };
+    let ready = server(&said).on_start(fails).build().expect("it fits together");
+    let (_ours, theirs) = tokio::io::duplex(1 << 16);
+    let (reader, writer) = tokio::io::split(theirs);
+    let error = ready.serve(reader, writer).await.expect_err("a hook failed");
+    assert_eq!(error.kind(), ErrorKind::Startup);
+    assert_eq!(error.to_string(), "the server did not start: the database is not there");
+    assert_eq!(said.all(), ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_work_that_does_not_end_is_stopped() {
+    let said = Said::default();
+    let ready = server(&said)
+        .background(|_| std::future::pending())
+        .on_shutdown(|| async { panic!("in a hook") })
+        .drain_timeout(Duration::from_secs(3))
+        .build()
+        .expect("it fits together");
+    connect(&ready).connect().await.expect("a connection");
+    let before = tokio::time::Instant::now();
+    ready.shutdown().await;
+    assert_eq!(before.elapsed().as_secs(), 3);
+    assert_eq!(said.all().last(), Some(&"last"), "a hook that panics keeps no other from running");
+}

@@ -1,5 +1,7 @@
 //! Our client against servers of every kind, also such as no server should be.
 
+mod conform;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,7 +10,8 @@ use mcp_runtime::ErrorKind;
 use mcp_runtime::client::{Client, ClientBuilder, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
-    CreateMessageResult, ElicitResult, ErrorCode, ErrorObject, ListRootsResult, LoggingLevel, ProtocolVersion, Root,
+    Completion, CreateMessageResult, ElicitResult, ErrorCode, ErrorObject, ListRootsResult, LoggingLevel,
+    ProtocolVersion, Root,
 };
 use mcp_tests::{Point, server};
 use serde_json::{Value, json};
@@ -64,6 +67,37 @@ async fn the_newest_version_that_both_speak_is_chosen() {
     }
     let client = scripted(|_| Some(discovered())).connect().await.expect("a connection");
     assert_eq!(client.protocol_version(), ProtocolVersion::V2026_07_28);
+}
+
+#[tokio::test]
+async fn a_completion_is_asked_for_in_the_words_of_the_revision() {
+    for revision in ProtocolVersion::ALL {
+        let (asked, mut requests) = mpsc::unbounded_channel();
+        let client = scripted(move |request| match request["method"].as_str() {
+            Some("server/discover") if revision.is_modern() => Some(discovered()),
+            Some("server/discover") => Some(json!({ "error": { "code": -32601, "message": "what?" } })),
+            Some("initialize") => Some(initialized(revision.as_str())),
+            _ => {
+                asked.send(request.clone()).expect("the test listens");
+                Some(json!({ "result": { "resultType": "complete", "completion": { "values": ["flask"] } } }))
+            }
+        });
+        let client = client.connect().await.expect("a connection");
+        let completion = client.complete_prompt("review", "framework", "fl").argument("language", "python").await;
+        assert_eq!(completion.expect("a completion"), Completion::new(["flask"]));
+        client.complete_resource("db://{table}", "table", "").await.expect("a completion");
+        for is_prompt in [true, false] {
+            let mut request = requests.recv().await.expect("a request");
+            let with_context = is_prompt && revision >= ProtocolVersion::V2025_06_18;
+            assert_eq!(request["params"].get("context").is_some(), with_context, "{revision}");
+            if revision < ProtocolVersion::V2025_11_25 {
+                // Their schemas do not say of each request what all have.
+                request = json!({ "method": request["method"], "params": request["params"] });
+            }
+            let schema = conform::validator(revision.as_str(), "CompleteRequest");
+            assert!(schema.validate(&request).is_ok(), "{revision}: {request}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,6 +110,11 @@ async fn their_client_reads_our_resources_and_gets_our_prompts_in_both_eras() {
         let got = client.get_prompt(get).await.expect("messages");
         let text = "x: 2 findings, None, strict None, on None";
         assert_eq!(json!(got)["messages"][0]["content"]["text"], text, "{mode:?}");
+        let styles = client.complete_prompt_simple("review", "style", "SH").await.expect("values");
+        assert_eq!(styles, ["short"], "{mode:?}");
+        let template = "manual://{language}/{+page}{?style,version,draft}";
+        let styles = client.complete_resource_simple(template, "style", "").await.expect("values");
+        assert_eq!(styles, ["long", "short"], "{mode:?}");
         client.cancel().await.expect("it ends");
     }
 }

@@ -54,6 +54,7 @@ fn every_example_is_read_and_printed_back_the_same() {
     let counts = [
         check::<CallToolResult>("CallToolResult"),
         check::<ClientCapabilities>("ClientCapabilities"),
+        check::<CompleteResult>("CompleteResult"),
         check::<CreateMessageRequestParams>("CreateMessageRequestParams"),
         check::<CreateMessageResult>("CreateMessageResult"),
         check::<DiscoverResult>("DiscoverResult"),

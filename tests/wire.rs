@@ -59,11 +59,16 @@ fn subscriptions() {
     replay_with("subscriptions.txt", &[("FIXTURE_SERVER", "changing")]);
 }
 
+#[test]
+fn completions() {
+    replay_with("completion.txt", &[("FIXTURE_SERVER", "completing")]);
+}
+
 /// What came in these conversations, against the specification's schemas of each revision.
 #[test]
 fn lists_contents_and_messages_conform_to_the_schema_of_their_revision() {
     let mut checked = 0;
-    for file in ["resources.txt", "prompts.txt", "subscriptions.txt"] {
+    for file in ["resources.txt", "prompts.txt", "completion.txt", "subscriptions.txt"] {
         let script = std::fs::read_to_string(path(file)).expect("the script");
         for conversation in conversations(&script) {
             checked += check_conversation(conversation);
@@ -116,6 +121,7 @@ fn check_conversation(conversation: &str) -> usize {
             ("resources/templates/list", _) => "ListResourceTemplatesResult",
             ("resources/read", _) => "ReadResourceResult",
             ("prompts/list", _) => "ListPromptsResult",
+            ("completion/complete", _) => "CompleteResult",
             ("prompts/get", _) => "GetPromptResult",
             ("tools/list", _) => "ListToolsResult",
             ("tools/call", _) => "CallToolResult",

@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use mcp_runtime::client::{Client, Era};
 use mcp_runtime::prelude::*;
 use mcp_tests::{
-    Effects, World, add, ask_or_not, ask_thrice, bare_list, below, echo, fail, many, mirror, plan, report, root, who,
+    Effects, World, add, ask_or_not, ask_thrice, bare_list, below, completing, echo, fail, many, mirror, plan, report,
+    root, who,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -16,14 +17,17 @@ use tokio::runtime::{Builder, Runtime};
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
-/// A server with tools of many kinds, of which none touches the world outside.
+/// A server with tools of many kinds, and with prompts and resources that complete, of which none touches the world outside.
 fn new_server() -> Server {
     Server::new("fuzz")
         .state(Arc::<Effects>::default())
         .state(Arc::<World>::default())
         .state_key([7; 32])
         .max_message_bytes(1 << 16)
+        .state(completing::Schema)
         .tools(tools![add, echo, many, mirror, below, root, bare_list, fail, ask_thrice, ask_or_not, report, who, plan])
+        .prompts(prompts![completing::code_review, completing::many])
+        .resources(resources![completing::column])
 }
 
 /// Sends bytes to a server, closes, and gives back what it said.

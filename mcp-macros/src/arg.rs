@@ -36,6 +36,7 @@ pub(crate) struct ArgAttributes {
     pub(crate) deprecated: Option<Ident>,
     pub(crate) header: Option<LitStr>,
     pub(crate) flatten: Option<Ident>,
+    pub(crate) complete: Option<Expr>,
 }
 
 /// What an absent argument is.
@@ -78,6 +79,7 @@ const KEYS: &[&str] = &[
     "deprecated",
     "header",
     "flatten",
+    "complete",
 ];
 
 /// The formats that the runtime enforces.
@@ -153,6 +155,7 @@ impl ArgAttributes {
                 let header = text(key, input, diag).filter(|header| check_header(header, diag));
                 set(&mut self.header, key, header, diag);
             }
+            "complete" => set(&mut self.complete, key, complete(key, input, diag), diag),
             _ => set(&mut self.flatten, key, flag(key, input, diag), diag),
         }
     }
@@ -166,6 +169,7 @@ impl ArgAttributes {
                 self.range.is_some() || self.exclusive_minimum.is_some() || self.exclusive_maximum.is_some(),
                 self.multiple_of.is_some() || self.length.is_some() || self.items.is_some(),
                 self.pattern.is_some() || self.format.is_some() || self.one_of.is_some() || self.header.is_some(),
+                self.complete.is_some(),
             ];
             if others.contains(&true) {
                 diag.error(
@@ -413,6 +417,18 @@ fn one_of(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option
     } else {
         numbers.iter().map(|number| quote! { #number }).collect()
     }))
+}
+
+/// What completes the argument: all but plain values, of which traits say the rest.
+fn complete(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Expr> {
+    let what = "a function that proposes values, `complete = languages`, or a list of them, `complete = [\"python\", \"rust\"]`";
+    match expr(key, input, diag, what)? {
+        literal @ Expr::Lit(_) => {
+            diag.error(literal, format!("`complete` needs {what}"));
+            None
+        }
+        completer => Some(completer),
+    }
 }
 
 fn check_pattern(pattern: &LitStr, diag: &mut Diagnostics) -> bool {

@@ -9,12 +9,12 @@ use syn::{Expr, ExprLit, Lit, RangeLimits};
 use crate::arg::{ArgAttributes, DefaultValue, OneOf, number};
 use crate::attrs::{Hint, TaskWhen};
 use crate::expand::held;
-use crate::model::FunctionModel;
+use crate::model::{FunctionModel, Owner};
 use crate::param::{ParamModel, Passing};
 use crate::runtime::{Runtime, local};
 
 /// `.with(|details| ..)` for what `#[arg(..)]` says, if it says something.
-pub(crate) fn param_details(param: &ParamModel, runtime: &Runtime) -> TokenStream {
+pub(crate) fn param_details(param: &ParamModel, owner: Owner, runtime: &Runtime) -> TokenStream {
     let arg = &param.arg;
     let details = local("details");
     let mut said = TokenStream::new();
@@ -56,6 +56,13 @@ pub(crate) fn param_details(param: &ParamModel, runtime: &Runtime) -> TokenStrea
             _ => quote! { let #local: #held = #value; },
         });
         said.extend(quote_spanned! { span=> <#held as #here::DefaultArgument>::default_value(#details, #local); });
+    }
+    if let Some(completer) = &arg.complete {
+        // Whatever is wrong with it is said there.
+        said.extend(match owner {
+            Owner::None => quote_spanned! { completer.span()=> #details.complete(#completer); },
+            _ => quote_spanned! { completer.span()=> #details.complete_of::<Self, _, _, _>(#completer); },
+        });
     }
     if said.is_empty() {
         TokenStream::new()

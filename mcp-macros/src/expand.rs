@@ -124,9 +124,9 @@ pub(crate) fn allowances(attributes: &[Attribute]) -> Vec<Attribute> {
 }
 
 pub(crate) fn spec(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
-    let FunctionModel { name, title, description, params, returns, .. } = model;
+    let FunctionModel { name, title, description, params, returns, owner, .. } = model;
     let private = runtime.private();
-    let params = params.iter().enumerate().map(|(index, param)| param_spec(param, &params[..index], runtime));
+    let params = params.iter().enumerate().map(|(index, param)| param_spec(param, &params[..index], *owner, runtime));
     let here = runtime.private_at(returns.span());
     let more = match (model.kind, &model.attributes.template) {
         (Kind::Tool, _) => quote_spanned! { returns.span()=> <#returns as #here::IntoToolResult>::output_schema },
@@ -155,7 +155,7 @@ pub(crate) fn spec(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
     }
 }
 
-fn param_spec(param: &ParamModel, earlier: &[ParamModel], runtime: &Runtime) -> TokenStream {
+fn param_spec(param: &ParamModel, earlier: &[ParamModel], owner: Owner, runtime: &Runtime) -> TokenStream {
     let ParamModel { name, description, conditions, .. } = param;
     let (private, role) = (runtime.private(), role(param, runtime));
     let mut kind = quote_spanned! { param.ty.span()=> #role::KIND };
@@ -178,7 +178,7 @@ fn param_spec(param: &ParamModel, earlier: &[ParamModel], runtime: &Runtime) -> 
     {
         beside("Distinct", rival, param.arg.name.as_ref().map_or_else(|| param.ty.span(), LitStr::span));
     }
-    let details = param_details(param, runtime);
+    let details = param_details(param, owner, runtime);
     quote! { #(#conditions)* #private::ParamSpec::new(#name, #description, #kind) #details }
 }
 
@@ -402,7 +402,7 @@ mod tests {
 
                     /// A product.
                     #[resource("product://{id}")]
-                    fn product(&self, id: u64) -> Option<Json<Product>> {
+                    fn product(&self, #[arg(complete = Self::ids)] id: u64) -> Option<Json<Product>> {
                         self.store.find(id)
                     }
                 }
@@ -422,9 +422,10 @@ mod tests {
                     /// The code.
                     code: &str,
                     #[arg(default = 3, range = 1..=10)] findings: u8,
+                    #[arg(complete = languages)] language: &str,
                     ctx: Context,
                 ) -> Result<String> {
-                    ask(ctx, code, findings).await
+                    ask(ctx, code, findings, language).await
                 }
             },
         );

@@ -76,6 +76,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("audience", "annotations(audience = \"..\")"),
     ("priority", "annotations(priority = 0.5)"),
     ("last_modified", "annotations(last_modified = \"..\")"),
+    ("completion", "complete = f"),
+    ("completer", "complete = f"),
+    ("autocomplete", "complete = f"),
+    ("suggestions", "complete = [..]"),
     ("ttl_ms", "ttl = \"60s\""),
 ];
 

@@ -134,6 +134,13 @@ impl ParamModel {
         if let (Some(flatten), Some(_)) = (&arg.flatten, template) {
             diag.error(flatten, "a resource has one parameter for each variable of its template; remove `flatten`");
         }
+        if let (Some(complete), Kind::Tool) = (&arg.complete, kind) {
+            diag.error(
+                complete,
+                "arguments of tools are not completed: clients ask only for those of prompts and resources; \
+                 a tool says its values with `one_of`, `examples` or an enum",
+            );
+        }
         let is_variable = |template: &Template| name.as_ref().is_some_and(|name| template.has(name));
         let role = match (&arg.at, &name, &description) {
             _ if template.is_some_and(is_variable) => Role::Argument,

@@ -52,15 +52,15 @@ pub use registry::{DynPrompt, DynTool, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
 pub use server::{ReadyServer, Server, ServerHandle};
 pub use tool::{
-    Args, Extension, HeaderArgument, Inject, IntoBound, IntoContent, IntoMessages, IntoPromptResult,
-    IntoResourceResult, IntoToolResult, Json, ListArgument, ListItem, NumberArgument, ParamKind, Real, State,
-    StateNeed, TextArgument, ToolCall, ToolParam, Whole,
+    Args, Completer, CompleterOf, Completing, Extension, HeaderArgument, Inject, IntoBound, IntoCompletion,
+    IntoContent, IntoMessages, IntoPromptResult, IntoResourceResult, IntoToolResult, Json, ListArgument, ListItem,
+    NumberArgument, ParamKind, Real, State, StateNeed, TextArgument, ToolCall, ToolParam, Whole,
 };
 // Not part of the API; here so that messages of the compiler name them shortly.
 #[doc(hidden)]
 pub use tool::{
-    All, Beside, DefaultArgument, Distinct, FromShared, Given, Injected, Lend, Marked, NoVariable, TextDefault,
-    ToolArgument, TypeDefault, Undescribed, Unnamed,
+    All, Awaited, Beside, DefaultArgument, Distinct, Fixed, Free, FromShared, Given, Injected, Iterated, Lend, Lent,
+    Listed, Marked, NoVariable, Plain, Proposing, TextDefault, ToolArgument, TypeDefault, Undescribed, Unnamed,
 };
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 

@@ -12,6 +12,7 @@ async fn main() -> Result<()> {
     let server = match std::env::var("FIXTURE_SERVER").as_deref() {
         Ok("shop") => mcp_tests::server_in(Arc::default(), world).tools(mcp_tests::shop::tools()),
         Ok("changing") => mcp_tests::changing::server().0,
+        Ok("completing") => mcp_tests::completing::server(),
         Ok("library") => mcp_tests::library::server(world.unwrap_or_default()),
         _ => mcp_tests::server_in(Arc::default(), world),
     };

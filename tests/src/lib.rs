@@ -2,6 +2,7 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "tools fail and panic on purpose here")]
 
 pub mod changing;
+pub mod completing;
 pub mod constrained;
 pub mod library;
 pub mod raw;

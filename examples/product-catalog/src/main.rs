@@ -112,6 +112,8 @@ mod tests {
         assert!(client.read_resource("product://0").await.is_err());
         let prompt = client.get_prompt("advertise", [("id", &product.id)]).await.expect("the prompt");
         assert_eq!(prompt.joined_text(), "Advertise this product in at most 3 sentences: Lamp. Shines.");
+        let ids = client.complete_prompt("advertise", "id", &product.id[..4]).await.expect("what may be meant");
+        assert_eq!(ids.values, [product.id]);
     }
 
     /// On every kind of client, and also where the function runs again: one product, once.

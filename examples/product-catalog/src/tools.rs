@@ -90,9 +90,14 @@ fn model_uses_tools(requester: &Requester) -> bool {
     requester.client_capabilities().sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some())
 }
 
+/// What an id may be.
+fn product_ids(_asked: &Completing, catalog: State<Catalog>) -> Result<Vec<String>> {
+    Ok(catalog.find("", 1_000)?.into_iter().map(|product| product.id).collect())
+}
+
 /// A product of the catalog.
 #[resource("product://{id}")]
-pub fn product(id: &str, catalog: State<Catalog>) -> Result<Option<Json<Product>>> {
+pub fn product(#[arg(complete = product_ids)] id: &str, catalog: State<Catalog>) -> Result<Option<Json<Product>>> {
     Ok(catalog.get(id)?.map(Json))
 }
 
@@ -100,6 +105,7 @@ pub fn product(id: &str, catalog: State<Catalog>) -> Result<Option<Json<Product>
 #[prompt]
 pub fn advertise(
     /// The id of the product.
+    #[arg(complete = product_ids)]
     id: &str,
     /// How many sentences it may have.
     #[arg(default = 3, range = 1..=10)]

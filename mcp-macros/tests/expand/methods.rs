@@ -101,10 +101,13 @@ impl<S: Store> Catalog<S> {
                         const {
                             &[
                                 ::mcp_runtime::__private::ParamSpec::new(
-                                    "id",
-                                    "",
-                                    <u64 as ::mcp_runtime::__private::ToolArgument>::KIND,
-                                ),
+                                        "id",
+                                        "",
+                                        <u64 as ::mcp_runtime::__private::ToolArgument>::KIND,
+                                    )
+                                    .with(|mcp_details| {
+                                        mcp_details.complete_of::<Self, _, _, _>(Self::ids);
+                                    }),
                             ]
                         },
                         ::mcp_runtime::__private::ResourceFacts {

@@ -1,7 +1,12 @@
 #[allow(clippy::needless_pass_by_value, clippy::missing_const_for_fn)]
 /// Review code.
-async fn review(code: &str, findings: u8, ctx: Context) -> Result<String> {
-    ask(ctx, code, findings).await
+async fn review(
+    code: &str,
+    findings: u8,
+    language: &str,
+    ctx: Context,
+) -> Result<String> {
+    ask(ctx, code, findings, language).await
 }
 #[doc(hidden)]
 #[repr(C)]
@@ -46,6 +51,14 @@ impl ::mcp_runtime::__private::PromptFn for review {
                         );
                     }),
                 ::mcp_runtime::__private::ParamSpec::new(
+                        "language",
+                        "",
+                        <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::KIND,
+                    )
+                    .with(|mcp_details| {
+                        mcp_details.complete(languages);
+                    }),
+                ::mcp_runtime::__private::ParamSpec::new(
                     "ctx",
                     "",
                     <Context as ::mcp_runtime::__private::ToolParam<_>>::KIND,
@@ -60,7 +73,10 @@ impl ::mcp_runtime::__private::PromptFn for review {
             let mcp_arg1 = <u8 as ::mcp_runtime::__private::ToolArgument>::take(
                 &mut mcp_call,
             );
-            let mcp_arg2 = <Context as ::mcp_runtime::__private::ToolParam<
+            let mcp_arg2 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::take(
+                &mut mcp_call,
+            );
+            let mcp_arg3 = <Context as ::mcp_runtime::__private::ToolParam<
                 _,
             >>::take(&mut mcp_call);
             if !mcp_call.is_fine() {
@@ -75,12 +91,15 @@ impl ::mcp_runtime::__private::PromptFn for review {
             let ::core::option::Option::Some(mcp_arg2) = mcp_arg2 else {
                 return mcp_call.refuse()
             };
+            let ::core::option::Option::Some(mcp_arg3) = mcp_arg3 else {
+                return mcp_call.refuse()
+            };
             mcp_call
                 .running(async move {
                     <Result<
                         String,
                     > as ::mcp_runtime::__private::IntoPromptResult>::into_prompt_result(
-                        review(&mcp_arg0, mcp_arg1, mcp_arg2).await,
+                        review(&mcp_arg0, mcp_arg1, &mcp_arg2, mcp_arg3).await,
                     )
                 })
         },

@@ -3,6 +3,7 @@
 mod builder;
 mod cache;
 mod call;
+mod complete;
 mod handler;
 mod process;
 mod rounds;
@@ -23,6 +24,7 @@ use serde_json::{Map, Value, json};
 
 pub use builder::{ClientBuilder, Era};
 pub use call::CallInFlight;
+pub use complete::Complete;
 pub use sampling::{Approval, SamplingRequest};
 pub use subscription::{ServerChange, Subscription};
 pub use task::{Called, TaskHandle};

@@ -156,6 +156,7 @@ impl Encoder {
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::ReadResource(result) => resource_result(out, revision, result)?,
             ServerResult::GetPrompt(result) => prompt_result(out, revision, result)?,
+            ServerResult::Complete(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::InputRequired(result) => input_required(out, revision, result)?,
             ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, task)?,
             ServerResult::GetTask(task) => detailed_task(out, revision, task)?,
@@ -197,7 +198,7 @@ impl Encoder {
     pub(crate) fn initialize_result(&self, revision: ProtocolVersion) -> InitializeResult {
         InitializeResult {
             protocol_version: revision.as_str().to_owned(),
-            capabilities: capabilities_for_legacy(self.discovery.capabilities.clone()),
+            capabilities: capabilities_for_legacy(revision, self.discovery.capabilities.clone()),
             server_info: implementation_for(revision, self.server_info.clone()),
             instructions: self.discovery.instructions.clone(),
         }
@@ -515,8 +516,12 @@ fn prompt_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &GetPromp
 }
 
 /// Extensions are of the modern era; the tasks of 2025-11-25 are others.
-fn capabilities_for_legacy(mut capabilities: ServerCapabilities) -> ServerCapabilities {
+fn capabilities_for_legacy(revision: ProtocolVersion, mut capabilities: ServerCapabilities) -> ServerCapabilities {
     capabilities.extensions.clear();
+    if revision < ProtocolVersion::V2025_03_26 {
+        // There all servers may be asked for completions.
+        capabilities.completions = None;
+    }
     capabilities
 }
 

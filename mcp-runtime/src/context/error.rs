@@ -158,7 +158,7 @@ mod tests {
 
     fn text(error: ToolError, mask: bool) -> String {
         const REFUSED: fn(String) -> Finished = |text| Err(ErrorObject::invalid_params(text));
-        let kind = Kind { noun: "tool", failed: REFUSED, refused: REFUSED };
+        let kind = Kind { noun: "tool", failed: REFUSED, refused: REFUSED, if_slow: "" };
         error.into_outcome(&kind, mask).expect_err("it failed").message.into_owned()
     }
 

@@ -1,6 +1,7 @@
 //! Method to handler, one match.
 
 mod call;
+mod complete;
 mod list;
 mod subscribe;
 mod task;
@@ -10,7 +11,7 @@ pub(crate) use call::finished;
 use std::sync::Arc;
 
 use crate::context::{Host, Requester};
-use crate::engine::{Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
+use crate::engine::{CallLimits, Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
 use crate::protocol::{
     ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult,
     SubscriptionFilter,
@@ -28,6 +29,8 @@ pub(crate) struct Dispatcher {
     pub(crate) seal: Arc<Seal>,
     /// How many items a page of a list has; `None` for all of them.
     pub(crate) page: Option<usize>,
+    /// How long what completes an argument may take.
+    pub(crate) completion_limits: CallLimits,
 }
 
 /// Where a request came from, as far as a call needs to know.
@@ -89,6 +92,7 @@ impl Dispatcher {
             Method::ToolsCall => self.call_tool(request),
             Method::PromptsGet if request.registry.offers_prompts() => self.get_prompt(request),
             Method::ResourcesRead if request.registry.offers_resources() => self.read_resource(request),
+            Method::CompletionComplete if request.registry.offers_completions() => self.complete(request),
             Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => self.task(method, request),
             Method::ToolsList => self.list(request, ListKind::Tools),
             Method::PromptsList if request.registry.offers_prompts() => self.list(request, ListKind::Prompts),

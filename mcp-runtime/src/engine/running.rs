@@ -42,6 +42,8 @@ pub(crate) struct Kind {
     pub(crate) failed: fn(String) -> Finished,
     /// Its arguments are not right.
     pub(crate) refused: fn(String) -> Finished,
+    /// What to do with one that holds up others.
+    pub(crate) if_slow: &'static str,
 }
 
 impl Kind {
@@ -60,13 +62,13 @@ impl Kind {
     pub(crate) fn noticed_if_slow(&self, name: &str, before: Instant) {
         let took = before.elapsed();
         if took > SLOW_POLL {
-            let noun = self.noun;
+            let Self { noun, if_slow, .. } = self;
+            let millis = took.as_millis();
             tracing::warn!(
                 kind = noun,
                 name,
-                millis = took.as_millis(),
-                "this {noun} blocked its thread and held up other calls; \
-                 await instead of blocking, or mark a function that must block `#[{noun}(blocking)]`"
+                millis,
+                "this {noun} blocked its thread and held up other calls; {if_slow}"
             );
         }
     }

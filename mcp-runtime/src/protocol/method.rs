@@ -33,6 +33,7 @@ methods! {
     SubscriptionsListen = "subscriptions/listen",
     PromptsList = "prompts/list",
     PromptsGet = "prompts/get",
+    CompletionComplete = "completion/complete",
     LoggingSetLevel = "logging/setLevel",
     SamplingCreateMessage = "sampling/createMessage",
     ElicitationCreate = "elicitation/create",

@@ -2,6 +2,7 @@
 //! newest revision has it. What older revisions spell differently is the codec's business.
 
 mod capabilities;
+mod completion;
 mod content;
 mod elicitation;
 pub(crate) mod extensions;
@@ -24,6 +25,7 @@ mod tools;
 mod version;
 
 pub use capabilities::*;
+pub use completion::*;
 pub use content::*;
 pub use elicitation::*;
 pub use jsonrpc::*;
@@ -48,7 +50,9 @@ pub(crate) use input_required::{InputRequest, InputRequiredResult};
 pub(crate) use input_required::{ReceivedInputRequest, ReceivedInputRequired};
 pub(crate) use method::Method;
 pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
-pub(crate) use params::{Members, Params, Text, end_of_text, has_reserved_key, is_plain, text, without_position};
+pub(crate) use params::{
+    Members, Params, Text, end_of_text, has_reserved_key, is_plain, must_be, text, without_position,
+};
 pub(crate) use principal::Principal;
 pub(crate) use server_result::{ListKind, Listed, ServerResult};
 pub(crate) use subscriptions::Change;

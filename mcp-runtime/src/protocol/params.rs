@@ -127,7 +127,7 @@ pub(crate) fn is_plain(text: &str) -> bool {
     text.bytes().fold(true, |so_far, byte| so_far & (byte >= b' ') & (byte != b'"') & (byte != b'\\'))
 }
 
-fn must_be(name: &str, what: &str) -> ErrorObject {
+pub(crate) fn must_be(name: &str, what: &str) -> ErrorObject {
     ErrorObject::invalid_params(format!("`params.{name}` must be {what}"))
 }
 

@@ -1,6 +1,6 @@
 use super::{
-    CacheScope, CallToolResult, DetailedTask, GetPromptResult, InitializeResult, InputRequiredResult, Meta,
-    ReadResourceResult, Task,
+    CacheScope, CallToolResult, CompleteResult, DetailedTask, GetPromptResult, InitializeResult, InputRequiredResult,
+    Meta, ReadResourceResult, Task,
 };
 
 /// What a request led to, the same for every revision.
@@ -12,6 +12,7 @@ pub(crate) enum ServerResult {
     CallTool(CallToolResult),
     ReadResource(Box<ReadResourceResult>),
     GetPrompt(Box<GetPromptResult>),
+    Complete(Box<CompleteResult>),
     InputRequired(InputRequiredResult),
     /// The call goes on as a task.
     CreateTask(Box<Task>),
@@ -53,6 +54,7 @@ impl ServerResult {
             Self::CallTool(result) => result.meta.as_ref(),
             Self::ReadResource(result) => result.meta.as_ref(),
             Self::GetPrompt(result) => result.meta.as_ref(),
+            Self::Complete(result) => result.meta.as_ref(),
             Self::EndOfSubscription(meta) => Some(meta),
             _ => None,
         }

@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use super::spec::{Details, Offer, Prompts, Resources, SharedReceiver, Spec, Tools};
 use super::template::Template;
-use super::{Entry, EntryCall, Fill, Registry, Section, schema};
+use super::{Completable, Entry, EntryCall, Fill, Registry, Section, Source, schema};
 use crate::context::States;
 use crate::engine::{CallLimits, Kind};
 use crate::protocol::{self, CacheScope, PromptArgument};
-use crate::schema::wanted;
-use crate::tool::{ArgumentSchema, ArgumentTable, Handler, Leniency, PROMPT, ParamKind, RESOURCE, StateNeed, TOOL};
+use crate::schema::{nearest, wanted};
+use crate::tool::{
+    ArgumentSchema, ArgumentTable, ErasedCompleter, Handler, Leniency, PROMPT, ParamKind, RESOURCE, StateNeed, TOOL,
+};
 
 /// What a server was given.
 #[derive(Debug, Default)]
@@ -43,8 +45,8 @@ pub(crate) enum Describe {
 
 /// A state that a function needs.
 struct Need {
-    /// Whose need it is: a `tool`, and its name.
-    of: (&'static str, Arc<str>),
+    /// Whose need it is, for a message.
+    of: String,
     state: StateNeed,
 }
 
@@ -72,6 +74,7 @@ struct Basis {
     details: Details,
     call: EntryCall,
     fill: Fill,
+    completable: Vec<Completable>,
 }
 
 impl Built {
@@ -109,13 +112,13 @@ impl Built {
     /// All that is wrong, on a server with these states.
     pub(crate) fn problems(&self, states: &States) -> Vec<String> {
         let mut problems = self.problems.clone();
-        for Need { of: (noun, of), state } in &self.needs {
+        for Need { of, state } in &self.needs {
             let name = (state.name)();
             if (state.twice)(states) {
                 problems.push(format!("the state `{name}` was given twice, once as it is and once behind an `Arc`"));
             } else if !(state.is_there)(states) {
                 problems.push(format!(
-                    "{noun} `{of}` takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type"
+                    "{of} takes `State<{name}>`, which the server was not given; add `.state(..)` with a value of that type"
                 ));
             }
         }
@@ -172,14 +175,15 @@ impl Built {
         described.annotations = details.annotations.clone();
         described.icons = details.icons.clone();
         described.meta = details.meta.clone();
-        let entry = self.entry(Basis { kind, name, module, details, call, fill: Fill::Nothing });
+        let entry =
+            self.entry(Basis { kind, name, module, details, call, fill: Fill::Nothing, completable: Vec::new() });
         self.problems.extend(self.registry.tools.insert(entry.name.clone(), entry, described));
     }
 
     fn prompt(&mut self, offer: Offer<super::PromptSpec, super::DynPrompt>) {
         let kind = &PROMPT;
         let (mut described, details);
-        let (name, module, call);
+        let (name, module, call, completable);
         match offer {
             Offer::Function { spec, receiver } => {
                 (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
@@ -191,12 +195,15 @@ impl Built {
                     arguments: arguments(&input.schema),
                     ..protocol::Prompt::default()
                 };
+                completable = input.completable;
                 call = function(kind, &name, spec, input.slots, Leniency::Text, receiver);
             }
             Offer::Dynamic(prompt) => {
                 let prompt = *prompt;
                 (name, module) = (Arc::<str>::from(&*prompt.prompt.name), "a `DynPrompt`");
                 let schema = prompt.schema(kind, name.clone());
+                let names = prompt.prompt.arguments.iter().map(|argument| &*argument.name);
+                completable = self.completable(kind, &name, names, prompt.completers);
                 (described, details) = (prompt.prompt, prompt.details);
                 call = EntryCall::Dynamic { handler: prompt.handler, schema: Box::new(schema) };
             }
@@ -204,14 +211,15 @@ impl Built {
         described.icons = details.icons.clone();
         described.meta = details.meta.clone();
         let fill = Fill::Prompt { description: described.description.clone() };
-        let entry = self.entry(Basis { kind, name, module, details, call, fill });
+        let entry = self.entry(Basis { kind, name, module, details, call, fill, completable });
         self.problems.extend(self.registry.prompts.insert(entry.name.clone(), entry, described));
     }
 
     fn resource(&mut self, offer: Offer<super::ResourceSpec, super::Resource>) {
         let kind = &RESOURCE;
         let mut described;
-        let (name, module, details, call);
+        let (name, module, details, call, mut completable);
+        let mut completers = Vec::new();
         match offer {
             Offer::Function { spec, receiver } => {
                 (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
@@ -222,12 +230,13 @@ impl Built {
                 described.title = Some(spec.title.to_owned());
                 described.description = said(spec.description);
                 described.mime_type = spec.more.mime_type.or(spec.more.usual_mime_type).map(str::to_owned);
+                completable = input.completable;
                 call = function(kind, &name, spec, input.slots, Leniency::Text, receiver);
             }
             Offer::Dynamic(resource) => {
                 let resource = *resource;
                 (name, module, details) = (Arc::<str>::from(&*resource.link.name), "a `Resource`", resource.details);
-                described = resource.link;
+                (described, completers, completable) = (resource.link, resource.completers, Vec::new());
                 call = dynamic(kind, &name, resource.handler);
             }
         }
@@ -241,13 +250,17 @@ impl Built {
             // What not everyone sees is nobody else's.
             cache_scope: details.cache_scope.or(details.visible.map(|_| CacheScope::Private)),
         };
-        let entry = self.entry(Basis { kind, name, module, details, call, fill });
         let uri = Arc::<str>::from(&*described.uri);
-        if !Template::has_variables(&uri) {
-            self.problems.extend(self.registry.resources.insert(uri, entry, described));
-            return;
+        let template = Template::has_variables(&uri).then(|| Template::new(&uri));
+        if completable.is_empty() {
+            let names = template.iter().flatten().flat_map(Template::names).map(String::as_str);
+            completable = self.completable(kind, &name, names, completers);
         }
-        match Template::new(&uri) {
+        let entry = self.entry(Basis { kind, name, module, details, call, fill, completable });
+        let Some(template) = template else {
+            return self.problems.extend(self.registry.resources.insert(uri, entry, described));
+        };
+        match template {
             Err(problem) => self.problems.push(format!("the template `{uri}` is not right: {problem}")),
             Ok(template) => {
                 let described = protocol::ResourceTemplate {
@@ -268,6 +281,37 @@ impl Built {
         }
     }
 
+    /// What can be filled in of something that is known only when the program runs.
+    fn completable<'n>(
+        &mut self,
+        kind: &Kind,
+        name: &str,
+        arguments: impl Iterator<Item = &'n str>,
+        completers: Vec<(String, ErasedCompleter)>,
+    ) -> Vec<Completable> {
+        let mut completable: Vec<_> = arguments.map(|argument| Completable::open(argument.to_owned())).collect();
+        for (argument, completer) in completers {
+            let problem = match completable.iter_mut().find(|it| it.name == argument) {
+                Some(Completable { source: source @ Source::Values(_), .. }) => {
+                    *source = Source::Function(completer);
+                    continue;
+                }
+                Some(_) => format!("its argument `{argument}` is completed twice; remove one of the two"),
+                None => {
+                    let known = completable.iter().map(|it| &*it.name);
+                    match nearest(&argument, known) {
+                        Some(meant) => {
+                            format!("it completes `{argument}`, which it does not have; did you mean `{meant}`?")
+                        }
+                        None => format!("it completes `{argument}`, which it does not have"),
+                    }
+                }
+            };
+            self.problems.push(format!("{} `{name}` is not right: {problem}", kind.noun));
+        }
+        completable
+    }
+
     /// The parameters of a function. `reader` says who wants to know what they are.
     fn input<M: Copy>(
         &mut self,
@@ -284,7 +328,7 @@ impl Built {
         self.undescribed.extend(std::mem::take(&mut input.undescribed).into_iter().map(undescribed));
         for param in spec.params {
             if let ParamKind::Injected { needs, .. } = param.kind {
-                let need = |state: &StateNeed| Need { of: (kind.noun, name.clone()), state: *state };
+                let need = |state: &StateNeed| Need { of: format!("{} `{name}`", kind.noun), state: *state };
                 self.needs.extend(needs.iter().map(need));
             }
         }
@@ -292,13 +336,19 @@ impl Built {
     }
 
     fn entry(&mut self, basis: Basis) -> Entry {
-        let Basis { kind, name, module, details, call, fill } = basis;
+        let Basis { kind, name, module, details, call, fill, completable } = basis;
         for problem in &details.problems {
             self.problems.push(format!("{} `{name}` is not right: {problem}", kind.noun));
         }
+        for Completable { name: argument, source } in &completable {
+            if let Source::Function(completer) = source {
+                let of = || format!("the completion of argument `{argument}` of {} `{name}`", kind.noun);
+                self.needs.extend(completer.needs.iter().map(|state| Need { of: of(), state: *state }));
+            }
+        }
         let limits = CallLimits::new(details.timeout, details.concurrency);
         let (resume, task, visible) = (details.resume, details.task, details.visible);
-        Entry { kind, name, module, limits, resume, task, call, fill, visible }
+        Entry { kind, name, module, limits, resume, task, call, fill, visible, completable }
     }
 }
 

@@ -9,7 +9,9 @@ use super::spec::Details;
 use crate::context::{Context, Requester};
 use crate::engine::Kind;
 use crate::protocol::{Icon, Meta, Prompt, PromptArgument};
-use crate::tool::{ArgumentSchema, Handler, IntoPromptResult, Leniency, PROMPT, Started};
+use crate::tool::{
+    ArgumentSchema, Completer, ErasedCompleter, Handler, IntoCompletion, IntoPromptResult, Leniency, PROMPT, Started,
+};
 
 /// A prompt that is known only when the program runs: read from a file, or taken over from another
 /// server.
@@ -33,6 +35,7 @@ pub struct DynPrompt {
     pub(super) prompt: Prompt,
     pub(super) details: Details,
     pub(super) handler: Arc<Handler>,
+    pub(super) completers: Vec<(String, ErasedCompleter)>,
 }
 
 impl DynPrompt {
@@ -55,7 +58,7 @@ impl DynPrompt {
             let future = function(arguments, context());
             Started::running(async move { future.await.into_prompt_result() }, &PROMPT, mask_errors)
         });
-        Self { prompt, details, handler }
+        Self { prompt, details, handler, completers: Vec::new() }
     }
 
     /// The name for people.
@@ -90,6 +93,26 @@ impl DynPrompt {
         }
         let description = Some(description);
         self.prompt.arguments.push(PromptArgument { name, title: None, description, required });
+        self
+    }
+
+    /// Completes an argument, as `#[arg(complete = ..)]` does: with a function, or with values that are always the same
+    /// ([`Completer`]).
+    ///
+    /// ```
+    /// use mcp_runtime::{Completing, DynPrompt};
+    ///
+    /// let prompt = DynPrompt::new("translate", async |arguments, _ctx| format!("Translate {}", arguments["text"]))
+    ///     .argument("text", "What to translate.")
+    ///     .argument("language", "Into which language.")
+    ///     .complete("language", |_: &Completing| ["Dutch", "English", "French"]);
+    /// ```
+    #[must_use]
+    pub fn complete<C: Completer<M>, M, N>(mut self, argument: impl Into<String>, completer: C) -> Self
+    where
+        C::Returned: IntoCompletion<N>,
+    {
+        self.completers.push((argument.into(), ErasedCompleter::new(completer)));
         self
     }
 

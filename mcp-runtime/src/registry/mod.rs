@@ -3,6 +3,7 @@
 
 mod build;
 mod choices;
+mod completion;
 mod dyn_prompt;
 mod dynamic;
 mod file;
@@ -22,6 +23,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 pub(crate) use build::{Built, Describe, Offers, Policy};
+pub(crate) use completion::{Completable, Source};
 pub use dyn_prompt::DynPrompt;
 pub use dynamic::DynTool;
 pub use resource::Resource;
@@ -35,7 +37,7 @@ use foldhash::HashMap;
 use crate::context::{Context, Host, Requester};
 use crate::engine::{CallLimits, Finished, Kind, Resume, TaskMode};
 use crate::protocol::{self, CacheScope, ErrorCode, ErrorObject, Extensions, ServerResult};
-use crate::schema::nearest;
+use crate::schema::{listed, nearest, shortened};
 use crate::tool::{ArgumentSchema, ArgumentTable, Arguments, Handler, Progress, Receiver, Started, ToolCall};
 use template::Template;
 
@@ -52,6 +54,8 @@ pub(crate) struct Entry {
     pub(crate) call: EntryCall,
     fill: Fill,
     visible: Option<fn(&Requester) -> bool>,
+    /// What can be filled in, of a prompt or of a template.
+    completable: Vec<Completable>,
 }
 
 /// Who asks, made when a function wants to know, and once for all of them.
@@ -272,6 +276,11 @@ impl Registry {
         self.may_change || !self.resources.is_empty() || !self.templates.is_empty()
     }
 
+    /// Whether completion is, or may be, a thing of this server.
+    pub(crate) fn offers_completions(&self) -> bool {
+        self.may_change || self.prompts.iter().chain(self.templates.iter()).any(|entry| entry.completes())
+    }
+
     /// Takes away the resource of a URI, or the template that reads like this. Whether it was there.
     pub(crate) fn remove_resource(&mut self, uri: &str) -> bool {
         if let Some(place) = self.templates.remove(uri) {
@@ -309,5 +318,32 @@ impl Registry {
             error.message = format!("{}; did you mean `{meant}`?", error.message).into();
         }
         Err(error)
+    }
+
+    /// The template that is written like this, or the resource of a URI and what its template makes of that.
+    ///
+    /// # Errors
+    ///
+    /// That there is none that whoever asks may see.
+    pub(crate) fn template(
+        &self,
+        uri: &str,
+        requester: &LazyRequester<'_>,
+    ) -> Result<(&Arc<Entry>, Map<String, Value>), ErrorObject> {
+        if let Some(entry) = self.templates.find(uri).filter(|entry| entry.is_visible(requester)) {
+            return Ok((entry, Map::new()));
+        }
+        // What has variables is a template, and no URI.
+        let found = if Template::has_variables(uri) { None } else { self.resource(uri, requester).ok() };
+        found.ok_or_else(|| {
+            let visible = self.templates.iter().zip(&self.matchers).filter(|(entry, _)| entry.is_visible(requester));
+            let known: Vec<&str> = visible.map(|(_, template)| template.as_str()).collect();
+            let uri = shortened(uri);
+            ErrorObject::invalid_params(match (nearest(&uri, known.iter().copied()), &known[..]) {
+                (Some(meant), _) => format!("there is no resource template `{uri}`; did you mean `{meant}`?"),
+                (None, []) => format!("there is no resource template `{uri}`; there are none"),
+                (None, known) => format!("there is no resource template `{uri}`; there are {}", listed(known)),
+            })
+        })
     }
 }

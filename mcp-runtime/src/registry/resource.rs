@@ -12,7 +12,7 @@ use super::spec::Details;
 use super::template::Template;
 use crate::context::{Context, Requester};
 use crate::protocol::{Annotations, Icon, Meta, ReadResourceResult, ResourceContents, ResourceLink};
-use crate::tool::{Handler, IntoResourceResult, RESOURCE, Started};
+use crate::tool::{Completer, ErasedCompleter, Handler, IntoCompletion, IntoResourceResult, RESOURCE, Started};
 
 /// A resource that needs no function: text, bytes, a file, the files of a directory; or one that is
 /// known only when the program runs.
@@ -32,6 +32,7 @@ pub struct Resource {
     pub(super) link: ResourceLink,
     pub(super) details: Details,
     pub(super) handler: Arc<Handler>,
+    pub(super) completers: Vec<(String, ErasedCompleter)>,
 }
 
 impl Resource {
@@ -163,7 +164,7 @@ impl Resource {
 
     fn with(uri: String, handler: Arc<Handler>) -> Self {
         let name = name_of(&uri);
-        Self { link: ResourceLink::new(uri, name), details: Details::default(), handler }
+        Self { link: ResourceLink::new(uri, name), details: Details::default(), handler, completers: Vec::new() }
     }
 
     /// The programmatic name.
@@ -198,6 +199,24 @@ impl Resource {
     #[must_use]
     pub fn annotations(mut self, annotations: Annotations) -> Self {
         self.details.hints = Some(annotations);
+        self
+    }
+
+    /// Completes a variable of its URI, as `#[arg(complete = ..)]` does: with a function, or with values that are
+    /// always the same ([`Completer`]).
+    ///
+    /// ```
+    /// use mcp_runtime::Resource;
+    ///
+    /// let table = Resource::new("tables://{name}", async |variables, _ctx| format!("the table {}", variables["name"]))
+    ///     .complete("name", ["users", "orders"]);
+    /// ```
+    #[must_use]
+    pub fn complete<C: Completer<M>, M, N>(mut self, variable: impl Into<String>, completer: C) -> Self
+    where
+        C::Returned: IntoCompletion<N>,
+    {
+        self.completers.push((variable.into(), ErasedCompleter::new(completer)));
         self
     }
 

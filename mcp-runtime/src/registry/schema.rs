@@ -7,6 +7,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::choices::Choices;
+use super::completion::{Completable, Source};
 use crate::schema::{output_generator, schema_generator, tidy, tidy_input, without_null};
 use crate::tool::{Argument, ParamDetails, ParamKind, ParamSpec, Slot, is_impossible, misfits};
 
@@ -17,6 +18,8 @@ pub(super) struct Input {
     pub(super) slots: Vec<Slot>,
     /// Arguments of which nothing is said.
     pub(super) undescribed: Vec<Cow<'static, str>>,
+    /// What can be filled in.
+    pub(super) completable: Vec<Completable>,
     pub(super) problems: Vec<String>,
 }
 
@@ -66,6 +69,7 @@ struct Collector {
     headers: BTreeSet<String>,
     slots: Vec<Slot>,
     undescribed: Vec<Cow<'static, str>>,
+    completable: Vec<Completable>,
     problems: Vec<String>,
 }
 
@@ -81,6 +85,10 @@ impl Collector {
         self.problems.extend(misfits(param, details));
         // As it is decoded: without what only people read.
         let decoded = self.with_definitions(schema.clone());
+        self.completable.push(match &details.completer {
+            Some(completer) => Completable { name: param.name.into(), source: Source::Function(completer.clone()) },
+            None => Completable::of_schema(param.name.into(), &decoded, &decoded),
+        });
         if !param.description.is_empty() {
             schema.insert("description".to_owned(), json!(param.description));
         } else if !details.undescribed && !schema.contains_key("description") {
@@ -195,6 +203,10 @@ impl Collector {
         let mut decoded = object;
         decoded.remove("title");
         let decoded = self.with_definitions(decoded);
+        for field in &fields {
+            let schema = decoded.get("properties").and_then(|properties| properties.get(field)).unwrap_or(&Value::Null);
+            self.completable.push(Completable::of_schema(field.clone().into(), schema, &decoded));
+        }
         Slot::Many(Argument::many(fields, open, optional, decoded))
     }
 
@@ -244,7 +256,8 @@ impl Collector {
         if !self.definitions.is_empty() {
             schema.insert("$defs".to_owned(), Value::Object(self.definitions));
         }
-        Input { schema, slots: self.slots, undescribed: self.undescribed, problems: self.problems }
+        let Self { slots, undescribed, completable, problems, .. } = self;
+        Input { schema, slots, undescribed, completable, problems }
     }
 }
 

@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 /// A template, ready to read URIs.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
+    text: Box<str>,
+    /// All that can be filled in, that of the query, too.
+    names: Vec<String>,
     /// Each group is a variable, and the last one the query, if there is one.
     regex: Regex,
     variables: Vec<String>,
@@ -38,7 +41,17 @@ impl Template {
             rest = after;
         }
         template.literal(rest)?;
-        template.finish()
+        template.finish(text)
+    }
+
+    /// As it is written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The names of its variables.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// The values of the variables, as text, if the URI is one of this template. What the query has
@@ -141,13 +154,13 @@ impl Building {
         self.after_variable = true;
     }
 
-    fn finish(mut self) -> Result<Template, String> {
+    fn finish(mut self, text: &str) -> Result<Template, String> {
         let whatever = if self.query { "([^?#]+)" } else { "(.+)" };
         for place in self.whatever.into_iter().rev() {
             self.pattern.insert_str(place, whatever);
         }
         let regex = Regex::new(&format!("^(?s:{})$", self.pattern)).map_err(|error| error.to_string())?;
-        Ok(Template { regex, variables: self.variables, has_query: self.query })
+        Ok(Template { text: text.into(), names: self.names, regex, variables: self.variables, has_query: self.query })
     }
 }
 

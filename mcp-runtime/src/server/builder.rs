@@ -17,8 +17,8 @@ use crate::codec::{Encoder, Keep};
 use crate::context::{Host, ToolError};
 use crate::dispatch::Dispatcher;
 use crate::engine::{
-    AnyStore, AnyTaskStore, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits, Rounds, Seal,
-    StateKey, TaskLimits, TaskStore, Tasks,
+    AnyStore, AnyTaskStore, CallLimits, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits,
+    Rounds, Seal, StateKey, TaskLimits, TaskStore, Tasks,
 };
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
@@ -72,6 +72,7 @@ pub struct Server {
     metrics: Metrics,
     task_limits: TaskLimits,
     tasks_in: Option<Arc<dyn AnyTaskStore>>,
+    completion_time: Duration,
 }
 
 impl Server {
@@ -99,6 +100,7 @@ impl Server {
             metrics: Metrics::default(),
             task_limits: TaskLimits::default(),
             tasks_in: None,
+            completion_time: Duration::from_secs(10),
         }
     }
 
@@ -501,6 +503,13 @@ impl Server {
         self
     }
 
+    /// How long a function may take to [complete](crate::Completer) an argument; 10 seconds by default. It is stopped then,
+    /// and whoever asked gets an error.
+    pub fn completion_timeout(mut self, time: Duration) -> Self {
+        self.completion_time = time;
+        self
+    }
+
     /// Serves one connection over any pair of byte streams, one message a line, until the input
     /// ends. [`Server::build`] makes a server for several.
     ///
@@ -551,7 +560,15 @@ impl Server {
             ..DiscoverResult::default()
         };
         let encoder = Encoder::new(self.info, discovery, self.keep);
-        let dispatcher = Dispatcher { host, rounds, tasks, resume: self.resume, seal, page: self.page };
+        let dispatcher = Dispatcher {
+            host,
+            rounds,
+            tasks,
+            resume: self.resume,
+            seal,
+            page: self.page,
+            completion_limits: CallLimits::new(Some(self.completion_time), None),
+        };
         Ok(ReadyServer {
             live: self.live,
             offering,
@@ -579,6 +596,7 @@ fn capabilities(registry: &Registry) -> ServerCapabilities {
         tools: registry.offers_tools().then(list),
         prompts: registry.offers_prompts().then(list),
         resources: registry.offers_resources().then(resources),
+        completions: registry.offers_completions().then(Map::new),
         logging: Some(Map::new()),
         extensions: extensions.into_iter().collect(),
         ..ServerCapabilities::default()

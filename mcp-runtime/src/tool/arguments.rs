@@ -264,6 +264,19 @@ fn decode<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
     serde_json::from_str(json)
 }
 
+/// A value that stands in a text: text as it is, and else the JSON that it holds.
+pub(super) fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
+    if let Ok(value) = serde_json::from_value(Value::from(text)) {
+        return Some(value);
+    }
+    let json = text.trim();
+    // What was inside a text has not been looked at yet.
+    if has_reserved_key(json) {
+        return None;
+    }
+    decode(json).or_else(|error| integral_floats(json).map_or(Err(error), |plain| decode(&plain))).ok()
+}
+
 /// JSON that arrived as a string, where that cannot have been meant as text.
 #[cold]
 pub(super) fn json_in_text(json: &str, wanted: &Kinds, leniency: Leniency) -> Option<String> {

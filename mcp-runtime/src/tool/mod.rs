@@ -2,6 +2,7 @@
 //! here and compiled once.
 
 mod arguments;
+mod completion;
 mod constraint;
 mod content;
 mod dynamic;
@@ -15,6 +16,10 @@ mod resource;
 mod table;
 
 pub(crate) use arguments::Arguments;
+pub use completion::{
+    Awaited, Completer, CompleterOf, Completing, Fixed, Free, IntoCompletion, Iterated, Lent, Listed, Plain, Proposing,
+};
+pub(crate) use completion::{ErasedCompleter, rank};
 pub use constraint::{
     DefaultArgument, HeaderArgument, IntoBound, IntoDefault, ListArgument, NumberArgument, Real, TextArgument,
     TextDefault, TypeDefault, Whole,
@@ -26,7 +31,7 @@ pub use input::{
     Undescribed, Unnamed,
 };
 pub(crate) use input::{Progress, Receiver};
-pub(crate) use kind::{PROMPT, RESOURCE, TOOL};
+pub(crate) use kind::{COMPLETION, PROMPT, RESOURCE, TOOL};
 pub use marker::{All, Beside, Distinct, Given, Injected, Marked, checked};
 pub use output::{IntoToolResult, Json, ListItem};
 pub use param::{ParamDetails, ParamKind, ParamSpec, StateNeed};

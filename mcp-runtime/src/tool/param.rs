@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::completion::{Completer, CompleterOf, ErasedCompleter, IntoCompletion};
 use crate::context::States;
 use crate::schema::Rule;
 
@@ -93,6 +94,7 @@ pub struct ParamDetails {
     pub(crate) header: Option<&'static str>,
     pub(crate) flatten: bool,
     pub(crate) undescribed: bool,
+    pub(crate) completer: Option<ErasedCompleter>,
 }
 
 impl ParamDetails {
@@ -119,6 +121,22 @@ impl ParamDetails {
     /// It may do without a description.
     pub fn undescribed(&mut self) {
         self.undescribed = true;
+    }
+
+    /// What completes it.
+    pub fn complete<C: Completer<M>, M, N>(&mut self, completer: C)
+    where
+        C::Returned: IntoCompletion<N>,
+    {
+        self.completer = Some(ErasedCompleter::new(completer));
+    }
+
+    /// What completes it, of a method of `T`.
+    pub fn complete_of<T, C: CompleterOf<T, M>, M, N>(&mut self, completer: C)
+    where
+        C::Returned: IntoCompletion<N>,
+    {
+        self.completer = Some(ErasedCompleter::of(completer));
     }
 
     pub(super) fn rule(&mut self, rule: Rule) {

@@ -1,0 +1,8 @@
+use mcp_runtime::prelude::*;
+
+#[prompt]
+fn review(#[arg(complete = "languages")] language: &str) -> String {
+    language.to_owned()
+}
+
+fn main() {}

@@ -14,6 +14,7 @@ mod context;
 mod dispatch;
 mod engine;
 mod error;
+pub mod layer;
 pub mod prelude;
 pub mod protocol;
 mod registry;
@@ -48,7 +49,7 @@ pub use mcp_macros::resource;
 pub use mcp_macros::tool;
 pub use protocol::extensions::Extensions;
 pub use protocol::principal::Principal;
-pub use registry::{DynPrompt, DynTool, Prompts, Resource, Resources, Tools};
+pub use registry::{DynPrompt, DynTool, Item, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
 pub use server::{ReadyServer, Server, ServerHandle};
 pub use tool::{

@@ -81,13 +81,11 @@ impl<T> List<T> {
         Self(Arc::new(Items { items, encoded: Default::default(), whole: Default::default() }))
     }
 
-    /// Becomes that one, as it is encoded, if it has the same items. Whether it has.
-    pub(crate) fn take_over(&mut self, earlier: &Self) -> bool {
-        let same = Arc::ptr_eq(&self.0.items, &earlier.0.items);
-        if same {
+    /// Becomes that one, as it is encoded, if it has the same items.
+    pub(crate) fn take_over(&mut self, earlier: &Self) {
+        if Arc::ptr_eq(&self.0.items, &earlier.0.items) {
             self.0 = earlier.0.clone();
         }
-        same
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a function may use of the server that it runs in.
 
 use std::any::{Any, TypeId, type_name};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,35 @@ pub(crate) struct Host {
     pub(crate) mask_errors: bool,
     /// Where it is said that something has changed.
     pub(crate) events: Arc<Events>,
+    /// What stands before the names of its functions, if they are offered by other servers: that of the outermost
+    /// first.
+    pub(crate) prefix: Vec<Arc<str>>,
+}
+
+impl Host {
+    /// A name, as clients of the server that offers it know it: `add` is `prefix_add`.
+    pub(crate) fn name(&self, name: &str) -> Arc<str> {
+        match &self.prefix[..] {
+            [] => name.into(),
+            prefix => format!("{}_{name}", prefix.join("_")).into(),
+        }
+    }
+
+    /// A URI, as clients of the server that offers it know it: `a://b` is `a://prefix/b`.
+    pub(crate) fn uri<'u>(&self, uri: &'u str) -> Cow<'u, str> {
+        if self.prefix.is_empty() {
+            return Cow::Borrowed(uri);
+        }
+        let between = if uri.contains("://") { "://" } else { ":" };
+        let (scheme, rest) = uri.split_once(between).unwrap_or((uri, ""));
+        Cow::Owned(format!("{scheme}{between}{}/{rest}", self.prefix.join("/")))
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("states", &self.states).field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 /// What was given to a server, by type.

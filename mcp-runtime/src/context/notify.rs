@@ -20,7 +20,7 @@ impl Context {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/resources#subscriptions
     pub fn notify_resource_updated(&self, uri: &str) {
-        self.notify_changed(&Change::Resource(uri.into()));
+        self.notify_changed(&Change::Resource(self.host.uri(uri).into()));
     }
 
     /// Tells all clients that want to know that the list of tools is not what it was: where who may see a tool

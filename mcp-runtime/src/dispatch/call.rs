@@ -111,11 +111,12 @@ impl Dispatcher {
             if let Some(state) = params.optional_text("requestState")? {
                 let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), reply());
                 let enter: &dyn Fn(&Arc<Call>) -> Running =
-                    &|call| enter_again(&self.host, entry, arguments, request.extensions, call);
+                    &|call| enter_again(entry.host(&self.host), entry, called, arguments, request.extensions, call);
                 let enter_later: &dyn Fn() -> Enter = &|| {
-                    let (host, entry, extensions) = (self.host.clone(), entry.clone(), request.extensions.clone());
+                    let (host, entry) = (entry.host(&self.host).clone(), entry.clone());
+                    let (called, extensions) = (called.to_owned(), request.extensions.clone());
                     let arguments = arguments.map(RawValue::to_owned);
-                    Box::new(move |call| enter_again(&host, &entry, arguments.as_deref(), &extensions, call))
+                    Box::new(move |call| enter_again(&host, &entry, &called, arguments.as_deref(), &extensions, call))
                 };
                 let belongs = belongs();
                 let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, enter_later, reply };
@@ -128,8 +129,10 @@ impl Dispatcher {
             let resume = (request.carrier == Carrier::Rounds).then_some(resume);
             Call::new((request.round)(), request.origin.outlet(), resume)
         };
-        let context = || Context::new(call.get_or_init(begin).clone(), self.host.clone());
-        let started = entry.enter(&self.host, arguments, request.extensions, &|| request.requester(), &context);
+        let host = entry.host(&self.host);
+        let context = || Context::new(call.get_or_init(begin).clone(), host.clone());
+        let requester = || request.requester();
+        let started = entry.enter(called, host, arguments, request.extensions, &requester, &context);
         // A task is told by its call how it stands.
         let call = call.into_inner().or_else(|| task.map(|_| begin()));
         let work = match started {
@@ -174,14 +177,15 @@ impl Dispatcher {
 /// Enters the function again, for a call of which only its state is left.
 fn enter_again(
     host: &Arc<Host>,
-    entry: &Entry,
+    entry: &Arc<Entry>,
+    called: &str,
     arguments: Option<&RawValue>,
     extensions: &Extensions,
     call: &Arc<Call>,
 ) -> Running {
     let context = || Context::new(call.clone(), host.clone());
     let requester = || Requester::new((*call.round()).clone());
-    let work = match entry.enter(host, arguments, extensions, &requester, &context) {
+    let work = match entry.enter(called, host, arguments, extensions, &requester, &context) {
         Started(Progress::Running(work)) => work,
         Started(Progress::Finished(finished)) => Work::Future(Box::pin(std::future::ready(finished))),
     };

@@ -59,20 +59,21 @@ impl Dispatcher {
         };
         // Before the function runs, as for every other one.
         request.origin.has_room()?;
+        let host = entry.host(&self.host);
         let asked = Completing {
             name: argument.clone().into_owned(),
             typed: typed.into_owned(),
             arguments,
             requester: request.requester(),
-            host: self.host.clone(),
+            host: host.clone(),
         };
         // Nobody can be asked: a completion has no rounds.
         let context = || {
             let call = Call::new((request.round)(), request.origin.outlet(), None);
             call.end();
-            Context::new(call, self.host.clone())
+            Context::new(call, host.clone())
         };
-        let started = entry.complete(completer, asked, &self.host, request.extensions, requester, &context);
+        let started = entry.complete(completer, asked, host, request.extensions, requester, &context);
         let work = match started {
             Started(Progress::Finished(finished)) => return Ok(Dispatched::Done(finished)),
             Started(Progress::Running(work)) => work,

@@ -9,7 +9,7 @@ use std::cell::LazyCell;
 
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::Requester;
-use crate::protocol::{CacheScope, ErrorCode, ErrorObject, ListKind, Listed, ServerResult};
+use crate::protocol::{ErrorCode, ErrorObject, ListKind, Listed, ServerResult};
 use crate::registry::Section;
 
 impl Dispatcher {
@@ -35,7 +35,7 @@ impl Dispatcher {
         };
         let requester: &dyn Fn() -> Requester = &|| request.requester();
         let visible = section.visible(&LazyCell::new(requester));
-        let scope = if visible.is_some() { CacheScope::Private } else { CacheScope::Public };
+        let scope = section.scope();
         let length = visible.as_ref().map_or(section.len(), Vec::len);
         let page = self.page.filter(|page| start > 0 || length > *page);
         let (places, next_cursor) = match page {

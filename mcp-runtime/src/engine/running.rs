@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use super::limits::{self, CallLimits, Limited};
+use super::limits::{self, CallLimits, Limited, Place};
 use super::{Call, Finished, OnComplete};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, ServerResult};
 
@@ -16,10 +16,23 @@ pub(crate) enum Work {
     Future(BoxFuture<'static, Finished>),
     /// On a thread of its own.
     Blocking(Box<dyn FnOnce() -> Finished + Send>),
+    /// A future that is made with what a thread of it must hold.
+    Around(Box<dyn FnOnce(Option<Place>) -> BoxFuture<'static, Finished> + Send>),
+}
+
+impl Work {
+    /// The future that does it.
+    pub(crate) fn into_future(self, place: Option<Place>) -> BoxFuture<'static, Finished> {
+        match self {
+            Self::Future(future) => future,
+            Self::Blocking(function) => Box::pin(on_thread(function, place)),
+            Self::Around(make) => make(place),
+        }
+    }
 }
 
 /// Runs what blocks. It goes on when nobody waits for it, and keeps its place until it ends.
-async fn on_thread(function: Box<dyn FnOnce() -> Finished + Send>, place: Option<limits::Place>) -> Finished {
+async fn on_thread(function: Box<dyn FnOnce() -> Finished + Send>, place: Option<Place>) -> Finished {
     let held = move || {
         let finished = function();
         drop(place);
@@ -103,10 +116,7 @@ impl Running {
         call: Option<Arc<Call>>,
     ) -> Self {
         let limited = limits.begin();
-        let future = match work {
-            Work::Future(future) => future,
-            Work::Blocking(function) => Box::pin(on_thread(function, limited.as_ref().map(|limited| limited.place()))),
-        };
+        let future = work.into_future(limited.as_ref().map(|limited| limited.place()));
         Self { name, kind, future, limited, call, is_part: false }
     }
 

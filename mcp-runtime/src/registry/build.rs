@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::spec::{Details, Offer, Prompts, Resources, SharedReceiver, Spec, Tools};
+use super::dynamic::is_name;
+use super::spec::{Details, Offer, Offered, Prompts, Resources, SharedReceiver, Spec, Tools};
 use super::template::Template;
-use super::{Completable, Entry, EntryCall, Fill, Registry, Section, Source, schema};
-use crate::context::States;
+use super::{Completable, Entry, EntryCall, Fill, Filter, Place, Registry, Section, Source, schema};
+use crate::context::{Host, States};
 use crate::engine::{CallLimits, Kind};
+use crate::layer::AnyLayer;
 use crate::protocol::{self, CacheScope, PromptArgument};
 use crate::schema::{nearest, wanted};
 use crate::tool::{
@@ -22,6 +24,28 @@ pub(crate) struct Offers {
     pub(crate) tools: Tools,
     pub(crate) prompts: Prompts,
     pub(crate) resources: Resources,
+    /// What stands around all of them.
+    pub(crate) layers: Vec<AnyLayer>,
+    /// Who sees which of them.
+    pub(crate) filters: Vec<Filter>,
+    pub(crate) mounts: Vec<Mount>,
+}
+
+/// Another server, whose functions are offered as parts of this one.
+#[derive(Debug)]
+pub(crate) struct Mount {
+    pub(crate) offers: Offers,
+    pub(crate) policy: Policy,
+    pub(crate) host: Host,
+}
+
+impl Mount {
+    /// Offers it below a name, and all that is mounted on it.
+    pub(crate) fn put_below(&mut self, prefix: &Arc<str>, host: &Host) {
+        self.host.prefix.insert(0, prefix.clone());
+        self.host.events = host.events.clone();
+        self.offers.mounts.iter_mut().for_each(|mount| mount.put_below(prefix, host));
+    }
 }
 
 /// What a server says about all of its functions.
@@ -56,6 +80,14 @@ pub(crate) struct Built {
     pub(crate) registry: Registry,
     pub(crate) problems: Vec<String>,
     needs: Vec<Need>,
+    /// What holds for everything that is added.
+    layers: Vec<AnyLayer>,
+    filters: Vec<Filter>,
+    /// The server that it comes from, if that is mounted.
+    host: Option<Arc<Host>>,
+    /// What holds for what is added next.
+    own_layers: Vec<AnyLayer>,
+    own_tags: Vec<Cow<'static, str>>,
     undescribed: Vec<Undescribed>,
 }
 
@@ -84,15 +116,27 @@ impl Built {
 
     /// What there is already, and more.
     pub(crate) fn upon(registry: Registry, offers: Offers, policy: Policy) -> Self {
-        let mut built = Self { registry, ..Self::default() };
-        for offer in offers.tools.offers {
+        Self { registry, ..Self::default() }.with(offers, policy)
+    }
+
+    fn with(mut self, offers: Offers, policy: Policy) -> Self {
+        let built = &mut self;
+        built.layers.extend(offers.layers);
+        built.filters.extend(offers.filters);
+        for Offered { offer, layers, tags } in offers.tools.offers {
+            (built.own_layers, built.own_tags) = (layers, tags);
             built.tool(offer, policy);
         }
-        for offer in offers.prompts.offers {
+        for Offered { offer, layers, tags } in offers.prompts.offers {
+            (built.own_layers, built.own_tags) = (layers, tags);
             built.prompt(offer);
         }
-        for offer in offers.resources.offers {
+        for Offered { offer, layers, tags } in offers.resources.offers {
+            (built.own_layers, built.own_tags) = (layers, tags);
             built.resource(offer);
+        }
+        for mount in offers.mounts {
+            built.mount(mount);
         }
         for Undescribed { of: (noun, name), argument, reader } in std::mem::take(&mut built.undescribed) {
             let cure = format!("write a doc comment above it: {reader}");
@@ -106,7 +150,32 @@ impl Built {
                 Describe::Silently => {}
             }
         }
-        built
+        self
+    }
+
+    /// Adds what another server offers, with its layers inside of those of this one.
+    fn mount(&mut self, Mount { offers, policy, host }: Mount) {
+        let host = Arc::new(host);
+        let part = Self {
+            registry: std::mem::take(&mut self.registry),
+            layers: self.layers.clone(),
+            filters: self.filters.clone(),
+            host: Some(host.clone()),
+            ..Self::default()
+        };
+        let part = part.with(offers, policy);
+        let prefix = host.prefix.join("_");
+        let mut problems = part.problems(&host.states);
+        if !host.prefix.iter().all(|part| is_name(part)) {
+            problems.insert(0, "a prefix must have letters, digits, `_`, `-` and `.`, and nothing else".to_owned());
+        }
+        self.problems.extend(problems.into_iter().map(|problem| format!("mounted as `{prefix}`: {problem}")));
+        self.registry = part.registry;
+    }
+
+    /// The name of something, as callers know it.
+    fn name(&self, name: &str) -> Arc<str> {
+        self.host.as_ref().map_or_else(|| name.into(), |host| host.name(name))
     }
 
     /// All that is wrong, on a server with these states.
@@ -136,12 +205,12 @@ impl Built {
         let (name, module, call);
         match offer {
             Offer::Function { spec, receiver } => {
-                (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
+                (name, module, details) = (self.name(spec.name), spec.module, spec.details());
                 let leniency = details.leniency.unwrap_or(policy.leniency);
                 let input = self.input(kind, &name, spec, READER);
                 let output = details.output_schema.map(schema::output_of);
                 described = protocol::Tool {
-                    name: spec.name.to_owned(),
+                    name: name.as_ref().to_owned(),
                     title: Some(spec.title.to_owned()),
                     description: said(spec.description),
                     input_schema: input.schema,
@@ -151,8 +220,8 @@ impl Built {
                 call = function(kind, &name, spec, input.slots, leniency, receiver);
             }
             Offer::Dynamic(tool) => {
-                (name, module, details) = (Arc::<str>::from(&*tool.tool.name), "a `DynTool`", tool.details);
-                described = tool.tool;
+                (name, module, details) = (self.name(&tool.tool.name), "a `DynTool`", tool.details);
+                described = protocol::Tool { name: name.as_ref().to_owned(), ..tool.tool };
                 let leniency = details.leniency.unwrap_or(policy.leniency);
                 let input = described.input_schema.clone();
                 let schema = ArgumentSchema::new(kind, name.clone(), input, leniency, tool.checked);
@@ -172,6 +241,10 @@ impl Built {
                 call = EntryCall::Dynamic { handler: tool.handler, schema: Box::new(schema) };
             }
         }
+        if self.host.is_some() && !is_name(&name) {
+            self.problems
+                .push(format!("tool `{name}` is not right: with its prefix, its name is longer than 128 characters"));
+        }
         described.annotations = details.annotations.clone();
         described.icons = details.icons.clone();
         described.meta = details.meta.clone();
@@ -186,10 +259,10 @@ impl Built {
         let (name, module, call, completable);
         match offer {
             Offer::Function { spec, receiver } => {
-                (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
+                (name, module, details) = (self.name(spec.name), spec.module, spec.details());
                 let input = self.input(kind, &name, spec, "people fill in arguments by their descriptions");
                 described = protocol::Prompt {
-                    name: spec.name.to_owned(),
+                    name: name.as_ref().to_owned(),
                     title: Some(spec.title.to_owned()),
                     description: said(spec.description),
                     arguments: arguments(&input.schema),
@@ -200,11 +273,12 @@ impl Built {
             }
             Offer::Dynamic(prompt) => {
                 let prompt = *prompt;
-                (name, module) = (Arc::<str>::from(&*prompt.prompt.name), "a `DynPrompt`");
+                (name, module) = (self.name(&prompt.prompt.name), "a `DynPrompt`");
                 let schema = prompt.schema(kind, name.clone());
                 let names = prompt.prompt.arguments.iter().map(|argument| &*argument.name);
                 completable = self.completable(kind, &name, names, prompt.completers);
                 (described, details) = (prompt.prompt, prompt.details);
+                name.as_ref().clone_into(&mut described.name);
                 call = EntryCall::Dynamic { handler: prompt.handler, schema: Box::new(schema) };
             }
         }
@@ -222,11 +296,11 @@ impl Built {
         let mut completers = Vec::new();
         match offer {
             Offer::Function { spec, receiver } => {
-                (name, module, details) = (Arc::<str>::from(spec.name), spec.module, spec.details());
+                (name, module, details) = (self.name(spec.name), spec.module, spec.details());
                 // There is no place for descriptions of variables.
                 let input = self.input(kind, &name, spec, "");
                 self.undescribed.retain(|it| it.of.0 != kind.noun);
-                described = protocol::Resource::new(spec.more.uri, spec.name);
+                described = protocol::Resource::new(spec.more.uri, &*name);
                 described.title = Some(spec.title.to_owned());
                 described.description = said(spec.description);
                 described.mime_type = spec.more.mime_type.or(spec.more.usual_mime_type).map(str::to_owned);
@@ -235,10 +309,14 @@ impl Built {
             }
             Offer::Dynamic(resource) => {
                 let resource = *resource;
-                (name, module, details) = (Arc::<str>::from(&*resource.link.name), "a `Resource`", resource.details);
+                (name, module, details) = (self.name(&resource.link.name), "a `Resource`", resource.details);
                 (described, completers, completable) = (resource.link, resource.completers, Vec::new());
+                name.as_ref().clone_into(&mut described.name);
                 call = dynamic(kind, &name, resource.handler);
             }
+        }
+        if let Some(host) = &self.host {
+            described.uri = host.uri(&described.uri).into_owned();
         }
         described.size = details.size;
         described.icons = details.icons.clone();
@@ -248,7 +326,10 @@ impl Built {
             mime_type: described.mime_type.clone(),
             ttl_ms: details.ttl.map(|time| time.as_millis().try_into().unwrap_or(u64::MAX)),
             // What not everyone sees is nobody else's.
-            cache_scope: details.cache_scope.or(details.visible.map(|_| CacheScope::Private)),
+            cache_scope: details.cache_scope.or_else(|| {
+                let is_filtered = details.visible.is_some() || !self.filters.is_empty();
+                is_filtered.then_some(CacheScope::Private)
+            }),
         };
         let uri = Arc::<str>::from(&*described.uri);
         let template = Template::has_variables(&uri).then(|| Template::new(&uri));
@@ -348,14 +429,32 @@ impl Built {
         }
         let limits = CallLimits::new(details.timeout, details.concurrency);
         let (resume, task, visible) = (details.resume, details.task, details.visible);
-        Entry { kind, name, module, limits, resume, task, call, fill, visible, completable }
+        let layers = self.layers.iter().cloned().chain(std::mem::take(&mut self.own_layers)).collect();
+        let (tags, filters, host) = (std::mem::take(&mut self.own_tags), self.filters.clone(), self.host.clone());
+        Entry {
+            kind,
+            name,
+            module,
+            limits,
+            resume,
+            task,
+            call,
+            fill,
+            visible,
+            completable,
+            filters,
+            tags,
+            layers,
+            host,
+        }
     }
 }
 
 impl<D: Clone> Section<D> {
     /// Adds one, or says that there is one of this key already.
     fn insert(&mut self, key: Arc<str>, entry: Entry, described: D) -> Option<String> {
-        if let Some(earlier) = self.find(&key) {
+        if let Some(earlier) = self.by_key.get(&key).and_then(|place| self.entries.get(*place)) {
+            let earlier = &earlier.entry;
             let noun = entry.kind.noun;
             let (what, cure) = match noun {
                 "resource" => ("have the URI", "give one of them another URI".to_owned()),
@@ -366,9 +465,9 @@ impl<D: Clone> Section<D> {
                 earlier.module, entry.module
             ));
         }
-        self.has_hidden |= entry.visible.is_some();
+        self.has_hidden |= entry.is_hidden_to_some();
         self.by_key.insert(key, self.entries.len());
-        self.entries.push(Arc::new(entry));
+        self.entries.push(Place { entry: Arc::new(entry), is_on: true });
         Arc::make_mut(&mut self.described).push(described);
         None
     }
@@ -379,7 +478,7 @@ impl<D: Clone> Section<D> {
         self.entries.remove(place);
         Arc::make_mut(&mut self.described).remove(place);
         self.by_key.values_mut().filter(|it| **it > place).for_each(|it| *it -= 1);
-        self.has_hidden = self.entries.iter().any(|entry| entry.visible.is_some());
+        self.has_hidden = self.entries.iter().any(|place| place.entry.is_hidden_to_some());
         Some(place)
     }
 }

@@ -163,7 +163,8 @@ impl DynTool {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a tool may have this name.
+pub(super) fn is_name(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-.".contains(&it))
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,12 +6,15 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
+use tower_layer::Layer;
+use tower_service::Service;
 
 use super::dyn_prompt::DynPrompt;
 use super::dynamic::DynTool;
 use super::resource::Resource;
 use crate::context::Requester;
 use crate::engine::{Resume, TaskMode};
+use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{Annotations, CacheScope, Icon, Meta, Role, ToolAnnotations};
 use crate::tool::{Leniency, ParamSpec, Receiver, Started, ToolCall};
 
@@ -309,7 +313,21 @@ pub trait ResourceFn {
     const SPEC: &'static ResourceSpec;
 }
 
-/// One item of a list.
+/// One item of a list, with what is said of it there.
+#[derive(Debug)]
+pub(super) struct Offered<S: 'static, D> {
+    pub(super) offer: Offer<S, D>,
+    pub(super) layers: Vec<AnyLayer>,
+    pub(super) tags: Vec<Cow<'static, str>>,
+}
+
+impl<S, D> From<Offer<S, D>> for Offered<S, D> {
+    fn from(offer: Offer<S, D>) -> Self {
+        Self { offer, layers: Vec::new(), tags: Vec::new() }
+    }
+}
+
+/// Where it comes from.
 #[derive(Debug)]
 pub(super) enum Offer<S: 'static, D> {
     Function { spec: &'static S, receiver: Option<SharedReceiver> },
@@ -329,7 +347,7 @@ macro_rules! lists {
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub struct $list {
-            pub(super) offers: Vec<Offer<$spec, $dynamic>>,
+            pub(super) offers: Vec<Offered<$spec, $dynamic>>,
         }
 
         impl $list {
@@ -337,7 +355,7 @@ macro_rules! lists {
             #[doc(hidden)]
             #[must_use]
             pub fn new(specs: &[&'static $spec]) -> Self {
-                let offer = |spec: &&'static $spec| Offer::Function { spec: *spec, receiver: None };
+                let offer = |spec: &&'static $spec| Offer::Function { spec: *spec, receiver: None }.into();
                 Self { offers: specs.iter().map(offer).collect() }
             }
 
@@ -346,11 +364,32 @@ macro_rules! lists {
             #[must_use]
             pub fn methods<T: Send + Sync + 'static>(receiver: Arc<T>, specs: &[&'static $spec]) -> Self {
                 let receiver: Receiver = receiver;
-                let offer = |spec: &&'static $spec| Offer::Function {
-                    spec: *spec,
-                    receiver: Some(SharedReceiver(receiver.clone())),
-                };
+                let receiver = || Some(SharedReceiver(receiver.clone()));
+                let offer = |spec: &&'static $spec| Offer::Function { spec: *spec, receiver: receiver() }.into();
                 Self { offers: specs.iter().map(offer).collect() }
+            }
+
+            /// Puts a [layer](crate::layer) around each of these. The first one that was given is the outermost, inside
+            /// of those of the server.
+            #[must_use]
+            pub fn layer<L, S>(mut self, layer: L) -> Self
+            where
+                L: Layer<CallService, Service = S>,
+                S: Service<CallRequest, Response = CallResponse, Future: Send> + Clone + Send + Sync + 'static,
+                S::Error: Into<CallError>,
+            {
+                let layer = AnyLayer::new(&layer);
+                self.offers.iter_mut().for_each(|offered| offered.layers.push(layer.clone()));
+                self
+            }
+
+            /// Gives each of these a tag, by which [`Server::visible`](crate::Server::visible) and
+            /// [`ServerHandle`](crate::ServerHandle) can tell them from others. Clients do not see it.
+            #[must_use]
+            pub fn tag(mut self, tag: impl Into<Cow<'static, str>>) -> Self {
+                let tag = tag.into();
+                self.offers.iter_mut().for_each(|offered| offered.tags.push(tag.clone()));
+                self
             }
 
             /// Adds more after these.
@@ -363,13 +402,13 @@ macro_rules! lists {
 
         impl From<$dynamic> for $list {
             fn from(one: $dynamic) -> Self {
-                Self { offers: vec![Offer::Dynamic(Box::new(one))] }
+                Self { offers: vec![Offer::Dynamic(Box::new(one)).into()] }
             }
         }
 
         impl FromIterator<$dynamic> for $list {
             fn from_iter<I: IntoIterator<Item = $dynamic>>(all: I) -> Self {
-                Self { offers: all.into_iter().map(|one| Offer::Dynamic(Box::new(one))).collect() }
+                Self { offers: all.into_iter().map(|one| Offer::Dynamic(Box::new(one)).into()).collect() }
             }
         }
     )+};

@@ -97,7 +97,7 @@ impl Toolbox for Offered {
         };
         let extensions = call.round().extensions.clone();
         let context = || Context::new(call.clone(), host.clone());
-        let work = match entry.enter(&host, Some(&arguments), &extensions, &requester, &context) {
+        let work = match entry.enter(name, entry.host(&host), Some(&arguments), &extensions, &requester, &context) {
             Started(Progress::Running(work)) => work,
             Started(Progress::Finished(finished)) => Work::Future(Box::pin(ready(finished))),
         };

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_layer::Layer;
+use tower_service::Service;
 
 use super::connection::Limits;
 use super::handle::ServerHandle;
@@ -14,17 +16,18 @@ use super::lifespan::{Hooks, Lifespan};
 use super::live::Live;
 use super::ready::ReadyServer;
 use crate::codec::{Encoder, Keep};
-use crate::context::{Host, ToolError};
+use crate::context::{Host, Requester, ToolError};
 use crate::dispatch::Dispatcher;
 use crate::engine::{
     AnyStore, AnyTaskStore, CallLimits, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore, Resume, RoundLimits,
     Rounds, Seal, StateKey, TaskLimits, TaskStore, Tasks,
 };
 use crate::error::{Error, ErrorKind};
+use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{
     DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
 };
-use crate::registry::{Describe, Offers, Policy, Prompts, Registry, Resources, Tools};
+use crate::registry::{Describe, Filter, Item, Mount, Offers, Policy, Prompts, Registry, Resources, Tools};
 use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::tool::Leniency;
 
@@ -314,6 +317,71 @@ impl Server {
     /// an error.
     pub fn max_subscriptions(mut self, resources: usize) -> Self {
         self.limits.subscriptions = resources;
+        self
+    }
+
+    /// Puts a [layer](crate::layer) around all calls of tools, prompts and resources. The first one that was given is
+    /// the outermost.
+    pub fn layer<L, S>(mut self, layer: L) -> Self
+    where
+        L: Layer<CallService, Service = S>,
+        S: Service<CallRequest, Response = CallResponse, Future: Send> + Clone + Send + Sync + 'static,
+        S::Error: Into<CallError>,
+    {
+        self.offers.layers.push(AnyLayer::new(&layer));
+        self
+    }
+
+    /// Decides who sees which tools, prompts and resources, and can call them, besides what they say themselves
+    /// (`#[tool(visible = ..)]`). To others they are as unknown as what is not there. All that is given must agree.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// #[derive(Clone)]
+    /// struct Admin;
+    ///
+    /// /// Delete everything.
+    /// #[tool]
+    /// fn delete_all() {}
+    ///
+    /// let server = Server::new("files").tools(tools![delete_all].tag("admin")).visible(|item, requester| {
+    ///     !item.has_tag("admin") || requester.extensions().get::<Admin>().is_some()
+    /// });
+    /// ```
+    pub fn visible(mut self, shows: impl Fn(Item<'_>, &Requester) -> bool + Send + Sync + 'static) -> Self {
+        self.offers.filters.push(Filter(Arc::new(shows)));
+        self
+    }
+
+    /// Offers all that another server does, too: its tool `add` becomes `prefix_add`, as do prompts, and its
+    /// resource `a://b` becomes `a://prefix/b`.
+    ///
+    /// What is mounted keeps its states, its layers (inside of those of this server), its own model, who may see it,
+    /// how it reads arguments and masks errors, and its hooks. Name, instructions and limits are those of this
+    /// server. A [handle](Server::handle) of the other one is of no use any more.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Add two integers.
+    /// #[tool]
+    /// fn add(a: i64, b: i64) -> i64 {
+    ///     a + b
+    /// }
+    ///
+    /// let calculator = Server::new("calculator").tools(tools![add]);
+    /// let server = Server::new("office").mount("calculator", calculator); // has `calculator_add`
+    /// ```
+    pub fn mount(mut self, prefix: impl Into<Arc<str>>, other: Server) -> Self {
+        let prefix = prefix.into();
+        let Self { offers, policy, host, hooks, .. } = other;
+        let mut mount = Mount { offers, policy, host };
+        mount.put_below(&prefix, &self.host);
+        self.offers.mounts.push(mount);
+        self.hooks.start.extend(hooks.start);
+        self.hooks.background.extend(hooks.background);
+        self.hooks.shutdown.extend(hooks.shutdown);
         self
     }
 

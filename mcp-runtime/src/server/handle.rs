@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::live::{Amendment, Live};
+use super::live::{Amendment, Chosen, Live};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Change, ListKind};
-use crate::registry::{Offers, Prompts, Resources, Tools};
+use crate::registry::{Item, Offers, Prompts, Resources, Tools};
 
 /// Changes what a server offers while it runs, and tells its clients. Made by
 /// [`Server::handle`](crate::Server::handle); clones change the same server.
@@ -85,17 +85,39 @@ impl ServerHandle {
 
     /// Does not offer the tool of this name any more. Whether there was one.
     pub fn remove_tool(&self, name: impl Into<String>) -> bool {
-        self.remove(Amendment::RemoveTool(name.into()))
+        self.amend(Amendment::RemoveTool(name.into()))
     }
 
     /// Does not offer the prompt of this name any more. Whether there was one.
     pub fn remove_prompt(&self, name: impl Into<String>) -> bool {
-        self.remove(Amendment::RemovePrompt(name.into()))
+        self.amend(Amendment::RemovePrompt(name.into()))
     }
 
     /// Does not offer the resource of this URI, or this template, any more. Whether there was one.
     pub fn remove_resource(&self, uri: impl Into<String>) -> bool {
-        self.remove(Amendment::RemoveResource(uri.into()))
+        self.amend(Amendment::RemoveResource(uri.into()))
+    }
+
+    /// Takes away, for everyone, those tools, prompts and resources of which `chosen` says so, until they are
+    /// [enabled](Self::enable) again; they keep their places in the lists. Whether there was one.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Try something new.
+    /// #[tool]
+    /// fn experiment() {}
+    ///
+    /// let server = Server::new("lab").tools(tools![experiment].tag("beta"));
+    /// server.handle().disable(|item| item.has_tag("beta"));
+    /// ```
+    pub fn disable(&self, chosen: impl Fn(Item<'_>) -> bool + Send + 'static) -> bool {
+        self.amend(Amendment::Turn(false, Chosen(Box::new(chosen))))
+    }
+
+    /// Brings back what was [disabled](Self::disable), as far as `chosen` says so. Whether there was something.
+    pub fn enable(&self, chosen: impl Fn(Item<'_>) -> bool + Send + 'static) -> bool {
+        self.amend(Amendment::Turn(true, Chosen(Box::new(chosen))))
     }
 
     fn add(&self, offers: Offers) -> Result<(), Error> {
@@ -103,7 +125,7 @@ impl ServerHandle {
         self.live.upgrade().ok_or_else(gone)?.amend(Amendment::Add(offers)).map(|_| ())
     }
 
-    fn remove(&self, amendment: Amendment) -> bool {
+    fn amend(&self, amendment: Amendment) -> bool {
         // Only what is added can be wrong.
         self.live.upgrade().is_some_and(|live| live.amend(amendment).unwrap_or_default())
     }

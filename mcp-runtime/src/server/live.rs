@@ -1,14 +1,16 @@
 //! What a server offers at the moment. It is replaced as a whole: a request sees all of it as it was when
 //! the request came.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::codec::{List, Lists};
 use crate::context::Host;
 use crate::error::{Error, ErrorKind};
+use crate::layer::AnyLayer;
 use crate::protocol::{Change, ListKind};
-use crate::registry::{Built, Offers, Policy, Registry};
+use crate::registry::{Built, Filter, Item, Offers, Policy, Registry};
 use crate::subscription::Events;
 
 /// What a server offers at one moment, as it is called and as it is listed.
@@ -34,14 +36,19 @@ impl Offering {
         let mut next = Self::new(registry);
         let mut changed = Vec::new();
         let (lists, before) = (&mut next.lists, &self.lists);
-        if !lists.tools.take_over(&before.tools) {
+        lists.tools.take_over(&before.tools);
+        lists.prompts.take_over(&before.prompts);
+        lists.resources.take_over(&before.resources);
+        lists.templates.take_over(&before.templates);
+        let (now, before) = (&next.registry, &self.registry);
+        if !now.tools.lists_as(&before.tools) {
             changed.push(ListKind::Tools);
         }
-        if !lists.prompts.take_over(&before.prompts) {
+        if !now.prompts.lists_as(&before.prompts) {
             changed.push(ListKind::Prompts);
         }
         // Whoever listens to one of these two hears of both.
-        if !(lists.resources.take_over(&before.resources) & lists.templates.take_over(&before.templates)) {
+        if !(now.resources.lists_as(&before.resources) && now.templates.lists_as(&before.templates)) {
             changed.push(ListKind::Resources);
         }
         (next, changed)
@@ -62,9 +69,16 @@ enum State {
     Waiting(Vec<Amendment>),
     Running {
         offering: Arc<Offering>,
-        policy: Policy,
-        host: Arc<Host>,
+        rules: Rules,
     },
+}
+
+/// What holds for everything that a server offers, also for what comes later.
+struct Rules {
+    policy: Policy,
+    host: Arc<Host>,
+    layers: Vec<AnyLayer>,
+    filters: Vec<Filter>,
 }
 
 /// A change of what a server offers.
@@ -74,21 +88,34 @@ pub(super) enum Amendment {
     RemoveTool(String),
     RemovePrompt(String),
     RemoveResource(String),
+    /// Turns on, or off, those of which the function says so.
+    Turn(bool, Chosen),
+}
+
+/// Chooses some of what is offered.
+pub(super) struct Chosen(pub(super) Box<dyn Fn(Item<'_>) -> bool + Send>);
+
+impl fmt::Debug for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chosen")
+    }
 }
 
 impl Amendment {
     /// What is wrong with it, if something is; whether it changes anything.
-    fn apply(self, registry: &mut Registry, policy: Policy, host: &Host) -> Result<bool, Error> {
+    fn apply(self, registry: &mut Registry, rules: &Rules) -> Result<bool, Error> {
         match self {
-            Self::Add(offers) => {
-                let built = Built::upon(std::mem::take(registry), offers, policy);
-                let problems = built.problems(&host.states);
+            Self::Add(mut offers) => {
+                (offers.layers, offers.filters) = (rules.layers.clone(), rules.filters.clone());
+                let built = Built::upon(std::mem::take(registry), offers, rules.policy);
+                let problems = built.problems(&rules.host.states);
                 *registry = built.registry;
                 fit_together(&problems).map(|()| true)
             }
             Self::RemoveTool(name) => Ok(registry.tools.remove(&name).is_some()),
             Self::RemovePrompt(name) => Ok(registry.prompts.remove(&name).is_some()),
             Self::RemoveResource(uri) => Ok(registry.remove_resource(&uri)),
+            Self::Turn(is_on, Chosen(chosen)) => Ok(registry.turn(is_on, &*chosen) > 0),
         }
     }
 }
@@ -126,18 +153,20 @@ impl Live {
     /// Begins with what a server was given and what was made of it since.
     pub(super) fn start(&self, offers: Offers, policy: Policy, host: &Arc<Host>) -> Result<Arc<Offering>, Error> {
         let mut state = self.lock();
+        let rules =
+            Rules { policy, host: host.clone(), layers: offers.layers.clone(), filters: offers.filters.clone() };
         let built = Built::new(offers, policy);
         let mut problems = built.problems(&host.states);
         let mut registry = built.registry;
         registry.may_change = self.may_change.load(Ordering::Relaxed);
         if let State::Waiting(amendments) = &mut *state {
             for amendment in std::mem::take(amendments) {
-                problems.extend(amendment.apply(&mut registry, policy, host).err().map(|error| error.to_string()));
+                problems.extend(amendment.apply(&mut registry, &rules).err().map(|error| error.to_string()));
             }
         }
         fit_together(&problems)?;
         let offering = Arc::new(Offering::new(registry));
-        *state = State::Running { offering: offering.clone(), policy, host: host.clone() };
+        *state = State::Running { offering: offering.clone(), rules };
         self.version.fetch_add(1, Ordering::Release);
         Ok(offering)
     }
@@ -147,15 +176,15 @@ impl Live {
     pub(super) fn amend(&self, amendment: Amendment) -> Result<bool, Error> {
         let (changed, earlier) = {
             let mut state = self.lock();
-            let (offering, policy, host) = match &mut *state {
+            let (offering, rules) = match &mut *state {
                 State::Waiting(amendments) => {
                     amendments.push(amendment);
                     return Ok(true);
                 }
-                State::Running { offering, policy, host } => (offering, *policy, host),
+                State::Running { offering, rules } => (offering, rules),
             };
             let mut registry = offering.registry.clone();
-            if !amendment.apply(&mut registry, policy, host)? {
+            if !amendment.apply(&mut registry, rules)? {
                 return Ok(false);
             }
             let (next, changed) = offering.followed_by(registry);

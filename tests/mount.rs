@@ -37,7 +37,7 @@ fn touch(ctx: Context) {
 }
 
 /// A note.
-#[resource("note://{name}")]
+#[resource("note://{name}", tags = ["notes"])]
 fn note(name: &str) -> String {
     format!("about {name}")
 }
@@ -186,8 +186,10 @@ async fn connect_as(server: &mcp_runtime::ReadyServer, extensions: Extensions) -
 async fn a_server_decides_who_sees_what() {
     let server = Server::new("whole")
         .mount("part", Server::new("part").tools(tools![touch].tag("admin").and(tools![ask])))
-        .resources(resources![note].tag("admin"))
-        .visible(|item, requester| !item.has_tag("admin") || requester.extensions().get::<Admin>().is_some())
+        .resources(resources![note])
+        .visible(|item, requester| {
+            !(item.has_tag("admin") || item.has_tag("notes")) || requester.extensions().get::<Admin>().is_some()
+        })
         .visible(|item, _| item.kind() != CallKind::Tool || item.name() != "part_ask");
     let handle = server.handle();
     let ready = server.build().expect("it fits together");
@@ -201,13 +203,13 @@ async fn a_server_decides_who_sees_what() {
     admin.read_resource("note://a").await.expect("allowed");
     guest.read_resource("note://a").await.expect_err("hidden");
     // What comes later is under the same rules.
-    handle.add_tools(tools![greet_all].tag("admin")).expect("added");
+    handle.add_tools(tools![greet_all]).expect("added");
     admin.call::<String>("greet_all", ()).await.expect("allowed");
     guest.call_tool("greet_all", ()).await.expect_err("hidden");
 }
 
 /// Greets all.
-#[tool]
+#[tool(tags = ["admin"])]
 fn greet_all() -> &'static str {
     "Hello, all"
 }

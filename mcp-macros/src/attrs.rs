@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitBool, LitStr, Path, Token, Type};
 
 use crate::diag::Diagnostics;
-use crate::keys::{expr, flag, list, read, set, text, value};
+use crate::keys::{PROMPT_KEYS, RESOURCE_KEYS, TOOL_KEYS, expr, flag, list, read, set, text, value};
 use crate::kind::Kind;
 use crate::template::Template;
 
@@ -29,6 +29,7 @@ pub(crate) struct Attributes {
     pub(crate) glue: Option<Ident>,
     pub(crate) annotations: Option<Vec<(Ident, bool)>>,
     pub(crate) icons: Option<Expr>,
+    pub(crate) tags: Option<Expr>,
     pub(crate) meta: Option<Expr>,
     pub(crate) timeout: Option<Timeout>,
     pub(crate) concurrency: Option<Expr>,
@@ -74,64 +75,6 @@ pub(crate) enum Undescribed {
     Allow,
     Deny,
 }
-
-const TOOL_KEYS: &[&str] = &[
-    "name",
-    "title",
-    "description",
-    "annotations",
-    "icons",
-    "meta",
-    "timeout",
-    "concurrency",
-    "resume",
-    "task",
-    "task_after",
-    "blocking",
-    "strict",
-    "lenient",
-    "undescribed",
-    "output_schema",
-    "visible",
-    "glue",
-    "crate",
-];
-
-const PROMPT_KEYS: &[&str] = &[
-    "name",
-    "title",
-    "description",
-    "icons",
-    "meta",
-    "timeout",
-    "concurrency",
-    "resume",
-    "blocking",
-    "undescribed",
-    "visible",
-    "glue",
-    "crate",
-];
-
-const RESOURCE_KEYS: &[&str] = &[
-    "name",
-    "title",
-    "description",
-    "mime",
-    "size",
-    "annotations",
-    "icons",
-    "meta",
-    "ttl",
-    "cache_scope",
-    "timeout",
-    "concurrency",
-    "resume",
-    "blocking",
-    "visible",
-    "glue",
-    "crate",
-];
 
 impl Attributes {
     pub(crate) fn parse(kind: Kind, mut tokens: TokenStream, diag: &mut Diagnostics) -> Self {
@@ -179,14 +122,18 @@ impl Attributes {
             "cache_scope" => set(&mut self.cache_scope, key, cache_scope(key, input, diag), diag),
             "icons" => {
                 let what = "a list of icons: `icons = [\"https://example.com/icon.png\"]`";
-                let value = value(key, input, diag, what).filter(|value| {
-                    let is_list = literal(value).is_none();
-                    if !is_list {
-                        diag.error(value, format!("`icons` needs {what}"));
-                    }
-                    is_list
-                });
-                set(&mut self.icons, key, value, diag);
+                set(&mut self.icons, key, items(key, input, diag, what), diag);
+            }
+            "tags" => {
+                let what = "a list of words: `tags = [\"beta\"]`";
+                let tags = items(key, input, diag, what);
+                if let Some(Expr::Array(array)) = &tags
+                    && let Some(other) =
+                        array.elems.iter().find(|it| literal(it).is_some_and(|it| !matches!(it, Lit::Str(_))))
+                {
+                    diag.error(other, format!("`tags` needs {what}"));
+                }
+                set(&mut self.tags, key, tags, diag);
             }
             "meta" => {
                 let value = expr(key, input, diag, "a JSON object: `meta = json!({ .. })`");
@@ -430,6 +377,17 @@ fn hints(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<
 
 fn is_role(value: &Expr) -> bool {
     matches!(literal(value), Some(Lit::Str(text)) if ["user", "assistant"].contains(&text.value().as_str()))
+}
+
+/// A list that is the value of a key; `what` says of what.
+fn items(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics, what: &str) -> Option<Expr> {
+    value(key, input, diag, what).filter(|value| {
+        let is_list = literal(value).is_none();
+        if !is_list {
+            diag.error(value, format!("`{key}` needs {what}"));
+        }
+        is_list
+    })
 }
 
 fn cache_scope(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Ident> {

@@ -157,6 +157,9 @@ pub(crate) fn function_details(model: &FunctionModel, runtime: &Runtime) -> Toke
     if let Some(icons) = &attributes.icons {
         say("icons", icons.to_token_stream());
     }
+    if let Some(tags) = &attributes.tags {
+        say("tags", tags.to_token_stream());
+    }
     if let Some(meta) = &attributes.meta {
         say("meta", meta.to_token_stream());
     }

@@ -34,13 +34,86 @@ pub(crate) fn read(
     diag.accept(parsed);
 }
 
+pub(crate) const TOOL_KEYS: &[&str] = &[
+    "name",
+    "title",
+    "description",
+    "annotations",
+    "icons",
+    "tags",
+    "meta",
+    "timeout",
+    "concurrency",
+    "resume",
+    "task",
+    "task_after",
+    "blocking",
+    "strict",
+    "lenient",
+    "undescribed",
+    "output_schema",
+    "visible",
+    "glue",
+    "crate",
+];
+
+pub(crate) const PROMPT_KEYS: &[&str] = &[
+    "name",
+    "title",
+    "description",
+    "icons",
+    "tags",
+    "meta",
+    "timeout",
+    "concurrency",
+    "resume",
+    "blocking",
+    "undescribed",
+    "visible",
+    "glue",
+    "crate",
+];
+
+pub(crate) const RESOURCE_KEYS: &[&str] = &[
+    "name",
+    "title",
+    "description",
+    "mime",
+    "size",
+    "annotations",
+    "icons",
+    "tags",
+    "meta",
+    "ttl",
+    "cache_scope",
+    "timeout",
+    "concurrency",
+    "resume",
+    "blocking",
+    "visible",
+    "glue",
+    "crate",
+];
+
+/// The attributes that have this key.
+fn attributes_with(key: &str) -> Vec<&'static str> {
+    [("#[tool]", TOOL_KEYS), ("#[prompt]", PROMPT_KEYS), ("#[resource]", RESOURCE_KEYS)]
+        .into_iter()
+        .filter(|(_, keys)| keys.contains(&key))
+        .map(|(attribute, _)| attribute)
+        .collect()
+}
+
 fn unknown(attribute: &str, key: &str, known: &[&str]) -> String {
     let elsewhere = ELSEWHERE.iter().find(|(word, _)| *word == key).map(|(_, meant)| *meant);
     let is_known = |meant: &&str| known.contains(&meant.split([' ', '(']).next().unwrap_or(meant));
-    let meant = match (elsewhere.filter(is_known), nearest(key, known), known) {
+    // A key of a sister is spelled right, and stands at the wrong place.
+    let sister = attributes_with(key).into_iter().find(|sister| *sister != attribute);
+    let meant = match (elsewhere.filter(is_known), sister, nearest(key, known)) {
         (Some(meant), ..) => format!("write `{meant}`"),
-        (None, Some(meant), _) => format!("did you mean `{meant}`?"),
-        (None, None, known) => format!("the keys are {}", list(known)),
+        (None, Some(sister), _) => format!("it is one of `{sister}`; the keys are {}", list(known)),
+        (None, None, Some(meant)) => format!("did you mean `{meant}`?"),
+        (None, None, None) => format!("the keys are {}", list(known)),
     };
     format!("`{attribute}` has no key `{key}`; {meant}")
 }
@@ -67,6 +140,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("doc", "description = \"..\""),
     ("example", "examples = [..]"),
     ("icon", "icons = [\"https://example.com/icon.png\"]"),
+    ("tag", "tags = [\"beta\"]"),
     ("read_only", "annotations(read_only)"),
     ("destructive", "annotations(destructive)"),
     ("idempotent", "annotations(idempotent)"),

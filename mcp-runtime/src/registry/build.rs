@@ -430,7 +430,8 @@ impl Built {
         let limits = CallLimits::new(details.timeout, details.concurrency);
         let (resume, task, visible) = (details.resume, details.task, details.visible);
         let layers = self.layers.iter().cloned().chain(std::mem::take(&mut self.own_layers)).collect();
-        let (tags, filters, host) = (std::mem::take(&mut self.own_tags), self.filters.clone(), self.host.clone());
+        let tags = details.tags.into_iter().chain(std::mem::take(&mut self.own_tags)).collect();
+        let (filters, host) = (self.filters.clone(), self.host.clone());
         Entry {
             kind,
             name,

@@ -60,7 +60,7 @@ impl Item<'_> {
         self.name
     }
 
-    /// Whether it has this tag: from `Tools::tag` or its sisters.
+    /// Whether it has this tag, from `#[tool(tags = [..])]`, `Tools::tag` or their sisters.
     #[must_use]
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.iter().any(|it| it == tag)

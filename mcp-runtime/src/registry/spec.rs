@@ -114,6 +114,7 @@ pub struct Details {
     pub(super) ttl: Option<Duration>,
     pub(super) cache_scope: Option<CacheScope>,
     pub(super) icons: Vec<Icon>,
+    pub(super) tags: Vec<Cow<'static, str>>,
     pub(super) meta: Option<Meta>,
     pub(super) timeout: Option<Duration>,
     pub(super) concurrency: Option<usize>,
@@ -195,6 +196,11 @@ impl Details {
     /// Adds pictures for user interfaces.
     pub fn icons<I: Into<Icon>>(&mut self, icons: impl IntoIterator<Item = I>) {
         self.icons.extend(icons.into_iter().map(Into::into));
+    }
+
+    /// Adds words by which it can be told from others.
+    pub fn tags<T: Into<Cow<'static, str>>>(&mut self, tags: impl IntoIterator<Item = T>) {
+        self.tags.extend(tags.into_iter().map(Into::into));
     }
 
     /// Sets the metadata, which must be an object.

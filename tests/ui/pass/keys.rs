@@ -13,6 +13,9 @@ use serde::Serialize;
 use serde_json::json;
 
 const LONG: Duration = Duration::from_secs(60);
+/// Words.
+const TAGS: [&str; 1] = ["beta"];
+
 const FEW: usize = 2;
 
 fn is_known(requester: &Requester) -> bool {
@@ -31,6 +34,7 @@ struct Product {
     title = "All Keys",
     annotations(read_only, destructive = false, idempotent = true, open_world),
     icons = ["https://example.com/a.png"],
+    tags = ["beta", "admin"],
     meta = json!({ "com.example/x": 1 }),
     timeout = "5s",
     concurrency = 4,
@@ -47,7 +51,7 @@ async fn all(id: u8) -> Result<CallToolResult> {
 }
 
 /// Others.
-#[tool(icons = [Icon::new("https://example.com/b.svg").mime_type("image/svg+xml")], timeout = LONG, concurrency = FEW, lenient, resume = "auto", task, visible = |_| true)]
+#[tool(icons = [Icon::new("https://example.com/b.svg").mime_type("image/svg+xml")], tags = TAGS, timeout = LONG, concurrency = FEW, lenient, resume = "auto", task, visible = |_| true)]
 async fn others() {}
 
 /// From its state alone, and as a task alone.

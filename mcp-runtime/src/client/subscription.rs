@@ -64,7 +64,8 @@ impl Client {
     /// Hears of changes from now on: of the server's lists, and of what resources hold ([specification]).
     ///
     /// A server may know less than it was asked for; [`Subscription::filter`] has what it tells. Legacy
-    /// servers, which say it otherwise, are asked in their own way.
+    /// servers, which say it otherwise, are asked in their own way. What was kept of these lists and resources is
+    /// asked for anew.
     ///
     /// ```
     /// use mcp_runtime::client::ServerChange;
@@ -90,10 +91,13 @@ impl Client {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
     pub async fn subscribe(&self, filter: SubscriptionFilter) -> Result<Subscription, Error> {
-        match self.protocol_version().is_modern() {
-            true => self.listen(filter).await,
-            false => self.subscribe_to_each(filter).await,
-        }
+        let subscription = match self.protocol_version().is_modern() {
+            true => self.listen(filter).await?,
+            false => self.subscribe_to_each(filter).await?,
+        };
+        // What has changed before, nobody has told.
+        self.wire.changes().void(&subscription.filter);
+        Ok(subscription)
     }
 
     async fn listen(&self, filter: SubscriptionFilter) -> Result<Subscription, Error> {
@@ -307,6 +311,15 @@ impl Changes {
 
     fn listening(&self) -> MutexGuard<'_, HashMap<i64, Listening>> {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn void(&self, filter: &SubscriptionFilter) {
+        for list in [ListKind::Tools, ListKind::Prompts, ListKind::Resources] {
+            if filter.has(list) {
+                self.cache.void(&Change::List(list));
+            }
+        }
+        filter.resource_subscriptions.iter().for_each(|uri| self.cache.void(&Change::Resource(uri.as_str().into())));
     }
 
     pub(super) fn begin(&self, id: i64, listening: Listening) {

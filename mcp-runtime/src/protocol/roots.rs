@@ -15,8 +15,8 @@ pub struct ListRootsResult {
 impl ListRootsResult {
     /// An answer with these roots.
     #[must_use]
-    pub fn new(roots: Vec<Root>) -> Self {
-        Self { roots }
+    pub fn new(roots: impl IntoIterator<Item = Root>) -> Self {
+        Self { roots: roots.into_iter().collect() }
     }
 }
 

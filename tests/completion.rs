@@ -265,6 +265,19 @@ async fn a_function_is_told_what_there_is() {
     assert!(error.message.ends_with("which did not come along with the request"), "{}", error.message);
 }
 
+#[tokio::test]
+async fn what_is_mounted_completes_with_its_own_states() {
+    let mounted = Server::new("inner").state(7_u8).prompts(prompts![told]);
+    let client = connect(Server::new("outer").state(1_u8).mount("inner", mounted), Era::Modern).await;
+    assert_eq!(values(&client, "inner_told", "what-else", "").await, ["what-else 7"]);
+    let mounted = Server::new("inner").prompts(prompts![wait]);
+    assert_eq!(
+        problems(Server::new("outer").state(Waiting::default()).mount("inner", mounted)).await,
+        "mounted as `inner`: the completion of argument `what` of prompt `inner_wait` takes \
+         `State<completion::Waiting>`, which the server was not given; add `.state(..)` with a value of that type"
+    );
+}
+
 /// Nothing to complete.
 #[prompt]
 fn plain(

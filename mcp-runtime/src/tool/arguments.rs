@@ -382,6 +382,17 @@ mod tests {
     }
 
     #[test]
+    fn text_is_read_as_its_type_says() {
+        assert_eq!(from_text("5"), Some("5".to_owned()));
+        assert_eq!(from_text(" 5.0 "), Some(5_u8));
+        assert_eq!(from_text("[1,2]"), Some(vec![1, 2]));
+        assert_eq!(from_text::<u8>("five"), None);
+        assert_eq!(from_text::<bool>(""), None);
+        let hostile = r#"{"$serde_json::private::RawValue":"1"}"#;
+        assert_eq!(from_text::<serde_json::Map<String, Value>>(hostile), None);
+    }
+
+    #[test]
     fn text_is_read_as_json_only_where_it_cannot_be_meant_as_text() {
         let none = Kinds::default();
         let object = Kinds { object: true, ..none };

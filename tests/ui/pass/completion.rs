@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::Completion;
-use mcp_runtime::{Completing, DynPrompt, Resource};
+use mcp_runtime::{Completing, DynPrompt, IntoCompletion, Resource};
 
 const LISTED: [&str; 2] = ["a", "b"];
 static SHARED: &[&str] = &["a", "b"];
@@ -35,6 +35,18 @@ fn iterator(asked: &Completing) -> impl Iterator<Item = String> + use<> {
 
 fn ranked(_asked: &Completing) -> Result<Option<Completion>> {
     Ok(Some(Completion::new(["b", "a"]).total(2)))
+}
+
+struct Own;
+
+impl IntoCompletion<()> for Own {
+    fn into_completion(self, typed: &str) -> Result<Completion> {
+        Ok(Completion::new([typed]))
+    }
+}
+
+fn own(_asked: &Completing) -> Option<Own> {
+    Some(Own)
 }
 
 async fn awaits(_asked: Completing) -> VecDeque<u64> {
@@ -78,8 +90,9 @@ fn all(
     #[arg(complete = |_: &Completing| ["x"])] o: &str,
     #[arg(complete = async |_: Completing| ["x"])] p: &str,
     #[arg(complete = inside::elsewhere, name = "quer")] q: &str,
+    #[arg(complete = own)] r: &str,
 ) -> String {
-    format!("{a}{b}{c:?}{d}{e}{f}{g}{h}{i}{j}{k}{l}{m}{n}{o}{p}{q}")
+    format!("{a}{b}{c:?}{d}{e}{f}{g}{h}{i}{j}{k}{l}{m}{n}{o}{p}{q}{r}")
 }
 
 mod inside {

@@ -27,7 +27,8 @@ use crate::tool::param::StateNeed;
 /// [`Server::completion_timeout`](crate::Server::completion_timeout) is dropped, and so is one whose client cancels the
 /// request, if it awaits. How many go on at the same time is bounded by
 /// [`Server::max_calls_in_flight`](crate::Server::max_calls_in_flight). What it proposes to whom is its own business: it
-/// sees who asks.
+/// sees who asks. Who may not see a prompt or a resource cannot complete its arguments either; [layers](crate::layer) do
+/// not stand around completions.
 ///
 /// ```
 /// use mcp_runtime::prelude::*;

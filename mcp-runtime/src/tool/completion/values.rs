@@ -20,7 +20,8 @@ use crate::protocol::Completion;
 /// was typed, begin with it, have a word that does, contain it, or have all of its letters in their order: that is also
 /// the order in which they are proposed. Capitals do not matter. At most 100 are sent, with the number of all that fit.
 ///
-/// The parameter `M` only keeps the shapes apart; the compiler finds it.
+/// The parameter `M` only keeps the shapes apart; the compiler finds it. A type of your own implements
+/// `IntoCompletion<()>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be proposed for an argument",
     label = "not a list of values",

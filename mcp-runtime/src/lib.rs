@@ -33,8 +33,9 @@ mod transport;
 #[cfg(feature = "client")]
 pub use client::Client;
 pub use context::{
-    Confirm, Context, CreateMessage, Elicit, ElicitUrl, Elicited, IntoToolError, ListRoots, Log, OneTurn, Prompt,
-    QuestionError, ReportProgress, Requester, Sample, SampleStep, SamplingResult, ToolError, Typed, WholeAnswer,
+    Confirm, Context, CreateMessage, Elicit, ElicitUrl, Elicited, IntoToolError, ListRoots, Log, OneTurn, Progress,
+    ProgressIter, ProgressStream, ProgressTotal, Prompt, QuestionError, ReportProgress, Requester, Sample, SampleStep,
+    SamplingResult, ToolError, Typed, Units, WholeAnswer,
 };
 pub use engine::{
     AnswersDigest, Claim, Claimant, InvalidResume, InvalidStateKey, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore,

@@ -283,7 +283,7 @@ pub async fn report(ctx: Context) -> &'static str {
     ctx.info("half way").await;
     ctx.report_progress(1.0).total(2.0).await;
     ctx.report_progress(2.0).total(2.0).await;
-    ctx.warning(serde_json::json!({ "left": 0 })).await;
+    ctx.warning(serde_json::json!({ "left": 0 })).logger("reporter").await;
     "reported"
 }
 

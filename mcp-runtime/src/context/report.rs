@@ -7,12 +7,15 @@ use serde_json::Value;
 
 use super::Context;
 use crate::engine::Call;
-use crate::protocol::{LoggingLevel, LoggingMessageNotificationParams, ProgressNotificationParams, ServerNotification};
+use crate::protocol::{
+    LoggingLevel, LoggingMessageNotificationParams, Outlet, ProgressNotificationParams, ServerNotification,
+};
 
 impl Context {
     /// Tells the client how far the call has come, if it asked to know ([specification]).
     ///
-    /// Progress must grow: a value that is not above the last one is not sent.
+    /// Progress must grow: a value that is not above the last one is not sent. For a loop,
+    /// [`Context::progress`] counts and does not send too often.
     ///
     /// ```
     /// # use mcp_runtime::prelude::*;
@@ -54,9 +57,39 @@ impl Context {
         self.log(LoggingLevel::Error, data)
     }
 
-    /// Logs to the client at any level, text or any JSON ([specification]).
+    /// Logs to the client: a part of the program failed. Text or any JSON.
+    pub fn critical(&self, data: impl Into<Value>) -> Log {
+        self.log(LoggingLevel::Critical, data)
+    }
+
+    /// Logs to the client: someone must act now. Text or any JSON.
+    pub fn alert(&self, data: impl Into<Value>) -> Log {
+        self.log(LoggingLevel::Alert, data)
+    }
+
+    /// Logs to the client: nothing works. Text or any JSON.
+    pub fn emergency(&self, data: impl Into<Value>) -> Log {
+        self.log(LoggingLevel::Emergency, data)
+    }
+
+    /// Logs to the client at any of the eight levels, text or any JSON ([specification]).
     ///
-    /// What the client does not want to hear is not sent.
+    /// What the client does not want to hear is not sent: a modern one names the least severe level with
+    /// each request, and hears nothing without it; a legacy one sets it with `logging/setLevel`, and hears
+    /// messages from `info` on until it does.
+    ///
+    /// ```
+    /// use mcp_runtime::prelude::*;
+    /// use mcp_runtime::protocol::LoggingLevel;
+    /// use serde_json::json;
+    ///
+    /// /// Import a file.
+    /// #[tool]
+    /// async fn import(path: String, ctx: Context) {
+    ///     ctx.log(LoggingLevel::Info, json!({ "path": path, "rows": 12 })).logger("importer").await;
+    ///     ctx.critical("the disk is full").logger("storage").await;
+    /// }
+    /// ```
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/logging
     pub fn log(&self, level: LoggingLevel, data: impl Into<Value>) -> Log {
@@ -72,6 +105,16 @@ pub struct Log {
     call: Arc<Call>,
     /// None for one that the client does not want.
     message: Option<LoggingMessageNotificationParams>,
+}
+
+impl Log {
+    /// Who logs: the part of the program that has something to say. Nobody in particular by default.
+    pub fn logger(mut self, name: impl Into<String>) -> Self {
+        if let Some(message) = &mut self.message {
+            message.logger = Some(name.into());
+        }
+        self
+    }
 }
 
 impl IntoFuture for Log {
@@ -98,10 +141,10 @@ impl fmt::Debug for Log {
 /// A report of progress; await it. Made by [`Context::report_progress`].
 #[must_use = "progress is reported when it is awaited"]
 pub struct ReportProgress {
-    call: Arc<Call>,
-    progress: f64,
-    total: Option<f64>,
-    message: Option<String>,
+    pub(super) call: Arc<Call>,
+    pub(super) progress: f64,
+    pub(super) total: Option<f64>,
+    pub(super) message: Option<String>,
 }
 
 impl ReportProgress {
@@ -116,6 +159,37 @@ impl ReportProgress {
         self.message = Some(message.into());
         self
     }
+
+    /// What is to be sent, if somebody asked and progress has grown. It counts as sent.
+    fn due(self) -> Option<Due> {
+        let Self { call, progress, total, message } = self;
+        let outlet = call.outlet()?;
+        // The outlet of a task needs no token: whoever wants to know asks.
+        let progress_token = call.round().progress_token.clone().or_else(|| outlet.own_token())?;
+        let previous = call.advance(progress)?;
+        let params = ProgressNotificationParams { progress_token, progress, total, message };
+        Some(Due { call, outlet, notification: ServerNotification::Progress(params), progress, previous })
+    }
+
+    /// Reports if there is room for it at once. False if there was none.
+    pub(super) fn at_once(self) -> bool {
+        let Some(Due { call, outlet, notification, progress, previous }) = self.due() else { return true };
+        let sent = outlet.notify_at_once(notification);
+        if !sent {
+            call.take_back(progress, previous);
+        }
+        sent
+    }
+}
+
+/// A report that is to be sent.
+struct Due {
+    call: Arc<Call>,
+    outlet: Arc<dyn Outlet>,
+    notification: ServerNotification,
+    progress: f64,
+    /// What the client had heard before.
+    previous: f64,
 }
 
 impl IntoFuture for ReportProgress {
@@ -123,16 +197,9 @@ impl IntoFuture for ReportProgress {
     type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { call, progress, total, message } = self;
         Box::pin(async move {
-            let Some(outlet) = call.outlet() else { return };
-            // The outlet of a task needs no token: whoever wants to know asks.
-            let Some(progress_token) = call.round().progress_token.clone().or_else(|| outlet.own_token()) else {
-                return;
-            };
-            if call.advance(progress) {
-                let params = ProgressNotificationParams { progress_token, progress, total, message };
-                outlet.notify(ServerNotification::Progress(params)).await;
+            if let Some(Due { outlet, notification, .. }) = self.due() {
+                outlet.notify(notification).await;
             }
         })
     }

@@ -125,14 +125,20 @@ impl Call {
         self.lock().wakers.iter().any(Option::is_some)
     }
 
-    /// Whether `progress` moves on; a client must never see it fall or stand still.
-    pub(crate) fn advance(&self, progress: f64) -> bool {
+    /// What progress was before, if `progress` moves on; a client must never see it fall or stand still.
+    pub(crate) fn advance(&self, progress: f64) -> Option<f64> {
         let mut state = self.lock();
         let moves = progress > state.reports.progress;
-        if moves {
-            state.reports.progress = progress;
+        moves.then(|| std::mem::replace(&mut state.reports.progress, progress))
+    }
+
+    /// What was to be told of progress could not be: the client knows what it knew before.
+    pub(crate) fn take_back(&self, progress: f64, previous: f64) {
+        let mut state = self.lock();
+        #[expect(clippy::float_cmp, reason = "whether it is the one that was set")]
+        if state.reports.progress == progress {
+            state.reports.progress = previous;
         }
-        moves
     }
 
     /// Whether a log message is new; a call that runs again must not send it twice.
@@ -504,6 +510,9 @@ pub(super) mod tests {
     fn progress_only_grows() {
         let call = call();
         let moved: Vec<_> = [1.0, 1.0, 0.5, 2.0, f64::NAN].into_iter().map(|progress| call.advance(progress)).collect();
-        assert_eq!(moved, [true, false, false, true, false]);
+        let before = moved.iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(before, [true, false, false, true, false]);
+        call.take_back(2.0, 1.0);
+        assert_eq!(call.advance(1.5), Some(1.0), "what could not be told was not told");
     }
 }

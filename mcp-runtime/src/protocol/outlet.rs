@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
 
 use super::{ErrorObject, ProgressToken, ServerNotification};
@@ -23,6 +24,11 @@ pub(crate) trait Outlet: Send + Sync {
 
     /// Queues a notification; waits while the client is slow to read.
     fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()>;
+
+    /// Queues a notification if that needs no waiting. Whether it did.
+    fn notify_at_once(&self, notification: ServerNotification) -> bool {
+        self.notify(notification).now_or_never().is_some()
+    }
 
     /// Sends a request to the client, where the revision has such requests. `question` is the
     /// number by which the call knows it.

@@ -74,17 +74,18 @@ impl<'a, 'm> Caller<'a, 'm> {
     /// Serves `logging/setLevel`, which only a handshake gives a meaning.
     pub(crate) fn set_log_level(&self, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
         let level = params.and_then(|params| params.get("level"));
-        let level = level.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or_else(|| {
-            ErrorObject::invalid_params(
-                "`params.level` must be one of debug, info, notice, warning, error, critical, alert, emergency",
-            )
-        })?;
+        let level = level
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .ok_or_else(|| ErrorObject::invalid_params(format!("`params.level` must be {LEVELS}")))?;
         if let Who::Legacy(session) = self.who {
             session.set_log_level(level);
         }
         Ok(())
     }
 }
+
+/// What a log level may be, for messages.
+const LEVELS: &str = "one of debug, info, notice, warning, error, critical, alert, emergency";
 
 fn nobody_has_said_it() -> ErrorObject {
     ErrorObject::invalid_params(format!(

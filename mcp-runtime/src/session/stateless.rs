@@ -1,6 +1,6 @@
 //! Modern requests: each one says its protocol version and what its client can do.
 
-use super::{Caller, Who, progress_token};
+use super::{Caller, LEVELS, Who, progress_token};
 use crate::protocol::{ErrorObject, Members, ProtocolVersion, keys};
 
 pub(super) fn identify<'a, 'm>(meta: Option<&'a Members<'m>>) -> Result<Caller<'a, 'm>, ErrorObject> {
@@ -18,7 +18,7 @@ pub(super) fn identify<'a, 'm>(meta: Option<&'a Members<'m>>) -> Result<Caller<'
     }
     let log_level = match members.get(keys::LOG_LEVEL) {
         None => None,
-        Some(raw) => Some(serde_json::from_str(raw.get()).map_err(|_| must_be(keys::LOG_LEVEL, "a log level"))?),
+        Some(raw) => Some(serde_json::from_str(raw.get()).map_err(|_| must_be(keys::LOG_LEVEL, LEVELS))?),
     };
     let progress_token = progress_token(meta)?;
     let revision = version

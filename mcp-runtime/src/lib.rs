@@ -15,6 +15,8 @@ mod dispatch;
 mod engine;
 mod error;
 pub mod layer;
+#[doc = include_str!("docs/observability.md")]
+pub mod observability {}
 pub mod prelude;
 pub mod protocol;
 mod registry;
@@ -25,6 +27,7 @@ mod schema;
 mod server;
 mod session;
 mod subscription;
+mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tool;
@@ -53,6 +56,10 @@ pub use protocol::principal::Principal;
 pub use registry::{DynPrompt, DynTool, Item, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
 pub use server::{ReadyServer, Server, ServerHandle};
+#[cfg(feature = "client-log")]
+pub use telemetry::ClientLog;
+#[cfg(feature = "otlp")]
+pub use telemetry::Otlp;
 pub use tool::{
     Args, Completer, CompleterOf, Completing, Extension, HeaderArgument, Inject, IntoBound, IntoCompletion,
     IntoContent, IntoMessages, IntoPromptResult, IntoResourceResult, IntoToolResult, Json, ListArgument, ListItem,
@@ -65,6 +72,9 @@ pub use tool::{
     Listed, Marked, NoVariable, Plain, Proposing, TextDefault, ToolArgument, TypeDefault, Undescribed, Unnamed,
 };
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
+
+#[cfg(feature = "otel")]
+pub use opentelemetry;
 
 /// Collects functions that carry [`#[tool]`](macro@tool) for [`Server::tools`].
 ///

@@ -21,6 +21,7 @@ use crate::protocol::{
 };
 use crate::sampling::SamplingProvider;
 use crate::server::Server;
+use crate::telemetry::Telemetry;
 use crate::transport::{Reader, Writer, pair};
 
 /// Which protocol versions a client speaks.
@@ -55,6 +56,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     probe_timeout: Duration,
     cache_bytes: usize,
+    telemetry: Telemetry,
 }
 
 impl Client {
@@ -95,6 +97,7 @@ impl ClientBuilder {
             timeout: Duration::from_secs(300),
             probe_timeout: Duration::from_secs(5),
             cache_bytes: 16 << 20,
+            telemetry: Telemetry::default(),
         }
     }
 
@@ -372,6 +375,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Measures with OpenTelemetry how long requests take (`mcp.client.operation.duration`). See
+    /// [observability](crate::observability).
+    #[cfg(feature = "otel")]
+    pub fn meter(mut self, meter: &opentelemetry::metrics::Meter) -> Self {
+        self.telemetry = Telemetry::of_client(meter);
+        self
+    }
+
     /// Starts the server where that is to be done, and finds out what both speak.
     ///
     /// # Errors
@@ -390,6 +401,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             probe_timeout: self.probe_timeout,
             cache: Arc::new(Cache::new(self.cache_bytes)),
+            telemetry: self.telemetry,
         });
         match self.target {
             Target::Command(mut command) => match start(&mut command, &self.stderr, options.clone(), options.era).await
@@ -410,11 +422,11 @@ impl ClientBuilder {
                     }
                 });
                 let (reader, writer) = tokio::io::split(ours);
-                let wire = Wire::start(reader, writer, options.handlers.clone(), options.cache.clone());
+                let wire = Wire::start(reader, writer, &options);
                 meet(wire, None, options.clone(), options.era).await
             }
             Target::Streams(reader, writer) => {
-                let wire = Wire::start(reader, writer, options.handlers.clone(), options.cache.clone());
+                let wire = Wire::start(reader, writer, &options);
                 meet(wire, None, options.clone(), options.era).await
             }
         }
@@ -423,7 +435,7 @@ impl ClientBuilder {
 
 async fn start(command: &mut Command, stderr: &Stderr, options: Arc<Options>, era: Era) -> Result<Client, Error> {
     let (process, stdin, stdout) = Process::start(command, stderr)?;
-    let wire = Wire::start(stdout, stdin, options.handlers.clone(), options.cache.clone());
+    let wire = Wire::start(stdout, stdin, &options);
     meet(wire, Some(process), options, era).await
 }
 
@@ -500,6 +512,7 @@ async fn initialize(wire: &Wire, options: &Options) -> Result<ServerFacts, Error
             format!("the server wants to speak protocol version `{protocol_version}`, which this client does not"),
         )
     })?;
+    wire.speaks(version);
     wire.notify(Method::NotificationsInitialized, None);
     if let Some(level) = options.log_level().filter(|_| capabilities.logging.is_some()) {
         let mut params = Map::new();

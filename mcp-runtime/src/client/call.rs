@@ -23,12 +23,20 @@ pub(super) struct Call {
     facts: CallInFlight,
     /// How many tokens the questions of this call may have taken.
     spent: Mutex<u64>,
+    /// Which trace its rounds belong to.
+    #[cfg(feature = "otel")]
+    pub(super) origin: crate::telemetry::Origin,
 }
 
 impl Call {
     pub(super) fn new(method: &str, params: &Map<String, Value>) -> Self {
         let name = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str).map(str::to_owned);
-        Self { facts: CallInFlight { method: method.to_owned(), name }, spent: Mutex::default() }
+        Self {
+            facts: CallInFlight { method: method.to_owned(), name },
+            spent: Mutex::default(),
+            #[cfg(feature = "otel")]
+            origin: Default::default(),
+        }
     }
 
     /// Of a task of which nothing but its id is known.

@@ -5,6 +5,7 @@ mod cache;
 mod call;
 mod complete;
 mod handler;
+mod observe;
 mod process;
 mod rounds;
 mod sampling;
@@ -37,6 +38,7 @@ use crate::protocol::{
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel, Method, Prompt, ProtocolVersion,
     ReadResourceResult, Resource, ResourceTemplate, ServerCapabilities, TASKS_EXTENSION, Task, Tool, keys,
 };
+use crate::telemetry::Telemetry;
 use cache::Cache;
 use call::Call;
 use handler::Handlers;
@@ -91,6 +93,7 @@ pub(crate) struct Options {
     timeout: Duration,
     probe_timeout: Duration,
     cache: Arc<Cache>,
+    telemetry: Telemetry,
 }
 
 /// What the server said of itself.

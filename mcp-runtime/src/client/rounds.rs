@@ -10,12 +10,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::call::Call;
 use super::wire::refused;
 use super::{Client, decode};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Answered, Method, ReceivedInputRequired, Task};
+use crate::telemetry::current;
 
 #[derive(Deserialize)]
 struct Kind {
@@ -101,10 +103,12 @@ pub(super) async fn answer_all(
     let mut running = JoinSet::new();
     for (key, request) in requests {
         let (handlers, calls) = (client.options.handlers.clone(), [call.clone()]);
-        running.spawn(async move {
+        let answer = async move {
             let answer: Answered = handlers.answer(&request.method, request.params.as_deref(), &calls).await;
             (key, request.method, answer)
-        });
+        };
+        // What handlers trace belongs to whoever calls.
+        running.spawn(answer.instrument(current()));
     }
     let mut answers = Map::new();
     while let Some(joined) = running.join_next().await {

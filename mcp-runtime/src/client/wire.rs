@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -13,15 +13,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
-use super::cache::Cache;
 use super::call::Call;
 use super::handler::Handlers;
 use super::subscription::{Changes, End, Listening};
-use super::timed_out;
+use super::{Options, observe, timed_out};
 use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse_with_params, split_batch};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, RequestId, keys};
+use crate::protocol::{
+    Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId, keys,
+};
+use crate::telemetry::{Ended, Operation, Telemetry};
 use crate::transport::{Line, LineReader};
 
 /// The longest message that a server may send.
@@ -35,6 +38,9 @@ pub(super) struct Wire {
     answering: Arc<Answering>,
     changes: Arc<Changes>,
     ended: CancellationToken,
+    telemetry: Telemetry,
+    /// What was settled in a handshake.
+    version: Arc<OnceLock<ProtocolVersion>>,
 }
 
 /// The handlers that answer the server's requests at the moment.
@@ -66,9 +72,9 @@ impl Wire {
     pub(super) fn start(
         reader: impl AsyncRead + Unpin + Send + 'static,
         mut writer: impl AsyncWrite + Unpin + Send + 'static,
-        handlers: Arc<Handlers>,
-        cache: Arc<Cache>,
+        options: &Options,
     ) -> Arc<Self> {
+        let (handlers, telemetry) = (options.handlers.clone(), options.telemetry.clone());
         let (outgoing, mut queue) = mpsc::unbounded_channel::<Value>();
         let waiting = Arc::new(Waiting(Mutex::new(Some(HashMap::new()))));
         tokio::spawn(async move {
@@ -84,16 +90,18 @@ impl Wire {
         });
         let answers = outgoing.downgrade();
         let answering = Arc::<Answering>::default();
-        let changes = Arc::new(Changes::new(cache));
+        let changes = Arc::new(Changes::new(options.cache.clone()));
         let ended = CancellationToken::new();
+        let version = Arc::<OnceLock<ProtocolVersion>>::default();
         let reading = tokio::spawn({
             let (waiting, answering, changes) = (waiting.clone(), answering.clone(), changes.clone());
+            let version = version.clone();
             let ended = ended.clone().drop_guard();
             async move {
                 let _ended = ended;
                 let mut lines = LineReader::new(reader, LONGEST);
-                let (handlers, answering, changes) = (&handlers, &answering, &*changes);
-                let incoming = Dispatch { waiting: &waiting, handlers, answers, answering, changes };
+                let (handlers, answering, changes, version) = (&handlers, &answering, &*changes, &version);
+                let incoming = Dispatch { waiting: &waiting, handlers, answers, answering, changes, version };
                 while let Ok(true) = lines.fill().await {
                     while let Some(line) = lines.next_line() {
                         incoming.line(&line);
@@ -103,8 +111,14 @@ impl Wire {
                 waiting.with(Option::take);
             }
         });
-        let reader = reading.abort_handle();
-        Arc::new(Self { outgoing, waiting, next_id: AtomicI64::new(1), reader, answering, changes, ended })
+        let (next_id, reader) = (AtomicI64::new(1), reading.abort_handle());
+        Arc::new(Self { outgoing, waiting, next_id, reader, answering, changes, ended, telemetry, version })
+    }
+
+    /// Notes what a handshake has settled.
+    pub(super) fn speaks(&self, version: ProtocolVersion) {
+        // There is one.
+        _ = self.version.set(version);
     }
 
     pub(super) fn changes(&self) -> &Arc<Changes> {
@@ -120,10 +134,11 @@ impl Wire {
     pub(super) fn listen(
         &self,
         method: &str,
-        params: Map<String, Value>,
+        mut params: Map<String, Value>,
         listening: Listening,
     ) -> Result<(i64, End), Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let operation = self.operation(id, method, &mut params, None);
         let (answer, receiver) = oneshot::channel();
         let waits = Waits { answer, call: None };
         self.changes.begin(id, listening);
@@ -131,7 +146,15 @@ impl Wire {
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         if !open || self.outgoing.send(message).is_err() {
             self.changes.end(id);
-            return Err(closed(method));
+            let error = closed(method);
+            if let Some(operation) = operation {
+                operation.ended(Ended::Unanswered("connection_closed", &error.to_string()));
+            }
+            return Err(error);
+        }
+        // It goes on for long; that it has begun is what there is to see of it.
+        if let Some(operation) = operation {
+            operation.ended(Ended::Well);
         }
         Ok((id, receiver))
     }
@@ -161,6 +184,20 @@ impl Wire {
         let _ = self.outgoing.send(message);
     }
 
+    /// Begins to observe a request, if somebody wants that.
+    fn operation(
+        &self,
+        id: i64,
+        method: &str,
+        params: &mut Map<String, Value>,
+        call: Option<&Arc<Call>>,
+    ) -> Option<Arc<Operation>> {
+        self.telemetry.observes_client().then(|| {
+            let version = self.version.get().copied();
+            observe::begin(&self.telemetry, version, id, method, params, call)
+        })
+    }
+
     /// Sends a request and waits. Dropping the future cancels the request.
     pub(super) async fn request(
         &self,
@@ -173,22 +210,24 @@ impl Wire {
         if let Some(token) = params.get_mut("_meta").and_then(|meta| meta.get_mut(keys::PROGRESS_TOKEN)) {
             *token = json!(id);
         }
+        let operation = self.operation(id, method, &mut params, call);
         let (answer, receiver) = oneshot::channel();
         let waits = Waits { answer, call: call.cloned() };
         let open = self.waiting.with(|waiting| waiting.as_mut().map(|waiting| waiting.insert(id, waits)).is_some());
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         if !open || self.outgoing.send(message).is_err() {
-            return Err(closed(method));
+            return observe::end(operation, method, Err(closed(method)));
         }
         let mut guard = CancelOnDrop { wire: self, id, method, armed: true };
         let answer = timeout(time, receiver).await;
         guard.armed = answer.is_err();
-        match answer {
+        let answer = match answer {
             Err(_) => Err(timed_out(method, time)),
             Ok(Err(_)) => Err(closed(method)),
             Ok(Ok(Ok(result))) => Ok(result),
             Ok(Ok(Err(error))) => Err(refused(method, error)),
-        }
+        };
+        observe::end(operation, method, answer)
     }
 }
 
@@ -234,6 +273,7 @@ struct Dispatch<'a> {
     answers: mpsc::WeakUnboundedSender<Value>,
     answering: &'a Arc<Answering>,
     changes: &'a Changes,
+    version: &'a OnceLock<ProtocolVersion>,
 }
 
 impl Dispatch<'_> {
@@ -266,7 +306,10 @@ impl Dispatch<'_> {
             Ok((Incoming::Response { id, answer }, _)) => self.answered(&id, answer.map(RawValue::to_owned)),
             Ok((Incoming::Stray, _)) => tracing::debug!("a response came without an id that could be read"),
             Ok((Incoming::Notification { method, .. }, params)) => self.notified(&method, params),
-            Ok((Incoming::Request { id, method, .. }, params)) => self.asked(id, method.into_owned(), params),
+            Ok((Incoming::Request { id, method, params: read }, params)) => {
+                let operation = observe::asked(self.version.get().copied(), &id, &method, read.as_ref());
+                self.asked(id, method.into_owned(), params, operation);
+            }
             Err(Malformed { id: Some(id), error }) => self.answered(&id, Err(error)),
             Err(malformed) => tracing::warn!(error = %malformed.error, "the server sent something that is no message"),
         }
@@ -300,13 +343,15 @@ impl Dispatch<'_> {
         }
     }
 
-    fn asked(&self, id: RequestId, method: String, params: Option<&RawValue>) {
+    fn asked(&self, id: RequestId, method: String, params: Option<&RawValue>, operation: Option<Arc<Operation>>) {
         let (handlers, params) = (self.handlers.clone(), params.map(RawValue::to_owned));
         // The server does not say which of them it asks for.
         let calls: Vec<_> = self
             .waiting
             .with(|waiting| waiting.iter().flat_map(HashMap::values).filter_map(|waits| waits.call.clone()).collect());
-        let handler = tokio::spawn(async move { handlers.answer(&method, params.as_deref(), &calls).await });
+        let span = operation.as_ref().map_or_else(Span::none, |operation| operation.span().clone());
+        let answer = async move { handlers.answer(&method, params.as_deref(), &calls).await };
+        let handler = tokio::spawn(answer.instrument(span));
         self.answering.with(|answering| answering.insert(id.clone(), handler.abort_handle()));
         let (answers, answering) = (self.answers.clone(), self.answering.clone());
         tokio::spawn(async move {
@@ -317,6 +362,9 @@ impl Dispatch<'_> {
                 Err(_) => Err(ErrorObject::new(ErrorCode::InternalError, "a handler of the client panicked")),
             };
             answering.with(|answering| answering.remove(&id));
+            if let Some(operation) = operation {
+                operation.ended(answer.as_ref().map_or_else(Ended::Refused, |_| Ended::Well));
+            }
             if let Some(answers) = answers.upgrade() {
                 let _ = answers.send(response(&id, answer));
             }

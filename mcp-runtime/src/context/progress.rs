@@ -194,7 +194,8 @@ impl Progress {
 
     /// Counts. Whether it is time for a report.
     fn count(&mut self, done: f64) -> bool {
-        if !(done > self.done) {
+        let grows = done > self.done;
+        if !grows {
             return false;
         }
         let completes = self.total.is_some_and(|total| self.done < total && total <= done);

@@ -14,6 +14,7 @@ use crate::engine::{
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, ServerResult};
 use crate::registry::{Entry, Section};
+use crate::telemetry::has_audience;
 use crate::tool::{PROMPT, Progress, Started, TOOL};
 
 /// What a request calls.
@@ -131,6 +132,10 @@ impl Dispatcher {
         };
         let host = entry.host(&self.host);
         let context = || Context::new(call.get_or_init(begin).clone(), host.clone());
+        if has_audience() {
+            // What is traced goes to the call, also if the function does not want to know of it.
+            call.get_or_init(begin);
+        }
         let requester = || request.requester();
         let started = entry.enter(called, host, arguments, request.extensions, &requester, &context);
         // A task is told by its call how it stands.

@@ -3,6 +3,7 @@
 mod call;
 mod complete;
 mod list;
+mod observe;
 mod subscribe;
 mod task;
 
@@ -17,6 +18,7 @@ use crate::protocol::{
     SubscriptionFilter,
 };
 use crate::registry::Registry;
+use crate::telemetry::Telemetry;
 
 /// Brings requests to the functions of a server.
 pub(crate) struct Dispatcher {
@@ -31,6 +33,7 @@ pub(crate) struct Dispatcher {
     pub(crate) page: Option<usize>,
     /// How long what completes an argument may take.
     pub(crate) completion_limits: CallLimits,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Where a request came from, as far as a call needs to know.
@@ -55,6 +58,8 @@ pub(crate) struct Request<'a, 'm> {
     /// What the server offers at the moment.
     pub(crate) registry: &'a Registry,
     pub(crate) extensions: &'a Extensions,
+    /// Whether it has a span, and is measured, if somebody wants that.
+    pub(crate) is_observed: bool,
 }
 
 impl Request<'_, '_> {
@@ -82,6 +87,9 @@ pub(crate) enum Dispatched {
 
 impl Dispatcher {
     pub(crate) fn dispatch(self: &Arc<Self>, request: &Request<'_, '_>) -> Dispatched {
+        if !request.is_observed && self.telemetry.observes_server() {
+            return self.dispatch_observed(request);
+        }
         let Some(method) = Method::from_name(request.method) else {
             return Dispatched::Done(Err(ErrorObject::method_not_found(request.method)));
         };

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::journal::{Ask, Journal, Memory, Question, QuestionId, Step, StepKey};
 use super::state::{CallId, Reports};
 use super::{RawParams, Resume, Round, digest};
 use crate::protocol::{Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, InputRequest, Outlet};
+use crate::telemetry::Trail;
 
 /// One call over all of its rounds: what its `Context` and its driver share.
 pub(crate) struct Call {
@@ -27,6 +29,8 @@ pub(super) struct CallState {
     pub(super) round: Arc<Round>,
     /// The way to the client, while a round is open.
     pub(super) outlet: Option<Arc<dyn Outlet>>,
+    /// The span of the request that drives it.
+    pub(super) trail: Trail,
     /// What the client has heard.
     pub(super) reports: Reports,
     /// What it has heard of an earlier run and this one has not said yet: digests of log messages.
@@ -51,7 +55,7 @@ impl Call {
     pub(crate) fn new(round: Round, outlet: Arc<dyn Outlet>, resume: Option<Resume>) -> Arc<Self> {
         let keeps = resume.is_some_and(Resume::remembers);
         let journal = if keeps { Journal::keeping() } else { Journal::default() };
-        Arc::new(Self::with(journal, round, outlet, Reports::default(), OnceLock::new()))
+        Self::with(journal, round, outlet, Reports::default(), OnceLock::new())
     }
 
     /// A call that runs again, with what is remembered of it and the answers that came since.
@@ -64,7 +68,7 @@ impl Call {
         answer_of: impl Fn(&str) -> Option<RawParams>,
     ) -> Arc<Self> {
         let journal = Journal::again(memory, answer_of);
-        Arc::new(Self::with(journal, round, outlet, reports, OnceLock::from(id)))
+        Self::with(journal, round, outlet, reports, OnceLock::from(id))
     }
 
     pub(super) fn with(
@@ -73,13 +77,14 @@ impl Call {
         outlet: Arc<dyn Outlet>,
         reports: Reports,
         id: OnceLock<CallId>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let state = CallState {
             journal,
             wakers: Vec::new(),
             driver: None,
             round: Arc::new(round),
             outlet: Some(outlet),
+            trail: Trail::begin(),
             said: reports.logs.clone(),
             reports,
             derived: HashMap::new(),
@@ -87,7 +92,9 @@ impl Call {
             ended: false,
             gone: false,
         };
-        Self { id, state: Mutex::new(state), cancelled: CancellationToken::new() }
+        let call = Arc::new(Self { id, state: Mutex::new(state), cancelled: CancellationToken::new() });
+        call.is_heard();
+        call
     }
 
     /// What the call is known by over all of its rounds and runs.
@@ -114,6 +121,18 @@ impl Call {
     /// The way to the client; there is none between rounds and after the end.
     pub(crate) fn outlet(&self) -> Option<Arc<dyn Outlet>> {
         self.lock().outlet.clone()
+    }
+
+    /// The span of the request that drives it; none between rounds and after the end.
+    pub(super) fn span(&self) -> Span {
+        self.lock().trail.span()
+    }
+
+    /// Goes on in another span.
+    pub(super) fn change_span(self: &Arc<Self>, span: Span) {
+        let before = self.lock().trail.change(span);
+        drop(before);
+        self.is_heard();
     }
 
     pub(crate) fn has_unsent(&self) -> bool {
@@ -318,9 +337,16 @@ impl Call {
     }
 
     /// A request that brings answers takes the call over. What is not answered is asked again.
-    pub(super) fn resume(&self, round: Round, outlet: Arc<dyn Outlet>, answer_of: impl Fn(&str) -> Option<RawParams>) {
-        let wakers: Vec<_> = {
+    pub(super) fn resume(
+        self: &Arc<Self>,
+        round: Round,
+        outlet: Arc<dyn Outlet>,
+        answer_of: impl Fn(&str) -> Option<RawParams>,
+    ) {
+        let next = Trail::begin();
+        let (wakers, left) = {
             let mut state = self.lock();
+            let left = state.trail.go_on(next);
             state.round = Arc::new(round);
             state.outlet = Some(outlet);
             let mut wakers = Vec::new();
@@ -335,8 +361,10 @@ impl Call {
                 wakers.extend(state.wakers[refused.index()].take());
             }
             wakers.extend(state.driver.take());
-            wakers
+            (wakers, left)
         };
+        left.settle();
+        self.is_heard();
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -344,8 +372,12 @@ impl Call {
     pub(super) fn take_input_requests(&self) -> Vec<(String, InputRequest)> {
         let mut state = self.lock();
         state.outlet = None;
+        let span = state.trail.change(Span::none());
         let unsent = state.journal.take_unsent();
-        unsent.into_iter().map(|id| state.journal.input_request(id)).collect()
+        let requests = unsent.into_iter().map(|id| state.journal.input_request(id)).collect();
+        drop(state);
+        drop(span);
+        requests
     }
 
     /// Nobody waits for this question any more.
@@ -409,16 +441,17 @@ impl Call {
 
     /// Ends the call: whoever still asks gets an error, spawned work is told to stop.
     pub(crate) fn end(&self) {
-        let (wakers, effects) = {
+        let (wakers, effects, span) = {
             let mut state = self.lock();
             state.ended = true;
             state.outlet = None;
+            let span = state.trail.change(Span::none());
             state.journal.close();
             let wakers: Vec<_> = state.wakers.iter_mut().filter_map(Option::take).collect();
-            (wakers, std::mem::take(&mut state.on_complete))
+            (wakers, std::mem::take(&mut state.on_complete), span)
         };
         // What they hold goes without the lock: its destructors may be anything.
-        drop(effects);
+        drop((effects, span));
         self.cancelled.cancel();
         wakers.into_iter().for_each(Waker::wake);
     }

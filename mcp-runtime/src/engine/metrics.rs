@@ -49,6 +49,39 @@ pub(crate) struct Counters {
 pub struct Metrics(pub(crate) Arc<Counters>);
 
 impl Metrics {
+    /// Lets a meter read the numbers, for as long as it goes on.
+    #[cfg(feature = "otel")]
+    pub(crate) fn observe(&self, meter: &opentelemetry::metrics::Meter) {
+        type Read = fn(&Metrics) -> u64;
+        let counters: [(&'static str, &'static str, Read); 7] = [
+            ("mcp_runtime.calls.parked", "Calls that were suspended at the end of a round", Self::parked),
+            ("mcp_runtime.calls.resumed", "Suspended calls that answers have reached", Self::resumed),
+            ("mcp_runtime.calls.replayed", "Calls that ran again from the top", Self::replayed),
+            (
+                "mcp_runtime.calls.repeated",
+                "Repeated requests that were given the outcome that was there",
+                Self::repeated,
+            ),
+            ("mcp_runtime.calls.evicted", "Suspended calls that made room for others", Self::evicted),
+            ("mcp_runtime.calls.expired", "Suspended calls to which no answers came in time", Self::expired),
+            ("mcp_runtime.requests.refused", "Requests that were refused for their requestState", Self::refused),
+        ];
+        for (name, description, read) in counters {
+            let metrics = self.clone();
+            let counter = meter.u64_observable_counter(name).with_description(description);
+            counter.with_callback(move |observer| observer.observe(read(&metrics), &[])).build();
+        }
+        let gauges: [(&'static str, &'static str, &'static str, Read); 2] = [
+            ("mcp_runtime.parked.calls", "{call}", "Calls that wait, suspended", Self::parked_now),
+            ("mcp_runtime.parked.size", "By", "Memory that they take, about", Self::parked_bytes),
+        ];
+        for (name, unit, description, read) in gauges {
+            let metrics = self.clone();
+            let gauge = meter.u64_observable_gauge(name).with_unit(unit).with_description(description);
+            gauge.with_callback(move |observer| observer.observe(read(&metrics), &[])).build();
+        }
+    }
+
     /// How many calls wait, suspended, at the moment.
     #[must_use]
     pub fn parked_now(&self) -> u64 {

@@ -6,6 +6,7 @@
 //! and where the call must end its round first, [`rounds`] with a future that is [`parked`]
 //! between them, or *replayed*: run again from the top on what `requestState` remembers.
 
+mod audience;
 mod call;
 mod claim;
 mod digest;

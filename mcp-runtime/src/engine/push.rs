@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::{Call, Cancel, Outcome, Reply, Running};
+use crate::telemetry::{Ended, Operation};
 
 /// Drives a call in a task of its own until it completes.
 pub(crate) fn push(mut running: Running, reply: Reply) -> Cancel {
@@ -46,13 +47,18 @@ fn send_unsent(call: &Arc<Call>) {
             .collect();
         (outlet, unsent)
     };
+    let span = call.span();
     for (id, method, params) in unsent {
+        let (operation, params) = Operation::question(&span, method, params);
         let call = Arc::downgrade(call);
         outlet.request(
             id.index(),
             method,
             params,
             Box::new(move |answer| {
+                if let Some(operation) = operation {
+                    operation.ended(answer.as_ref().map_or_else(Ended::Refused, |_| Ended::Well));
+                }
                 if let Some(call) = call.upgrade() {
                     call.answer(id, answer);
                 }

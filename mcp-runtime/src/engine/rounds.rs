@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
+use tracing::Instrument as _;
 
 use super::claim::{AnyStore, ClaimOf, Claimed, Grant, claim};
 use super::digest::{self, Digest};
@@ -22,6 +23,7 @@ use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Outlet, Principal};
+use crate::telemetry::current;
 
 /// How much calls that take rounds may use.
 #[derive(Debug, Clone, Copy)]
@@ -288,11 +290,16 @@ impl Rounds {
         let number = later.join(&mut Some(reply)).unwrap_or_default();
         shared.later().insert(ticket, later.clone());
         let entered = Entered { shared: shared.clone(), ticket, later: later.clone() };
+        let span = current();
         let task = tokio::spawn(async move {
             let entered = entered;
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
-            let outcome = match shared.claimed(claim.await, waiting, answers.as_deref(), enter, answer) {
+            let claim = claim.instrument(span.clone()).await;
+            let begun = span.in_scope(|| shared.claimed(claim, waiting, answers.as_deref(), enter, answer));
+            // The request is over when it is answered, and that is not in this task's hands.
+            drop(span);
+            let outcome = match begun {
                 Ok(Begun::Ended(outcome)) => outcome,
                 Ok(Begun::Running(cancel)) => {
                     let mut guard = Guard(Some(cancel));

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use tracing::Span;
+
 use super::limits::{self, CallLimits, Limited, Place};
 use super::{Call, Finished, OnComplete};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, ServerResult};
+use crate::telemetry::{current, is_on};
 
 /// What a call has to do.
 pub(crate) enum Work {
@@ -33,9 +36,10 @@ impl Work {
 
 /// Runs what blocks. It goes on when nobody waits for it, and keeps its place until it ends.
 async fn on_thread(function: Box<dyn FnOnce() -> Finished + Send>, place: Option<Place>) -> Finished {
+    let span = current();
     let held = move || {
-        let finished = function();
-        drop(place);
+        let finished = span.in_scope(function);
+        drop((place, span));
         finished
     };
     match tokio::task::spawn_blocking(held).await {
@@ -94,6 +98,8 @@ pub(crate) struct Running {
     future: BoxFuture<'static, Finished>,
     limited: Option<Box<Limited>>,
     pub(super) call: Option<Arc<Call>>,
+    /// The span that it runs in, if it has no call that knows.
+    span: Span,
     /// It is a part of its call, which goes on when it ends.
     is_part: bool,
 }
@@ -117,7 +123,8 @@ impl Running {
     ) -> Self {
         let limited = limits.begin();
         let future = work.into_future(limited.as_ref().map(|limited| limited.place()));
-        Self { name, kind, future, limited, call, is_part: false }
+        let span = if call.is_none() { current() } else { Span::none() };
+        Self { name, kind, future, limited, call, span, is_part: false }
     }
 
     /// Something that a call does with limits of its own.
@@ -138,6 +145,19 @@ impl Running {
         match Pin::new(&mut self).poll(&mut TaskContext::from_waker(Waker::noop())) {
             Poll::Ready(finished) => First::Finished(finished),
             Poll::Pending => First::Pending(self),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The span of the request that it runs for at the moment.
+    fn span(&self) -> Span {
+        match &self.call {
+            _ if !is_on() => Span::none(),
+            Some(call) => call.span(),
+            None => self.span.clone(),
         }
     }
 
@@ -169,6 +189,8 @@ impl Future for Running {
     type Output = Finished;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Finished> {
+        let span = self.span();
+        let _entered = span.enter();
         if let Some(limited) = &mut self.limited
             && let Err(limits::TimedOut(timeout)) = ready!(limited.poll_enter(cx))
         {

@@ -19,6 +19,7 @@ use crate::protocol::{
     BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, Principal, ProgressToken, ServerNotification,
     ServerResult, Task, TaskStatus,
 };
+use crate::telemetry::{Ended, Operation};
 
 /// When a call becomes a task, for a client that knows tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,7 +235,10 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, principa
         return Outcome::Complete(Err(error));
     }
     shared.running().insert(seat.id.clone(), seat.clone());
-    let driver = Driver { registration: Registration { shared: shared.clone(), seat: seat.clone() }, running };
+    let operation = Operation::background(running.name(), &seat.call.span());
+    seat.call.change_span(operation.span().clone());
+    let registration = Registration { shared: shared.clone(), seat: seat.clone() };
+    let driver = Driver { registration, running, operation };
     let driver = tokio::spawn(driver.run()).abort_handle();
     _ = seat.driver.set(driver);
     Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task))))
@@ -364,11 +368,13 @@ impl Drop for Registration {
 struct Driver {
     registration: Registration,
     running: Running,
+    /// What is seen of it.
+    operation: Arc<Operation>,
 }
 
 impl Driver {
     async fn run(self) {
-        let Self { registration, mut running } = self;
+        let Self { registration, mut running, operation } = self;
         let Registration { shared, seat } = &registration;
         let mut deadline = pin!(sleep_until(seat.until));
         let over = loop {
@@ -397,6 +403,12 @@ impl Driver {
             }
         };
         drop(running);
+        operation.ended(match &over {
+            Over::Finished(finished) => finished.into(),
+            Over::Cancelled => Ended::Cancelled,
+            Over::Expired => Ended::Unanswered("timeout", "the task was not finished in its time"),
+        });
+        drop(operation);
         seat.lock().over.get_or_insert(over);
         seat.touch(|_| {});
         if let Err(error) = shared.put(seat).await {

@@ -14,5 +14,11 @@ pub(crate) mod keys {
     pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
     pub(crate) const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
     pub(crate) const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+    #[cfg(feature = "otel")]
+    pub(crate) const TRACEPARENT: &str = "traceparent";
+    #[cfg(feature = "otel")]
+    pub(crate) const TRACESTATE: &str = "tracestate";
+    #[cfg(feature = "otel")]
+    pub(crate) const BAGGAGE: &str = "baggage";
     pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 }

@@ -29,6 +29,7 @@ use crate::protocol::{
 };
 use crate::registry::{Describe, Filter, Item, Mount, Offers, Policy, Prompts, Registry, Resources, Tools};
 use crate::sampling::{SamplingFallback, SamplingProvider};
+use crate::telemetry::Telemetry;
 use crate::tool::Leniency;
 
 /// A server: what it offers, who it is, what it may use.
@@ -76,6 +77,7 @@ pub struct Server {
     task_limits: TaskLimits,
     tasks_in: Option<Arc<dyn AnyTaskStore>>,
     completion_time: Duration,
+    telemetry: Telemetry,
 }
 
 impl Server {
@@ -104,6 +106,7 @@ impl Server {
             task_limits: TaskLimits::default(),
             tasks_in: None,
             completion_time: Duration::from_secs(10),
+            telemetry: Telemetry::default(),
         }
     }
 
@@ -500,6 +503,15 @@ impl Server {
         self.metrics.clone()
     }
 
+    /// Measures with OpenTelemetry how long requests take (`mcp.server.operation.duration`), and what
+    /// [`Server::metrics`] counts. See [observability](crate::observability).
+    #[cfg(feature = "otel")]
+    pub fn meter(mut self, meter: &opentelemetry::metrics::Meter) -> Self {
+        self.telemetry = Telemetry::of_server(meter);
+        self.metrics.observe(meter);
+        self
+    }
+
     /// How many calls may wait, suspended, for a client to come back with answers; 10,000 by
     /// default. The oldest ones make room for more: their futures are dropped, and run again when
     /// the answers come ([`Resume`]).
@@ -636,6 +648,7 @@ impl Server {
             seal,
             page: self.page,
             completion_limits: CallLimits::new(Some(self.completion_time), None),
+            telemetry: self.telemetry,
         };
         Ok(ReadyServer {
             live: self.live,

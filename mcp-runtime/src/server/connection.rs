@@ -214,22 +214,23 @@ impl<'a> Connection<'a> {
             Ok(caller) => caller,
             // What begins a conversation needs nobody to have said anything.
             Err(_) if legacy.is_none() && known == Some(Method::Initialize) => {
-                let outcome = self.initialize(params);
+                let outcome = self.observed(Method::Initialize, &id, params, |it| it.initialize(params));
                 return self.reply(&id, ProtocolVersion::LATEST_LEGACY, known, outcome, source.batch, out);
             }
             Err(_) if legacy.is_none() && known == Some(Method::Ping) => {
-                let outcome = Ok(ServerResult::Empty);
+                let outcome = self.observed(Method::Ping, &id, params, |_| Ok(ServerResult::Empty));
                 return self.reply(&id, ProtocolVersion::LATEST_LEGACY, known, outcome, source.batch, out);
             }
             Err(error) => return self.error(Some(&id), &error, source.batch, out),
         };
         let revision = caller.revision;
         if known == Some(Method::Initialize) && revision.has(Method::Initialize) {
-            let outcome = self.initialize(params);
+            let outcome = self.observed(Method::Initialize, &id, params, |it| it.initialize(params));
             return self.reply(&id, revision, known, outcome, source.batch, out);
         }
         if known == Some(Method::LoggingSetLevel) && revision.has(Method::LoggingSetLevel) {
-            let outcome = caller.set_log_level(params).map(|()| ServerResult::Empty);
+            let set = |_: &mut Self| caller.set_log_level(params).map(|()| ServerResult::Empty);
+            let outcome = self.observed(Method::LoggingSetLevel, &id, params, set);
             return self.reply(&id, revision, known, outcome, source.batch, out);
         }
         if let Some(newer) = self.ready.live.newer(&mut self.version) {
@@ -239,8 +240,17 @@ impl<'a> Connection<'a> {
         let extensions = &self.ready.extensions;
         let (carrier, round) = (caller.carrier(), || caller.round(id.clone(), extensions.clone()));
         let registry = &self.offering.registry;
-        let request =
-            Request { method, params, revision, carrier, round: &round, origin: &origin, registry, extensions };
+        let request = Request {
+            method,
+            params,
+            revision,
+            carrier,
+            round: &round,
+            origin: &origin,
+            registry,
+            extensions,
+            is_observed: false,
+        };
         match self.ready.dispatcher.dispatch(&request) {
             Dispatched::Done(outcome) => {
                 if !self.outbox.is_empty() {
@@ -270,6 +280,19 @@ impl<'a> Connection<'a> {
                 self.reply(&id, revision, known, outcome, source.batch, out);
             }
         }
+    }
+
+    /// Answers here, in the sight of whoever observes requests. Apart from what calls go through.
+    #[inline(never)]
+    fn observed(
+        &mut self,
+        method: Method,
+        id: &RequestId,
+        params: Option<&Params<'_>>,
+        answer: impl FnOnce(&mut Self) -> Finished,
+    ) -> Finished {
+        let ready = self.ready;
+        ready.dispatcher.observe(method, id, params.and_then(Params::meta), || answer(self))
     }
 
     fn initialize(&mut self, params: Option<&Params<'_>>) -> Finished {

@@ -25,6 +25,8 @@ pub mod rounds {}
 pub mod sampling;
 mod schema;
 mod server;
+#[doc = include_str!("docs/servers.md")]
+pub mod servers {}
 mod session;
 mod subscription;
 mod telemetry;

@@ -99,11 +99,12 @@ pub async fn count(
     to: u32,
     ctx: Context,
 ) -> u32 {
-    for done in 1..=to {
+    let mut progress = ctx.progress(to);
+    for _ in 0..to {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        ctx.report_progress(f64::from(done)).total(f64::from(to)).await;
+        progress.inc(1).await;
     }
-    ctx.info(format!("counted to {to}")).await;
+    ctx.info(serde_json::json!({ "counted to": to })).logger("counter").await;
     to
 }
 

@@ -44,7 +44,10 @@ async fn tools_answer_ask_and_tell() {
         assert_eq!(weather.sky, "clear over Oslo");
         assert_eq!(client.call::<f64>("calculator_add", json!({ "a": 1, "b": 2.5 })).await.expect("a sum"), 3.5);
         assert_eq!(client.call::<u32>("count", [("to", 5)]).await.expect("counted"), 5);
-        assert_eq!((steps.load(Ordering::Relaxed), lines.load(Ordering::Relaxed)), (5, 1), "{era:?}");
+        // No more than ten a second, and the last one.
+        let steps = steps.load(Ordering::Relaxed);
+        assert!((1..=5).contains(&steps), "{era:?}: {steps}");
+        assert_eq!(lines.load(Ordering::Relaxed), 1, "{era:?}");
         client.call::<()>("keep_note", [("name", "tea"), ("text", "Tea is hot.")]).await.expect("kept");
         let summary = client.call_tool("summarize", [("name", "tea")]).await.expect("a summary");
         assert!(summary.joined_text().contains("Tea is warm."), "{summary:?}");

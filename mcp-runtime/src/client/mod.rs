@@ -7,6 +7,7 @@ mod complete;
 mod handler;
 mod observe;
 mod process;
+mod proxy;
 mod rounds;
 mod sampling;
 mod subscription;
@@ -428,13 +429,31 @@ impl Options {
     }
 
     /// Adds what a request of this revision must say.
-    fn params_for(&self, version: ProtocolVersion, mut params: Map<String, Value>) -> Map<String, Value> {
-        let mut meta = Map::new();
-        if version.is_modern() {
+    fn params_for(&self, version: ProtocolVersion, params: Map<String, Value>) -> Map<String, Value> {
+        let capabilities = version.is_modern().then(|| {
             let mut capabilities = self.capabilities();
             if self.tasks {
                 capabilities.extensions.insert(TASKS_EXTENSION.to_owned(), json!({}));
             }
+            capabilities
+        });
+        self.params_with(capabilities, params)
+    }
+
+    /// Adds what a modern request says that is made for somebody else, who can be asked this.
+    fn params_of_call(&self, params: Map<String, Value>, asked: &ClientCapabilities) -> Map<String, Value> {
+        let mut capabilities = asked.clone();
+        capabilities.extensions.clear();
+        self.params_with(Some(capabilities), params)
+    }
+
+    fn params_with(
+        &self,
+        capabilities: Option<ClientCapabilities>,
+        mut params: Map<String, Value>,
+    ) -> Map<String, Value> {
+        let mut meta = Map::new();
+        if let Some(capabilities) = capabilities {
             meta = request_meta(&self.info, &capabilities);
             if let Some(level) = self.handlers.log_level() {
                 meta.insert(keys::LOG_LEVEL.to_owned(), json!(level));

@@ -210,14 +210,14 @@ impl fmt::Debug for ElicitUrl {
     }
 }
 
-fn missing_form(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
+pub(super) fn missing_form(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
     match &declared.elicitation {
         None => Some(ClientCapabilities::only_elicitation()),
         Some(elicitation) => (!elicitation.has_form()).then(ClientCapabilities::only_elicitation_form),
     }
 }
 
-fn missing_url(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
+pub(super) fn missing_url(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
     let has = declared.elicitation.as_ref().is_some_and(|elicitation| elicitation.has_url());
     (!has).then(ClientCapabilities::only_elicitation_url)
 }

@@ -5,6 +5,8 @@ mod error;
 mod form;
 mod host;
 mod notify;
+#[cfg(feature = "client")]
+mod pass;
 mod progress;
 mod question;
 mod report;

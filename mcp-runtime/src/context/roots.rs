@@ -47,6 +47,6 @@ impl fmt::Debug for ListRoots {
     }
 }
 
-fn missing_roots(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
+pub(super) fn missing_roots(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
     declared.roots.is_none().then(ClientCapabilities::only_roots)
 }

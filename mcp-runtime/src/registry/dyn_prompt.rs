@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::spec::Details;
 use crate::context::{Context, Requester};
-use crate::engine::Kind;
+use crate::engine::{Kind, Resume};
 use crate::protocol::{Icon, Meta, Prompt, PromptArgument};
 use crate::tool::{
     ArgumentSchema, Completer, ErasedCompleter, Handler, IntoCompletion, IntoPromptResult, Leniency, PROMPT, Started,
@@ -59,6 +59,30 @@ impl DynPrompt {
             Started::running(async move { future.await.into_prompt_result() }, &PROMPT, mask_errors)
         });
         Self { prompt, details, handler, completers: Vec::new() }
+    }
+
+    /// A prompt as another server describes it.
+    #[cfg(feature = "client")]
+    pub(crate) fn of<F, R>(
+        prompt: Prompt,
+        function: impl Fn(Map<String, Value>, Context) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoPromptResult,
+    {
+        let mut new = Self::new(prompt.name.clone(), function);
+        new.details.icons.clone_from(&prompt.icons);
+        new.details.meta.clone_from(&prompt.meta);
+        new.prompt = prompt;
+        new
+    }
+
+    /// How calls go on that ask their client, if not as [`Server::resume`](crate::Server::resume) says.
+    #[must_use]
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.details.resume(resume);
+        self
     }
 
     /// The name for people.

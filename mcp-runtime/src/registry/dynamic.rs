@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::spec::Details;
 use crate::context::{Context, Requester};
+use crate::engine::Resume;
 use crate::protocol::{Icon, Meta, Tool, ToolAnnotations};
 use crate::tool::{Handler, IntoToolResult, handler};
 
@@ -74,6 +75,32 @@ impl DynTool {
             }
         }
         Self { tool, details, handler: handler(function), checked: true }
+    }
+
+    /// A tool as another server describes it.
+    #[cfg(feature = "client")]
+    pub(crate) fn of<F, R>(
+        tool: Tool,
+        function: impl Fn(Map<String, Value>, Context) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoToolResult,
+    {
+        let details = Details {
+            annotations: tool.annotations.clone(),
+            icons: tool.icons.clone(),
+            meta: tool.meta.clone(),
+            ..Details::default()
+        };
+        Self { tool, details, handler: handler(function), checked: false }
+    }
+
+    /// How calls go on that ask their client, if not as [`Server::resume`](crate::Server::resume) says.
+    #[must_use]
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.details.resume(resume);
+        self
     }
 
     /// The name for people.

@@ -11,6 +11,7 @@ use super::file;
 use super::spec::Details;
 use super::template::Template;
 use crate::context::{Context, Requester};
+use crate::engine::Resume;
 use crate::protocol::{Annotations, Icon, Meta, ReadResourceResult, ResourceContents, ResourceLink};
 use crate::tool::{Completer, ErasedCompleter, Handler, IntoCompletion, IntoResourceResult, RESOURCE, Started};
 
@@ -140,6 +141,32 @@ impl Resource {
         let mut resource = Self::with(uri.into(), handler);
         resource.link.mime_type = R::MIME_TYPE.map(str::to_owned);
         resource
+    }
+
+    /// A resource as another server describes it.
+    #[cfg(feature = "client")]
+    pub(crate) fn of<F, R>(
+        link: ResourceLink,
+        function: impl Fn(BTreeMap<String, String>, Context) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoResourceResult,
+    {
+        let mut new = Self::new(link.uri.clone(), function);
+        new.details.hints.clone_from(&link.annotations);
+        new.details.icons.clone_from(&link.icons);
+        new.details.meta.clone_from(&link.meta);
+        new.details.size = link.size;
+        new.link = link;
+        new
+    }
+
+    /// How reads go on that ask their client, if not as [`Server::resume`](crate::Server::resume) says.
+    #[must_use]
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.details.resume(resume);
+        self
     }
 
     fn fixed(

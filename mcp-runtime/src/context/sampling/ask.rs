@@ -156,11 +156,11 @@ impl fmt::Debug for CreateMessage {
     }
 }
 
-fn missing_sampling(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
+pub(in crate::context) fn missing_sampling(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
     declared.sampling.is_none().then(ClientCapabilities::only_sampling)
 }
 
-pub(super) fn missing_sampling_tools(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
+pub(in crate::context) fn missing_sampling_tools(declared: &ClientCapabilities) -> Option<ClientCapabilities> {
     let has = declared.sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some());
     (!has).then(ClientCapabilities::only_sampling_tools)
 }

@@ -19,6 +19,8 @@ use serde_json::{Map, Value};
 
 pub use answer::{SampleStep, SamplingResult};
 pub use ask::CreateMessage;
+#[cfg(feature = "client")]
+pub(in crate::context) use ask::{missing_sampling, missing_sampling_tools};
 pub use prompt::Prompt;
 pub use typed::Typed;
 

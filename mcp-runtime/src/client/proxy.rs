@@ -1,0 +1,445 @@
+//! A server whose tools, prompts and resources are those of another.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Client, ClientBuilder, decode};
+use crate::context::{Context, QuestionError, ToolError};
+use crate::engine::Resume;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::{
+    Answered, CallToolResult, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
+    ErrorCode, ErrorObject, GetPromptResult, ListRootsResult, Method, ReadResourceResult, ReceivedInputRequired,
+};
+use crate::registry::{DynPrompt, DynTool, Prompts, Resource, Resources, Tools};
+use crate::sampling::{ProviderError, SamplingProvider};
+use crate::server::Server;
+
+impl ClientBuilder {
+    /// Connects, and makes a server that offers what the other one does at that moment: its tools, prompts,
+    /// resources and templates of resources. What it asks (the model, the user, for roots) is asked of the client of
+    /// the new server, in whatever protocol version each of the two speaks.
+    ///
+    /// Handlers of this builder are replaced by that. A server since 2026-07-28 is told what the client can do with
+    /// each call, and what came of each of its rounds is kept as a [step](Context::step) is, so that its calls go on
+    /// on other replicas. An older one does not say for which call it asks something: its calls are made one at a
+    /// time, and one that has asked cannot go on after a restart ([`Resume::Parked`]).
+    ///
+    /// Progress, logs and changes of the other server are not passed on.
+    ///
+    /// ```no_run
+    /// use mcp_runtime::Client;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// # async fn gateway() -> Result<()> {
+    /// let files = Client::stdio(tokio::process::Command::new("file-server")).proxy().await?;
+    /// Server::new("gateway").mount("files", files).run().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and those of the requests for its lists.
+    pub async fn proxy(self) -> Result<Server, Error> {
+        let relay = Arc::<Relay>::default();
+        let ask = |method| {
+            let relay = relay.clone();
+            move |params: Value| relay.clone().ask(method, params)
+        };
+        let (elicit, roots) = (ask(Method::ElicitationCreate), ask(Method::RootsList));
+        let elicit_url = elicit.clone();
+        let client = self
+            .on_sampling(Model(relay.clone()))
+            .on_elicitation(move |form: ElicitRequestParams| typed::<ElicitResult>(elicit(json!(form))))
+            .on_elicitation_url(move |page: ElicitRequestParams| typed::<ElicitResult>(elicit_url(json!(page))))
+            .on_roots(move |()| typed::<ListRootsResult>(roots(json!({}))))
+            .connect()
+            .await?;
+        let capabilities = client.server_capabilities().clone();
+        let (mut tools, mut prompts) = (Vec::new(), Vec::new());
+        let (mut resources, mut templates) = (Vec::new(), Vec::new());
+        if capabilities.tools.is_some() {
+            tools = client.list_tools().await?;
+        }
+        if capabilities.prompts.is_some() {
+            prompts = client.list_prompts().await?;
+        }
+        if capabilities.resources.is_some() {
+            resources = client.list_resources().await?;
+            // Some servers know nothing of these.
+            templates = client.list_resource_templates().await.unwrap_or_default();
+        }
+        let name = client.server_info().map_or("proxy", |info| &info.name).to_owned();
+        let version = client.server_info().map_or("0.0.0", |info| &info.version).to_owned();
+        let instructions = client.instructions().map(str::to_owned);
+        let upstream = Arc::new(Upstream { client, relay });
+
+        let tools: Tools = tools.into_iter().map(|tool| upstream.clone().tool(tool)).collect();
+        let prompts: Prompts = prompts.into_iter().map(|prompt| upstream.clone().prompt(prompt)).collect();
+        let resources: Resources = resources
+            .into_iter()
+            .map(|resource| upstream.clone().resource(resource))
+            .chain(templates.into_iter().map(|template| upstream.clone().template(template)))
+            .collect();
+        let server = Server::new(name).version(version).tools(tools).prompts(prompts).resources(resources);
+        Ok(match instructions {
+            Some(instructions) => server.instructions(instructions),
+            None => server,
+        })
+    }
+}
+
+/// The other server.
+struct Upstream {
+    client: Client,
+    relay: Arc<Relay>,
+}
+
+impl Upstream {
+    fn resume(&self) -> Resume {
+        if self.client.protocol_version().is_modern() { Resume::Auto } else { Resume::Parked }
+    }
+
+    fn tool(self: Arc<Self>, tool: crate::protocol::Tool) -> DynTool {
+        let (name, resume) = (tool.name.clone(), self.resume());
+        let handler = move |arguments: Map<String, Value>, ctx: Context| {
+            let (upstream, name) = (self.clone(), name.clone());
+            let params = Map::from_iter([("name".to_owned(), json!(name)), ("arguments".to_owned(), json!(arguments))]);
+            async move { upstream.call::<CallToolResult>(Method::ToolsCall, params, &ctx).await.map_err(told) }
+        };
+        DynTool::of(tool, handler).unchecked().resume(resume)
+    }
+
+    fn prompt(self: Arc<Self>, prompt: crate::protocol::Prompt) -> DynPrompt {
+        let (name, resume) = (prompt.name.clone(), self.resume());
+        let handler = move |arguments: Map<String, Value>, ctx: Context| {
+            let (upstream, name) = (self.clone(), name.clone());
+            let params = Map::from_iter([("name".to_owned(), json!(name)), ("arguments".to_owned(), json!(arguments))]);
+            async move { upstream.call::<GetPromptResult>(Method::PromptsGet, params, &ctx).await.map_err(told) }
+        };
+        DynPrompt::of(prompt, handler).resume(resume)
+    }
+
+    fn resource(self: Arc<Self>, resource: crate::protocol::Resource) -> Resource {
+        let (uri, resume) = (resource.uri.clone(), self.resume());
+        let read = move |_: BTreeMap<String, String>, ctx: Context| {
+            let (upstream, uri) = (self.clone(), uri.clone());
+            async move { upstream.read(uri, &ctx).await }
+        };
+        Resource::of(resource, read).resume(resume)
+    }
+
+    fn template(self: Arc<Self>, template: crate::protocol::ResourceTemplate) -> Resource {
+        let (uri, resume) = (template.uri_template.clone(), self.resume());
+        let read = move |variables: BTreeMap<String, String>, ctx: Context| {
+            let (upstream, uri) = (self.clone(), expanded(&uri, &variables));
+            async move { upstream.read(uri, &ctx).await }
+        };
+        let link = crate::protocol::Resource {
+            title: template.title,
+            description: template.description,
+            mime_type: template.mime_type,
+            icons: template.icons,
+            annotations: template.annotations,
+            meta: template.meta,
+            ..crate::protocol::Resource::new(template.uri_template, template.name)
+        };
+        Resource::of(link, read).resume(resume)
+    }
+
+    async fn read(&self, uri: String, ctx: &Context) -> Result<Option<ReadResourceResult>, ToolError> {
+        let params = Map::from_iter([("uri".to_owned(), json!(uri))]);
+        match self.call::<ReadResourceResult>(Method::ResourcesRead, params, ctx).await {
+            Ok(result) => Ok(Some(result)),
+            Err(Failure::Refused(error))
+                if matches!(error.code, ErrorCode::ResourceNotFound | ErrorCode::InvalidParams) =>
+            {
+                Ok(None)
+            }
+            Err(failure) => Err(told(failure)),
+        }
+    }
+
+    /// Makes a request, and asks the client of the call what is asked meanwhile.
+    async fn call<R: DeserializeOwned>(
+        &self,
+        method: Method,
+        params: Map<String, Value>,
+        ctx: &Context,
+    ) -> Result<R, Failure> {
+        let raw = match self.client.protocol_version().is_modern() {
+            true => self.rounds(method, params, ctx).await?,
+            false => self.pushed(method, params, ctx).await?,
+        };
+        decode(method.as_str(), raw.get()).map_err(Failure::Broken)
+    }
+
+    /// Round by round, each kept as a step.
+    async fn rounds(
+        &self,
+        method: Method,
+        params: Map<String, Value>,
+        ctx: &Context,
+    ) -> Result<Box<RawValue>, Failure> {
+        let (mut answers, mut state): (Map<String, Value>, Option<String>) = (Map::new(), None);
+        loop {
+            let round = async || {
+                let mut params = params.clone();
+                if !answers.is_empty() {
+                    params.insert("inputResponses".to_owned(), Value::Object(answers.clone()));
+                }
+                if let Some(state) = &state {
+                    params.insert("requestState".to_owned(), json!(state));
+                }
+                let params = self.client.options.params_of_call(params, &ctx.client_capabilities());
+                let result = self.client.wire.request(method.as_str(), params, self.client.options.timeout, None).await;
+                Ok(Kept::of(result))
+            };
+            let kept = ctx.step("mcp-runtime/proxy", round).await.map_err(Failure::Ours)?;
+            let result = match kept {
+                Kept::Result(result) => result,
+                Kept::Refused(error) => return Err(Failure::Refused(*error)),
+                Kept::Broken(message) => return Err(Failure::Broken(Error::new(ErrorKind::Closed, message))),
+            };
+            let kind: ResultKind = decode(method.as_str(), result.get()).map_err(Failure::Broken)?;
+            if kind.result_type.as_deref() != Some("input_required") {
+                return Ok(result);
+            }
+            let asked: ReceivedInputRequired = decode(method.as_str(), result.get()).map_err(Failure::Broken)?;
+            if asked.input_requests.is_empty() {
+                tokio::time::sleep(WAIT).await;
+            }
+            let questions = asked.input_requests.iter().map(|(key, request)| async move {
+                let answer = ctx.pass_on(&request.method, request.params.as_deref(), None).await;
+                answer.map(|answer| (key.clone(), json!(answer)))
+            });
+            let all: Result<_, _> = join_all(questions).await.into_iter().collect();
+            (answers, state) = (all.map_err(Failure::Question)?, asked.request_state);
+        }
+    }
+
+    /// In one request, in the middle of which the other server asks.
+    async fn pushed(
+        &self,
+        method: Method,
+        params: Map<String, Value>,
+        ctx: &Context,
+    ) -> Result<Box<RawValue>, Failure> {
+        let _turn = self.relay.turn.lock().await;
+        let (questions, mut asked) = mpsc::unbounded_channel::<Question>();
+        self.relay.direct(Some(questions));
+        let _end = EndOfTurn(&self.relay);
+        let mut request = std::pin::pin!(self.client.request(method.as_str(), params));
+        let mut asking = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                result = &mut request => return result.map_err(Failure::of),
+                Some(Question { method, params, answer }) = asked.recv() => asking.push(async move {
+                    let result = ctx.pass_on(method.as_str(), Some(&params), None).await;
+                    // If it was given up meanwhile, nobody wants to know.
+                    let _ = answer.send(result.map_err(|error| match error {
+                        QuestionError::Refused(error) => error,
+                        other => ErrorObject::new(ErrorCode::InvalidRequest, other.to_string()),
+                    }));
+                }),
+                Some(()) = asking.next() => {}
+            }
+        }
+    }
+}
+
+/// The pause before a round that brings nothing new.
+const WAIT: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// What came of a round, as it is kept.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Result(Box<RawValue>),
+    Refused(Box<ErrorObject>),
+    Broken(String),
+}
+
+impl Kept {
+    fn of(result: Result<Box<RawValue>, Error>) -> Self {
+        match result.map_err(Failure::of) {
+            Ok(result) => Self::Result(result),
+            Err(Failure::Refused(error)) => Self::Refused(Box::new(error)),
+            Err(other) => Self::Broken(told(other).to_string()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ResultKind {
+    #[serde(rename = "resultType")]
+    result_type: Option<String>,
+}
+
+/// Why a call of the other server has no result.
+enum Failure {
+    Refused(ErrorObject),
+    Question(QuestionError),
+    Ours(ToolError),
+    Broken(Error),
+}
+
+impl Failure {
+    fn of(error: Error) -> Self {
+        match error.peer_error() {
+            Some(refused) => Self::Refused(refused.clone()),
+            None => Self::Broken(error),
+        }
+    }
+}
+
+/// As our own client is told.
+fn told(failure: Failure) -> ToolError {
+    match failure {
+        Failure::Refused(error) => {
+            let required = error.data.as_deref().and_then(|data| data.get("requiredCapabilities"));
+            match required.and_then(|required| serde_json::from_value(required.clone()).ok()) {
+                Some(required) if error.code == ErrorCode::MissingRequiredClientCapability => {
+                    QuestionError::Unsupported { required: Box::new(required) }.into()
+                }
+                _ => ToolError::new(error.message),
+            }
+        }
+        Failure::Question(error) => error.into(),
+        Failure::Ours(error) => error,
+        Failure::Broken(error) => error.into(),
+    }
+}
+
+/// Brings what a legacy server asks to the one call that is made at the moment.
+#[derive(Default)]
+struct Relay {
+    turn: tokio::sync::Mutex<()>,
+    current: Mutex<Option<mpsc::UnboundedSender<Question>>>,
+}
+
+struct Question {
+    method: Method,
+    params: Box<RawValue>,
+    answer: oneshot::Sender<Answered>,
+}
+
+impl Relay {
+    fn direct(&self, questions: Option<mpsc::UnboundedSender<Question>>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = questions;
+    }
+
+    async fn ask(self: Arc<Self>, method: Method, params: Value) -> Answered {
+        let nobody = || ErrorObject::new(ErrorCode::InvalidRequest, "no call is made that this could be asked for");
+        let (answer, answered) = oneshot::channel();
+        let params = to_raw_value(&params).map_err(|error| ErrorObject::invalid_params(error.to_string()))?;
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(nobody)?;
+        current.send(Question { method, params, answer }).map_err(|_| nobody())?;
+        answered.await.unwrap_or_else(|_| Err(nobody()))
+    }
+}
+
+struct EndOfTurn<'r>(&'r Relay);
+
+impl Drop for EndOfTurn<'_> {
+    fn drop(&mut self) {
+        self.0.direct(None);
+    }
+}
+
+/// Answers of the type that a handler gives.
+async fn typed<R: DeserializeOwned>(answer: impl Future<Output = Answered>) -> Result<R, ErrorObject> {
+    serde_json::from_str(answer.await?.get())
+        .map_err(|error| ErrorObject::new(ErrorCode::InternalError, format!("the answer is not right: {error}")))
+}
+
+/// The model of whoever calls.
+struct Model(Arc<Relay>);
+
+impl SamplingProvider for Model {
+    async fn create_message(&self, request: CreateMessageRequestParams) -> Result<CreateMessageResult, ProviderError> {
+        let answer = self.0.clone().ask(Method::SamplingCreateMessage, json!(request));
+        Ok(typed(answer).await?)
+    }
+
+    fn supports_tools(&self) -> bool {
+        true
+    }
+}
+
+/// A template with its variables filled in, as RFC 6570 has it.
+fn expanded(template: &str, variables: &BTreeMap<String, String>) -> String {
+    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    const RESERVED: &AsciiSet = &UNRESERVED
+        .remove(b':')
+        .remove(b'/')
+        .remove(b'?')
+        .remove(b'#')
+        .remove(b'[')
+        .remove(b']')
+        .remove(b'@')
+        .remove(b'!')
+        .remove(b'$')
+        .remove(b'&')
+        .remove(b'\'')
+        .remove(b'(')
+        .remove(b')')
+        .remove(b'*')
+        .remove(b'+')
+        .remove(b',')
+        .remove(b';')
+        .remove(b'=');
+    let mut uri = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (expression, after) = after.split_once('}').unwrap_or((after, ""));
+        uri.push_str(before);
+        rest = after;
+        let (operator, names) = match expression.split_at_checked(1) {
+            Some((operator @ ("+" | "?" | "&"), names)) => (operator, names),
+            _ => ("", expression),
+        };
+        let mut first = operator == "?";
+        for name in names.split(',') {
+            let Some(value) = variables.get(name) else { continue };
+            let set = if operator == "+" { RESERVED } else { UNRESERVED };
+            let value = utf8_percent_encode(value, set);
+            let _ = match operator {
+                "?" | "&" => write!(uri, "{}{name}={value}", if std::mem::take(&mut first) { '?' } else { '&' }),
+                _ => write!(uri, "{value}"),
+            };
+        }
+    }
+    uri + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_filled_in() {
+        let variables =
+            [("a", "x y/z"), ("b", "ü&1"), ("c", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables = BTreeMap::from(variables);
+        for (template, expected) in [
+            ("it://{a}", "it://x%20y%2Fz"),
+            ("it://{+a}/end", "it://x%20y/z/end"),
+            ("it://{c}{?b,missing,a}", "it://1?b=%C3%BC%261&a=x%20y%2Fz"),
+            ("it://x?k=1{&c}", "it://x?k=1&c=1"),
+            ("it://x{?missing}", "it://x"),
+        ] {
+            assert_eq!(expanded(template, &variables), expected, "{template}");
+        }
+    }
+}

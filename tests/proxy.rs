@@ -1,0 +1,224 @@
+//! A server that offers what another one does: between any two protocol versions.
+
+use std::sync::Arc;
+
+use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::prelude::*;
+use mcp_runtime::protocol::{
+    CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ListRootsResult,
+    Root,
+};
+use mcp_runtime::testing::Trial;
+use mcp_runtime::{ErrorKind, Resource};
+use mcp_tests::World;
+use mcp_tests::library;
+use mcp_tests::raw::{Call, Peer, shout, text};
+use serde_json::json;
+
+/// Adds.
+#[tool(title = "Sum", annotations(read_only), tags = ["math"])]
+fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+/// Fails.
+#[tool]
+fn fail() -> Result<()> {
+    Err(ToolError::new("no"))
+}
+
+/// Asks a model twice.
+#[tool]
+async fn ask(what: String, ctx: Context) -> Result<String> {
+    let first = ctx.sample(&*what).await?.text()?.to_owned();
+    let second = ctx.sample(format!("{first} again")).await?;
+    Ok(second.text()?.to_owned())
+}
+
+/// Asks everybody.
+#[tool]
+async fn ask_all(ctx: Context) -> Result<String> {
+    let agreed = ctx.confirm("May I?").await?;
+    let roots = ctx.roots().await?.len();
+    Ok(format!("{agreed} {roots}"))
+}
+
+/// Greets.
+#[prompt]
+fn greet(name: &str) -> String {
+    format!("Hello, {name}")
+}
+
+/// A thing.
+#[resource("thing://{id}{?kind}")]
+fn thing(id: &str, kind: Option<&str>) -> Option<String> {
+    (id != "none").then(|| format!("{id} {kind:?}"))
+}
+
+fn upstream() -> Server {
+    Server::new("upstream")
+        .version("3.2.1")
+        .instructions("Ask.")
+        .tools(tools![add, fail, ask, ask_all])
+        .prompts(prompts![greet])
+        .resources(resources![thing])
+        .resources(Resource::text("thing://fixed/it", "fixed"))
+}
+
+async fn proxy(era: Era) -> Server {
+    Client::in_memory(upstream()).era(era).proxy().await.expect("a proxy")
+}
+
+/// A client that answers everything.
+fn agreeable(builder: ClientBuilder) -> ClientBuilder {
+    builder
+        .on_sampling(|request: CreateMessageRequestParams| async move {
+            Ok(CreateMessageResult::text("m", request.joined_text().to_uppercase()))
+        })
+        .on_elicitation(|form: ElicitRequestParams| async move { Ok(ElicitResult::accept(form.defaults())) })
+        .on_roots(|()| async { Ok(ListRootsResult::new([Root::new("file:///srv")])) })
+}
+
+fn all_pairs() -> impl Iterator<Item = (Era, Era)> {
+    [Era::Legacy, Era::Modern].into_iter().flat_map(|above| [(above, Era::Legacy), (above, Era::Modern)])
+}
+
+#[tokio::test]
+async fn everything_is_passed_on_between_any_two_versions() {
+    for (above, below) in all_pairs() {
+        let server = Server::new("gateway").mount("up", proxy(above).await);
+        let client = agreeable(Client::in_memory(server).era(below)).connect().await.expect("a connection");
+        let place = format!("{above:?} above, {below:?} below");
+        let tools = client.list_tools().await.expect("a list");
+        let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
+        assert_eq!(names, ["up_add", "up_fail", "up_ask", "up_ask_all"], "{place}");
+        assert_eq!(tools[0].title.as_deref(), Some("Sum"));
+        assert_eq!(tools[0].annotations.as_ref().and_then(|it| it.read_only_hint), Some(true));
+        assert!(tools[0].output_schema.is_some());
+
+        assert_eq!(client.call::<i64>("up_add", json!({ "a": 1, "b": 2 })).await.expect("a sum"), 3, "{place}");
+        let wrong = client.call_tool("up_add", json!({ "a": "x" })).await.expect("a result");
+        assert!(wrong.is_error && wrong.joined_text().contains("`b` is missing"), "{wrong:?}");
+        let failed = client.call_tool("up_fail", ()).await.expect("a result");
+        assert_eq!((failed.is_error, &*failed.joined_text()), (true, "no"));
+        assert_eq!(client.call::<String>("up_ask", [("what", "tea")]).await.expect("asked"), "TEA AGAIN", "{place}");
+        assert_eq!(client.call::<String>("up_ask_all", ()).await.expect("asked"), "true 1", "{place}");
+
+        assert_eq!(
+            client.get_prompt("up_greet", [("name", "Ada")]).await.expect("a prompt").joined_text(),
+            "Hello, Ada"
+        );
+        client.get_prompt("up_greet", ()).await.expect_err("an argument is missing");
+        let read = client.read_resource("thing://up/7?kind=a%20b").await.expect("a thing");
+        assert_eq!(read.joined_text(), "7 Some(\"a b\")", "{place}");
+        assert_eq!(client.read_resource("thing://up/fixed/it").await.expect("a thing").joined_text(), "fixed");
+        let error = client.read_resource("thing://up/none").await.expect_err("there is none");
+        let code = error.peer_error().expect("an error").code;
+        assert_eq!(code, if below == Era::Modern { ErrorCode::InvalidParams } else { ErrorCode::ResourceNotFound });
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_asked_is_not() {
+    for (above, below) in all_pairs() {
+        let client = Client::in_memory(proxy(above).await).era(below).connect().await.expect("a connection");
+        let place = format!("{above:?} above, {below:?} below");
+        assert_eq!(client.server_info().expect("it says who it is").name, "upstream");
+        assert_eq!(client.instructions(), Some("Ask."));
+        let error = match client.call_tool("ask", [("what", "tea")]).await {
+            Ok(result) => result.joined_text(),
+            Err(error) => {
+                let error = error.peer_error().expect("an error");
+                assert_eq!(error.code, ErrorCode::MissingRequiredClientCapability);
+                error.message.to_string()
+            }
+        };
+        assert!(error.contains("declare") && error.contains("sampling"), "{place}: {error}");
+    }
+}
+
+/// What came of each round of a modern server is kept, so that a call goes on wherever it is continued.
+#[tokio::test]
+async fn calls_of_a_modern_server_go_on_on_every_carrier() {
+    let upstream = Arc::new(upstream().build().expect("it fits together"));
+    let connect = move || {
+        let upstream = upstream.clone();
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            let (reader, writer) = tokio::io::split(theirs);
+            upstream.serve(reader, writer).await
+        });
+        let (reader, writer) = tokio::io::split(ours);
+        Client::streams(reader, writer).era(Era::Modern)
+    };
+    // Each server of the trial has a connection of its own to the one above.
+    let proxies: Arc<std::sync::Mutex<Vec<Server>>> = Arc::default();
+    for _ in 0..64 {
+        let proxy = connect().proxy().await.expect("a proxy");
+        proxies.lock().expect("no panic").push(proxy);
+    }
+    let trial = Trial::new(|| (), move |_| proxies.lock().expect("no panic").pop().expect("one is left"))
+        .model(|request| request.joined_text().to_uppercase());
+    trial.assert_replay_safe("ask", [("what", "tea")], async |()| ()).await;
+}
+
+#[tokio::test]
+async fn calls_of_a_legacy_server_are_made_one_at_a_time() {
+    let client = agreeable(Client::in_memory(proxy(Era::Legacy).await)).connect().await.expect("a connection");
+    let call = |what: &'static str| client.call::<String>("ask", [("what", what)]);
+    let (tea, milk, sum) =
+        tokio::join!(call("tea"), call("milk"), client.call::<i64>("add", json!({ "a": 1, "b": 2 })));
+    assert_eq!(
+        (tea.expect("tea"), milk.expect("milk"), sum.expect("a sum")),
+        ("TEA AGAIN".into(), "MILK AGAIN".into(), 3)
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_makes_room_for_the_next() {
+    let mut peer = Peer::start(proxy(Era::Legacy).await);
+    let call = Call::new("ask", json!({ "what": "tea" }));
+    let asked = peer.call(&call).await.expect("a question");
+    let id = peer.send("tools/call", Call::new("add", json!({ "a": 1, "b": 2 })).params).await;
+    let again = peer.call(&call.next(&asked, shout)).await.expect("another question");
+    let done = peer.call(&call.next(&again, shout)).await.expect("a result");
+    assert_eq!(text(&done), "TEA AGAIN");
+    assert_eq!(text(&peer.receive(id).await.expect("it was its turn")), "3");
+}
+
+#[tokio::test]
+async fn a_server_of_another_kind_is_passed_on_too() {
+    let server = Client::in_memory(library::server(World::default())).proxy().await.expect("a proxy");
+    let client = Client::in_memory(server).connect().await.expect("a connection");
+    let listed = client.list_resources().await.expect("a list");
+    let original = Client::in_memory(library::server(World::default())).connect().await.expect("a connection");
+    assert_eq!(listed, original.list_resources().await.expect("a list"));
+    assert_eq!(
+        client.list_resource_templates().await.expect("a list"),
+        original.list_resource_templates().await.expect("a list")
+    );
+    let page = "manual://en/a/b%20c?style=short";
+    assert_eq!(
+        client.read_resource(page).await.expect("a page").joined_text(),
+        original.read_resource(page).await.expect("a page").joined_text()
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_costs_its_calls_and_nothing_else() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let serving = tokio::spawn(async move {
+        let (reader, writer) = tokio::io::split(theirs);
+        upstream().serve(reader, writer).await
+    });
+    let (reader, writer) = tokio::io::split(ours);
+    let proxy = Client::streams(reader, writer).proxy().await.expect("a proxy");
+    let client = Client::in_memory(Server::new("gateway").tools(tools![add]).mount("up", proxy)).connect().await;
+    let client = client.expect("a connection");
+    assert_eq!(client.call::<i64>("up_add", json!({ "a": 1, "b": 2 })).await.expect("a sum"), 3);
+    serving.abort();
+    let error = client.call::<i64>("up_add", json!({ "a": 1, "b": 2 })).await.expect_err("it is gone");
+    assert_eq!(error.kind(), ErrorKind::Tool);
+    assert!(error.to_string().contains("connection ended"), "{error}");
+    assert_eq!(client.call::<i64>("add", json!({ "a": 1, "b": 2 })).await.expect("a sum"), 3);
+}

@@ -55,6 +55,11 @@ fn prompts() {
 }
 
 #[test]
+fn what_is_wrong_with_each_method() {
+    replay_with("wrong.txt", &[("FIXTURE_SERVER", "library")]);
+}
+
+#[test]
 fn subscriptions() {
     replay_with("subscriptions.txt", &[("FIXTURE_SERVER", "changing")]);
 }

@@ -8,8 +8,8 @@ use mcp_runtime::QuestionError;
 use mcp_runtime::client::{Client, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
-    CreateMessageRequestParams, CreateMessageResult, ErrorCode, ErrorObject, ImageContent, Role, SamplingContent,
-    SamplingMessage, ToolChoice, ToolResultContent, ToolUseContent,
+    CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject,
+    ImageContent, Role, SamplingContent, SamplingMessage, ToolChoice, ToolResultContent, ToolUseContent,
 };
 use mcp_runtime::sampling::{ProviderError, ProviderErrorKind, SamplingFallback, SamplingProvider};
 use mcp_runtime::testing::Trial;
@@ -736,5 +736,81 @@ async fn ten_megabytes_of_text_are_an_answer_or_a_clear_error() {
         assert!(error.contains("longer than 4194304 bytes"), "{era:?}: {error}");
         // The connection lives.
         assert!(client.list_tools().await.is_ok(), "{era:?}");
+    }
+}
+
+/// The same over the standard streams of a process: answers of a type, tools that the model uses, and both, on
+/// every carrier.
+#[tokio::test]
+async fn models_are_asked_over_standard_streams_on_every_carrier() {
+    /// A model that searches once, reserves once, and answers with what it was told.
+    fn model(request: CreateMessageRequestParams) -> CreateMessageResult {
+        let told: Vec<String> = request
+            .messages
+            .iter()
+            .flat_map(|message| &message.content)
+            .filter_map(|block| match block {
+                SamplingContent::ToolResult(result) => Some(json!(result.content).to_string()),
+                _ => None,
+            })
+            .collect();
+        let names: Vec<&str> = request.tools.iter().map(|tool| &*tool.name).collect();
+        let uses = |name: &str, input: Value| {
+            let mut asked = ToolUseContent::default();
+            (asked.id, asked.name) = (format!("use {}", told.len()), name.to_owned());
+            asked.input = input.as_object().expect("an object").clone();
+            let mut answer = CreateMessageResult::text("m", "");
+            (answer.content, answer.stop_reason) = (vec![asked.into()], Some("toolUse".to_owned()));
+            answer
+        };
+        match (told.len(), &names[..]) {
+            (0, names) if names.contains(&"search") => uses("search", json!({ "query": "tea" })),
+            (1, names) if names.contains(&"reserve") => uses("reserve", json!({ "item": "tea 1" })),
+            (_, names) if names.iter().any(|name| !["search", "reserve"].contains(name)) => {
+                let answer = names.iter().find(|name| !["search", "reserve"].contains(name)).expect("one");
+                uses(answer, json!({ "name": "tea", "price": 250, "note": null }))
+            }
+            _ => CreateMessageResult::text("m", told.last().cloned().unwrap_or_default()),
+        }
+    }
+
+    struct Asked;
+    impl SamplingProvider for Asked {
+        async fn create_message(
+            &self,
+            request: CreateMessageRequestParams,
+        ) -> Result<CreateMessageResult, ProviderError> {
+            Ok(model(request))
+        }
+
+        fn supports_tools(&self) -> bool {
+            true
+        }
+    }
+
+    for (era, resume, tasks) in [
+        (Era::Legacy, "auto", false),
+        (Era::Modern, "parked", false),
+        (Era::Modern, "replay", false),
+        (Era::Modern, "auto", true),
+    ] {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_fixture"));
+        command.env("FIXTURE_SERVER", "shop").env("FIXTURE_RESUME", resume);
+        let builder = Client::stdio(command)
+            .era(era)
+            .on_sampling(Asked)
+            .on_elicitation(|form: ElicitRequestParams| async move { Ok(ElicitResult::accept(form.defaults())) });
+        let builder = if tasks { builder.tasks() } else { builder };
+        let client = builder.connect().await.expect("a connection");
+        let place = format!("{era:?}, {resume}, tasks: {tasks}");
+        let call = async |tool: &str, arguments: Value| {
+            let result = client.call_tool(tool, arguments).await.unwrap_or_else(|error| panic!("{place}: {error:?}"));
+            assert!(!result.is_error, "{place}: {}", result.joined_text());
+            result.joined_text()
+        };
+        assert!(call("invent", json!({})).await.contains("250"), "{place}");
+        assert!(call("shop", json!({ "wish": "some tea" })).await.contains("tea 1"), "{place}");
+        assert!(call("find", json!({})).await.contains("250"), "{place}");
+        client.close().await.expect("it ends");
     }
 }

@@ -20,6 +20,9 @@ async fn main() -> Result<()> {
     if let Ok(calls) = std::env::var("FIXTURE_CALLS_IN_FLIGHT") {
         server = server.max_calls_in_flight(calls.parse()?);
     }
+    if let Ok(resume) = std::env::var("FIXTURE_RESUME") {
+        server = server.resume(resume.parse()?);
+    }
     if std::env::var_os("FIXTURE_MASK_ERRORS").is_some() {
         server = server.mask_errors(true);
     }

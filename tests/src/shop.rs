@@ -15,7 +15,7 @@ pub struct Product {
 }
 
 /// Let the model invent a product.
-#[tool]
+#[tool(task)]
 pub async fn invent(ctx: Context) -> Result<Json<Product>> {
     Ok(Json(ctx.sample("Invent a product.").json().await?))
 }
@@ -39,14 +39,14 @@ pub async fn reserve(item: String, ctx: Context) -> Result<String> {
 }
 
 /// Let the model shop.
-#[tool]
+#[tool(task)]
 pub async fn shop(wish: String, ctx: Context) -> Result<String> {
     let answer = ctx.sample(wish).system("You shop.").tools(tools![search, reserve]).await?;
     Ok(format!("{} ({} turns)", answer.text()?, answer.turns()))
 }
 
 /// Let the model find a product.
-#[tool]
+#[tool(task)]
 pub async fn find(ctx: Context) -> Result<Json<Product>> {
     Ok(Json(ctx.sample("Find a product.").tools(tools![search]).json().await?))
 }

@@ -104,6 +104,45 @@ async fn a_server_whose_start_fails_serves_nobody() {
     assert_eq!(error.kind(), ErrorKind::Startup);
     assert_eq!(error.to_string(), "the server did not start: the database is not there");
     assert_eq!(said.all(), ["first", "second"]);
+    // Nobody else is served, either.
+    let (_ours, theirs) = tokio::io::duplex(1 << 16);
+    let (reader, writer) = tokio::io::split(theirs);
+    assert_eq!(ready.serve(reader, writer).await.expect_err("it did not start").kind(), ErrorKind::Startup);
+    assert_eq!(said.all(), ["first", "second"]);
+}
+
+#[tokio::test]
+async fn a_start_goes_on_when_the_first_connection_goes_away() {
+    let said = Said::default();
+    let go = Arc::new(tokio::sync::Notify::new());
+    let waits = {
+        let go = go.clone();
+        move || async move {
+            go.notified().await;
+            Ok(())
+        }
+    };
+    let ready = server(&said).on_start(waits).build().expect("it fits together");
+    let (_ours, theirs) = tokio::io::duplex(1 << 16);
+    let (reader, writer) = tokio::io::split(theirs);
+    let mut first = Box::pin(ready.serve(reader, writer));
+    assert!(first.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
+    assert_eq!(said.all(), ["first", "second"]);
+    drop(first);
+    go.notify_one();
+    let client = connect(&ready).connect().await.expect("a connection");
+    client.call::<()>("work", ()).await.expect("called");
+    ready.shutdown().await;
+    assert_eq!(said.all().iter().filter(|it| **it == "first").count(), 1);
+}
+
+#[tokio::test]
+async fn a_start_that_panics_is_one_that_failed() {
+    let ready = Server::new("it").on_start(|| async { panic!("in a hook") }).build().expect("it fits together");
+    let (_ours, theirs) = tokio::io::duplex(1 << 16);
+    let (reader, writer) = tokio::io::split(theirs);
+    let error = ready.serve(reader, writer).await.expect_err("a hook panicked");
+    assert_eq!(error.to_string(), "the server did not start: a hook of `Server::on_start` panicked");
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,6 +44,8 @@ pub(crate) trait Origin {
     fn reply(&self) -> Reply;
     /// Whether one more call may run beside those that do.
     fn has_room(&self) -> Result<(), ErrorObject>;
+    /// Whether it may be subscribed to so many more resources.
+    fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject>;
 }
 
 /// A request with all that is known of it.

@@ -34,6 +34,10 @@ impl Origin for Observed<'_> {
     fn has_room(&self) -> Result<(), ErrorObject> {
         self.origin.has_room()
     }
+
+    fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject> {
+        self.origin.has_room_to_watch(more)
+    }
 }
 
 impl Dispatcher {

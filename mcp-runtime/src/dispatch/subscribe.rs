@@ -31,14 +31,15 @@ impl Dispatcher {
         let requester: &dyn Fn() -> Requester = &|| request.requester();
         let requester = LazyCell::new(requester);
         let mut seen = HashSet::new();
-        filter
-            .resource_subscriptions
-            .retain(|uri| seen.insert(uri.clone()) && registry.resource(uri, &requester).is_ok());
+        filter.resource_subscriptions.retain(|uri| seen.insert(uri.clone()));
+        request.origin.has_room_to_watch(filter.resource_subscriptions.len())?;
+        filter.resource_subscriptions.retain(|uri| registry.resource(uri, &requester).is_ok());
         Ok(Dispatched::Listen(filter))
     }
 
     pub(super) fn watch(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
         let uri = uri_of(request, Method::ResourcesSubscribe)?;
+        request.origin.has_room_to_watch(1)?;
         let requester: &dyn Fn() -> Requester = &|| request.requester();
         request.registry.resource(&uri, &LazyCell::new(requester))?;
         Ok(Dispatched::Watch(uri))

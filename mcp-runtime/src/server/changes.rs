@@ -28,15 +28,13 @@ impl Connection<'_> {
         revision: ProtocolVersion,
         filter: SubscriptionFilter,
         out: &mut Vec<u8>,
-    ) -> Result<(), ErrorObject> {
-        self.has_room_to_watch(filter.resource_subscriptions.len())?;
+    ) {
         // Nothing may be told before this.
         self.ready.encoder.acknowledged(out, id, &filter);
         out.push(b'\n');
         let pending = Pending::Listen(self.subscribe(key, filter));
         let method = Some(Method::SubscriptionsListen);
         self.calls.insert(key, InFlight { id: id.clone(), revision, method, pending, batch: None });
-        Ok(())
     }
 
     /// A legacy client hears of all lists, from when it is ready.
@@ -49,10 +47,9 @@ impl Connection<'_> {
     }
 
     /// Subscribes a legacy client to a resource.
-    pub(super) fn watch(&mut self, uri: &str) -> Result<ServerResult, ErrorObject> {
-        self.has_room_to_watch(1)?;
+    pub(super) fn watch(&mut self, uri: &str) -> ServerResult {
         self.listen_for_session().watch(uri);
-        Ok(ServerResult::Empty)
+        ServerResult::Empty
     }
 
     pub(super) fn unwatch(&mut self, uri: &str) -> ServerResult {
@@ -67,7 +64,8 @@ impl Connection<'_> {
         self.ready.live.events().subscribe(filter, move || outbox.push(key, Outgoing::Changes))
     }
 
-    fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject> {
+    /// Whether it may be subscribed to so many more resources.
+    pub(super) fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject> {
         let listening = self.calls.iter().filter_map(|call| match &call.pending {
             Pending::Listen(subscription) => Some(subscription),
             Pending::Call(_) => None,

@@ -266,13 +266,9 @@ impl<'a> Connection<'a> {
                 let pending = Pending::Call(cancel);
                 self.calls.insert(source.key, InFlight { id, revision, method: known, pending, batch: source.batch });
             }
-            Dispatched::Listen(filter) => {
-                if let Err(error) = self.listen(source.key, &id, revision, filter, out) {
-                    self.error(Some(&id), &error, source.batch, out);
-                }
-            }
+            Dispatched::Listen(filter) => self.listen(source.key, &id, revision, filter, out),
             Dispatched::Watch(uri) => {
-                let outcome = self.watch(&uri);
+                let outcome = Ok(self.watch(&uri));
                 self.reply(&id, revision, known, outcome, source.batch, out);
             }
             Dispatched::Unwatch(uri) => {
@@ -529,5 +525,9 @@ impl Origin for ConnectionOrigin<'_, '_> {
             ErrorCode::InternalError,
             format!("the server is busy: {limit} requests of this connection are in flight; try again later"),
         ))
+    }
+
+    fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject> {
+        self.connection.has_room_to_watch(more)
     }
 }

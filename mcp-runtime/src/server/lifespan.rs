@@ -1,11 +1,10 @@
 //! What happens before the first connection, beside all of them, and after the last.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -26,42 +25,54 @@ pub(super) struct Hooks {
 
 /// The same, done once.
 pub(super) struct Lifespan {
-    hooks: Mutex<Hooks>,
-    started: OnceCell<()>,
+    starting: tokio::sync::Mutex<Starting>,
     /// Cancelled when the server is to end.
     pub(super) stop: CancellationToken,
-    background: Mutex<JoinSet<()>>,
+    background: Background,
+    shutdown: Mutex<Vec<Hook<()>>>,
+}
+
+type Background = Arc<Mutex<JoinSet<()>>>;
+
+/// How far the start has come. A connection that goes away meanwhile leaves it to the next one.
+enum Starting {
+    Doing(BoxFuture<'static, Result<(), String>>),
+    Done(Result<(), String>),
 }
 
 impl Lifespan {
     pub(super) fn new(hooks: Hooks) -> Self {
-        Self {
-            hooks: Mutex::new(hooks),
-            started: OnceCell::new(),
-            stop: CancellationToken::new(),
-            background: Mutex::default(),
-        }
-    }
-
-    fn take<T>(&self, part: impl FnOnce(&mut Hooks) -> &mut Vec<T>) -> Vec<T> {
-        std::mem::take(part(&mut self.hooks.lock().unwrap_or_else(PoisonError::into_inner)))
+        let Hooks { start, background: works, shutdown } = hooks;
+        let (stop, background) = (CancellationToken::new(), Background::default());
+        let doing = {
+            let (stop, background) = (stop.clone(), background.clone());
+            async move {
+                for hook in start {
+                    hook().await.map_err(|error| format!("the server did not start: {error}"))?;
+                }
+                for work in works {
+                    let future = work(stop.child_token());
+                    background.lock().unwrap_or_else(PoisonError::into_inner).spawn(future);
+                }
+                Ok(())
+            }
+        };
+        let starting = tokio::sync::Mutex::new(Starting::Doing(Box::pin(doing)));
+        Self { starting, stop, background, shutdown: Mutex::new(shutdown) }
     }
 
     /// Runs what comes first, once, and lets background work begin.
     pub(super) async fn start(&self) -> Result<(), Error> {
-        let start = async || {
-            for hook in self.take(|hooks| &mut hooks.start) {
-                hook()
-                    .await
-                    .map_err(|error| Error::new(ErrorKind::Startup, format!("the server did not start: {error}")))?;
-            }
-            for work in self.take(|hooks| &mut hooks.background) {
-                let future = work(self.stop.child_token());
-                self.background.lock().unwrap_or_else(PoisonError::into_inner).spawn(future);
-            }
-            Ok(())
-        };
-        self.started.get_or_try_init(start).await.copied()
+        let mut starting = self.starting.lock().await;
+        if let Starting::Doing(doing) = &mut *starting {
+            let done = AssertUnwindSafe(doing).catch_unwind().await;
+            let panicked = |_| Err("the server did not start: a hook of `Server::on_start` panicked".to_owned());
+            *starting = Starting::Done(done.unwrap_or_else(panicked));
+        }
+        match &*starting {
+            Starting::Done(Err(message)) => Err(Error::new(ErrorKind::Startup, message.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// Waits for background work, for so long, and runs what comes last. Nothing happens the second time.
@@ -79,7 +90,8 @@ impl Lifespan {
             tracing::warn!(works = background.len(), "background work was stopped: it did not end in time");
         }
         // Whoever came first ends last.
-        for hook in self.take(|hooks| &mut hooks.shutdown).into_iter().rev() {
+        let hooks = std::mem::take(&mut *self.shutdown.lock().unwrap_or_else(PoisonError::into_inner));
+        for hook in hooks.into_iter().rev() {
             if AssertUnwindSafe(async { hook().await }).catch_unwind().await.is_err() {
                 tracing::error!("a hook of `Server::on_shutdown` panicked");
             }

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use super::Server;
 use crate::context::ToolError;
 use crate::error::Error;
+use crate::protocol::BoxFuture;
 use crate::transport::Stdio;
 
 /// What the built-in command line asks for.
@@ -71,14 +72,21 @@ impl Server {
     /// built from does not fit together, [`ErrorKind::Io`](crate::ErrorKind::Io) when reading or
     /// writing fails, or the standard streams are served already.
     pub async fn serve_stdio(self) -> Result<(), Error> {
-        let ready = self.build()?;
-        let stdio = Stdio::take()?;
-        let served = ready.serve_only(stdio.reader, stdio.writer, told_to_stop()).await;
-        match served {
-            // The client closed its end; it will not miss what could not be written.
-            Err(error) if is_broken_pipe(&error) => Ok(()),
-            other => other,
-        }
+        self.stdio_served().await
+    }
+
+    /// Behind a pointer, so that it is compiled here, and not with every server.
+    fn stdio_served(self) -> BoxFuture<'static, Result<(), Error>> {
+        Box::pin(async move {
+            let ready = self.build()?;
+            let stdio = Stdio::take()?;
+            let served = ready.serve_only(stdio.reader, stdio.writer, told_to_stop()).await;
+            match served {
+                // The client closed its end; it will not miss what could not be written.
+                Err(error) if is_broken_pipe(&error) => Ok(()),
+                other => other,
+            }
+        })
     }
 }
 

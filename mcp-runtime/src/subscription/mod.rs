@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
@@ -21,7 +22,17 @@ pub(crate) struct Events(Mutex<Listeners>);
 struct Listeners {
     last: u64,
     all: HashMap<u64, Arc<Listener>>,
-    by_uri: HashMap<Arc<str>, HashMap<u64, Arc<Listener>>>,
+    by_uri: HashMap<Arc<str>, Watching>,
+}
+
+/// Who listens to one resource, by the number of the subscription.
+type Watching = HashMap<u64, (Arc<Listener>, Arc<Watched>)>;
+
+/// A resource to which one listener listens.
+struct Watched {
+    uri: Arc<str>,
+    /// Whether it has changed since the listener heard of it. Most changes find that it has, and need no lock.
+    has_changed: AtomicBool,
 }
 
 struct Listener {
@@ -35,9 +46,8 @@ struct Listener {
 struct Waiting {
     filter: SubscriptionFilter,
     changed_lists: Vec<ListKind>,
-    /// Whether they have changed.
-    uris: HashMap<Arc<str>, bool>,
-    changed_uris: VecDeque<Arc<str>>,
+    uris: HashMap<Arc<str>, Arc<Watched>>,
+    changed_uris: VecDeque<Arc<Watched>>,
     /// It was woken, and has not heard everything since.
     is_awake: bool,
 }
@@ -47,25 +57,24 @@ impl Listener {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a change. Whether it must be woken for it.
-    fn note(&self, change: &Change) -> bool {
+    /// Notes that a list has changed. Whether it must be woken for it.
+    fn note_list(&self, list: ListKind) -> bool {
         let mut waiting = self.lock();
-        let is_news = match change {
-            Change::List(list) => {
-                waiting.filter.has(*list) && !waiting.changed_lists.contains(list) && {
-                    waiting.changed_lists.push(*list);
-                    true
-                }
-            }
-            Change::Resource(uri) => {
-                let is_news = waiting.uris.get_mut(uri).is_some_and(|changed| !std::mem::replace(changed, true));
-                if is_news {
-                    waiting.changed_uris.push_back(uri.clone());
-                }
-                is_news
-            }
-        };
-        is_news && !std::mem::replace(&mut waiting.is_awake, true)
+        if !waiting.filter.has(list) || waiting.changed_lists.contains(&list) {
+            return false;
+        }
+        waiting.changed_lists.push(list);
+        !std::mem::replace(&mut waiting.is_awake, true)
+    }
+
+    /// Notes that a resource has changed. Whether it must be woken for it.
+    fn note_resource(&self, watched: &Arc<Watched>) -> bool {
+        if watched.has_changed.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let mut waiting = self.lock();
+        waiting.changed_uris.push_back(watched.clone());
+        !std::mem::replace(&mut waiting.is_awake, true)
     }
 
     fn next(&self) -> Option<Change> {
@@ -73,10 +82,11 @@ impl Listener {
         if !waiting.changed_lists.is_empty() {
             return Some(Change::List(waiting.changed_lists.remove(0)));
         }
-        while let Some(uri) = waiting.changed_uris.pop_front() {
-            if let Some(changed) = waiting.uris.get_mut(&uri) {
-                *changed = false;
-                return Some(Change::Resource(uri));
+        while let Some(watched) = waiting.changed_uris.pop_front() {
+            watched.has_changed.store(false, Ordering::Release);
+            // One that was given up meanwhile is not there any more.
+            if waiting.uris.get(&watched.uri).is_some_and(|it| Arc::ptr_eq(it, &watched)) {
+                return Some(Change::Resource(watched.uri.clone()));
             }
         }
         waiting.is_awake = false;
@@ -93,11 +103,16 @@ impl Events {
     pub(crate) fn changed(&self, change: &Change) {
         let woken: Vec<Arc<Listener>> = {
             let listeners = self.lock();
-            let all = match change {
-                Change::List(_) => Some(&listeners.all),
-                Change::Resource(uri) => listeners.by_uri.get(uri),
-            };
-            all.into_iter().flat_map(HashMap::values).filter(|listener| listener.note(change)).cloned().collect()
+            match change {
+                Change::List(list) => {
+                    listeners.all.values().filter(|listener| listener.note_list(*list)).cloned().collect()
+                }
+                Change::Resource(uri) => {
+                    let watching = listeners.by_uri.get(uri).into_iter().flat_map(HashMap::values);
+                    let woken = watching.filter(|(listener, watched)| listener.note_resource(watched));
+                    woken.map(|(listener, _)| listener.clone()).collect()
+                }
+            }
         };
         woken.iter().for_each(|listener| (listener.wake)());
     }
@@ -145,22 +160,24 @@ impl Subscription {
 
     /// Listens to this resource too.
     pub(crate) fn watch(&self, uri: &str) {
-        let uri: Arc<str> = {
-            let mut listeners = self.events.lock();
-            // One text for all who listen to it.
-            let uri = listeners.by_uri.get_key_value(uri).map_or_else(|| uri.into(), |(uri, _)| uri.clone());
-            listeners.by_uri.entry(uri.clone()).or_default().insert(self.number, self.listener.clone());
-            uri
-        };
-        self.listener.lock().uris.entry(uri).or_insert(false);
+        let mut listeners = self.events.lock();
+        let mut waiting = self.listener.lock();
+        if waiting.uris.contains_key(uri) {
+            return;
+        }
+        // One text for all who listen to it.
+        let uri: Arc<str> = listeners.by_uri.get_key_value(uri).map_or_else(|| uri.into(), |(uri, _)| uri.clone());
+        let watched = Arc::new(Watched { uri: uri.clone(), has_changed: AtomicBool::new(false) });
+        waiting.uris.insert(uri.clone(), watched.clone());
+        listeners.by_uri.entry(uri).or_default().insert(self.number, (self.listener.clone(), watched));
     }
 
     /// Does not listen to this resource any more.
     pub(crate) fn unwatch(&self, uri: &str) {
         self.events.lock().forget(uri, self.number);
         let mut waiting = self.listener.lock();
-        if waiting.uris.remove(uri) == Some(true) {
-            waiting.changed_uris.retain(|changed| **changed != *uri);
+        if waiting.uris.remove(uri).is_some() {
+            waiting.changed_uris.retain(|changed| *changed.uri != *uri);
         }
     }
 }
@@ -193,7 +210,7 @@ impl fmt::Debug for Subscription {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use proptest::prelude::*;
 

@@ -294,6 +294,29 @@ async fn a_layer_that_panics_costs_its_call_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_layers_say_is_masked_and_what_they_miss_is_said() {
+    let breaks = from_fn(|request: CallRequest, next: Next| async move {
+        match request.argument::<i64>("a") {
+            Some(1) => Err(std::io::Error::other("password is 1234").into()),
+            Some(2) => Err(mcp_runtime::layer::Refusal::new("two is refused").into()),
+            Some(3) => {
+                request.context().confirm("Really?").await?;
+                next.run(request).await
+            }
+            _ => next.run(request).await,
+        }
+    });
+    let server = Server::new("masked").mask_errors(true).tools(tools![add].layer(breaks));
+    let client = connect(server).await;
+    let call = async |a: i64| client.call_tool("add", json!({ "a": a, "b": 0 })).await;
+    assert_eq!(call(1).await.expect("a result").joined_text(), "the tool failed; the server does not say why");
+    assert_eq!(call(2).await.expect("a result").joined_text(), "two is refused");
+    let error = call(3).await.expect_err("nobody can be asked");
+    let code = error.peer_error().expect("an error").code;
+    assert_eq!(code, mcp_runtime::protocol::ErrorCode::MissingRequiredClientCapability);
+}
+
+#[tokio::test]
 async fn legacy_clients_go_through_layers_too() {
     let seen = Seen::default();
     let server = Server::new("layered").layer(seen.layer("one")).tools(tools![ask]);

@@ -137,6 +137,21 @@ async fn a_start_goes_on_when_the_first_connection_goes_away() {
 }
 
 #[tokio::test]
+async fn a_server_can_be_told_to_stop_while_it_starts() {
+    let ready = Server::new("it").on_start(std::future::pending).build().expect("it fits together");
+    let (_ours, theirs) = tokio::io::duplex(1 << 16);
+    let serving = tokio::spawn({
+        let ready = ready.clone();
+        async move {
+            let (reader, writer) = tokio::io::split(theirs);
+            ready.serve(reader, writer).await
+        }
+    });
+    ready.shutdown().await;
+    serving.await.expect("no panic").expect("it ends well");
+}
+
+#[tokio::test]
 async fn a_start_that_panics_is_one_that_failed() {
     let ready = Server::new("it").on_start(|| async { panic!("in a hook") }).build().expect("it fits together");
     let (_ours, theirs) = tokio::io::duplex(1 << 16);
@@ -148,8 +163,18 @@ async fn a_start_that_panics_is_one_that_failed() {
 #[tokio::test(start_paused = true)]
 async fn background_work_that_does_not_end_is_stopped() {
     let said = Said::default();
+    struct Gone(Said);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.say("background is gone");
+        }
+    }
+    let gone = Gone(said.clone());
     let ready = server(&said)
-        .background(|_| std::future::pending())
+        .background(move |_| async move {
+            let _gone = gone;
+            std::future::pending().await
+        })
         .on_shutdown(|| async { panic!("in a hook") })
         .drain_timeout(Duration::from_secs(3))
         .build()
@@ -158,5 +183,8 @@ async fn background_work_that_does_not_end_is_stopped() {
     let before = tokio::time::Instant::now();
     ready.shutdown().await;
     assert_eq!(before.elapsed().as_secs(), 3);
-    assert_eq!(said.all().last(), Some(&"last"), "a hook that panics keeps no other from running");
+    let all = said.all();
+    assert_eq!(all.last(), Some(&"last"), "a hook that panics keeps no other from running");
+    let place = |what: &str| all.iter().position(|it| *it == what).expect("it was said");
+    assert!(place("background is gone") < place("last"), "hooks have the world to themselves: {all:?}");
 }

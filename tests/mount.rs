@@ -152,7 +152,7 @@ async fn what_is_mounted_brings_its_own_model_and_layers() {
     let (reader, writer) = tokio::io::split(ours);
     let client = Client::streams(reader, writer).connect().await.expect("a connection");
     assert_eq!(client.call::<String>("part_ask", [("what", "tea")]).await.expect("answered"), "from the part");
-    assert_eq!(*log.0.lock().expect("no panic"), ["outer part_ask", "inner part_ask"]);
+    assert_eq!(*log.0.lock().expect("no panic"), ["outer part_ask", "inner ask"]);
 }
 
 #[test]
@@ -166,6 +166,39 @@ fn what_does_not_fit_is_said_with_its_place() {
     assert!(error.to_string().starts_with("mounted as `not a name`: a prefix must have letters, digits"), "{error}");
     let error = Server::new("whole").mount("p".repeat(125), part("a")).build().expect_err("too long");
     assert!(error.to_string().contains("with its prefix, its name is longer than 128 characters"), "{error}");
+}
+
+/// What is mounted knows names as it always did: its rules hold, wherever it is.
+#[tokio::test]
+async fn the_rules_of_a_server_hold_where_it_is_mounted() {
+    let guarded = from_fn(|request: CallRequest, next: Next| async move {
+        match (request.name(), request.called()) {
+            ("greet_all", _) | (_, "note://secret") => Err("not that".into()),
+            _ => next.run(request).await,
+        }
+    });
+    let part = Server::new("part")
+        .tools(tools![touch, greet_all])
+        .resources(resources![note])
+        .layer(guarded)
+        .visible(|item, _| item.name() != "touch");
+    let server = Server::new("whole").mount("a", Server::new("middle").mount("b", part));
+    let client = connect(server, Era::Modern).await;
+    assert_eq!(names(&client).await, ["a_b_greet_all"]);
+    client.call_tool("a_b_touch", ()).await.expect_err("hidden");
+    assert_eq!(client.call_tool("a_b_greet_all", ()).await.expect("a result").joined_text(), "not that");
+    client.read_resource("note://a/b/secret").await.expect_err("guarded");
+    // Not everyone sees it: nobody else may keep it.
+    let read = client.read_resource("note://a/b/tea").await.expect("a note");
+    assert_eq!(read.cache_scope, Some(mcp_runtime::protocol::CacheScope::Private));
+}
+
+#[test]
+fn a_handle_of_what_is_mounted_is_not_forgotten() {
+    let part = part("Hi");
+    assert!(part.handle().disable(|item| item.name() == "touch"));
+    let error = Server::new("whole").mount("part", part).build().expect_err("it would be offered");
+    assert!(error.to_string().contains("mounted as `part`: a handle of it was taken"), "{error}");
 }
 
 #[derive(Clone)]

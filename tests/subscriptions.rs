@@ -122,12 +122,23 @@ async fn what_a_client_may_not_see_is_not_told() {
         false
     }
     for era in [Era::Legacy, Era::Modern] {
-        let server = Server::new("secrets").resources(Resource::text("secret://plan", "run").visible(nobody));
+        /// Say that everything has changed.
+        #[tool]
+        fn say(ctx: Context) {
+            ctx.notify_resource_updated("secret://plan");
+            ctx.notify_tools_changed();
+        }
+        let secret = Resource::text("secret://plan", "run").visible(nobody);
+        let server = Server::new("secrets").tools(tools![say]).resources(secret);
         let client = connect(server, era).await;
         let filter = SubscriptionFilter::new().lists().resource("secret://plan");
-        let changes = client.subscribe(filter).await.expect("a subscription");
+        let mut changes = client.subscribe(filter).await.expect("a subscription");
         // This server's lists do not change, either.
         assert_eq!(*changes.filter(), SubscriptionFilter::new(), "{era:?}");
+        client.call::<()>("say", ()).await.expect("said");
+        drop(client);
+        let next = changes.next().await;
+        assert!(!matches!(next, Some(Ok(_))), "{era:?}: nothing is told: {next:?}");
     }
 }
 

@@ -116,6 +116,14 @@ impl Cache {
         }
     }
 
+    /// What was kept of this method is void.
+    pub(super) fn void_all(&self, method: Method) {
+        let mut kept = self.lock();
+        *kept.voided.entry(method.as_str()).or_default() += 1;
+        let void: Vec<Key> = kept.results.keys().filter(|key| key.method == method.as_str()).cloned().collect();
+        void.iter().for_each(|key| kept.remove(key));
+    }
+
     /// Something has changed: what was kept of it is void.
     pub(super) fn void(&self, change: &Change) {
         let methods: &[Method] = match change {

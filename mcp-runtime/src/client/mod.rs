@@ -15,6 +15,7 @@ mod task;
 mod terminal;
 mod wire;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -292,22 +293,31 @@ impl Client {
         split: impl Fn(P) -> (Vec<T>, Option<String>),
     ) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
-        let mut cursor: Option<String> = None;
+        let (mut cursor, mut seen) = (None::<String>, HashSet::new());
+        let mut is_anew = false;
         loop {
             let mut params = Map::new();
             if let Some(cursor) = &cursor {
                 params.insert("cursor".to_owned(), json!(cursor));
             }
-            let answer = self.cached(method, params).await?;
+            let answer = match self.cached(method, params).await {
+                // The pages before are of a list that is no more.
+                Err(error) if error.kind() == ErrorKind::Refused && cursor.is_some() && !is_anew => {
+                    self.options.cache.void_all(method);
+                    (is_anew, cursor) = (true, None);
+                    all.clear();
+                    seen.clear();
+                    continue;
+                }
+                other => other?,
+            };
             let (items, next) = split(decode(method.as_str(), answer.get())?);
             all.extend(items);
-            match next {
-                None => return Ok(all),
-                Some(next) if cursor.as_ref() == Some(&next) => {
-                    return Err(Error::new(ErrorKind::Protocol, "the server's list does not end: a cursor came twice"));
-                }
-                Some(next) => cursor = Some(next),
+            let Some(next) = next else { return Ok(all) };
+            if !seen.insert(next.clone()) {
+                return Err(Error::new(ErrorKind::Protocol, "the server's list does not end: a cursor came twice"));
             }
+            cursor = Some(next);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
@@ -111,7 +111,7 @@ impl Client {
         let (changes, waker) = listener(&events, filter);
         let params = self.options.params_for(self.protocol_version(), params);
         let (id, mut answer) = self.wire.listen(method, params, listening)?;
-        let gone = GivenUp::Request { wire: self.wire.clone(), id };
+        let gone = GivenUp::Request { wire: Arc::downgrade(&self.wire), id };
         let first = async {
             tokio::select! {
                 biased;
@@ -146,7 +146,7 @@ impl Client {
         if !says(&capabilities.resources, "subscribe") {
             filter.resource_subscriptions.clear();
         }
-        let mut gone = Watched { wire: self.wire.clone(), uris: Vec::new() };
+        let mut gone = Watched { wire: Arc::downgrade(&self.wire), uris: Vec::new() };
         let (changes, waker) = listener(self.wire.changes().events(), filter.clone());
         for uri in std::mem::take(&mut filter.resource_subscriptions) {
             if gone.uris.contains(&uri) {
@@ -238,7 +238,7 @@ impl fmt::Debug for Subscription {
 enum GivenUp {
     /// By the id of the request.
     Request {
-        wire: Arc<Wire>,
+        wire: Weak<Wire>,
         id: i64,
     },
     Resources(#[expect(dead_code, reason = "it is there to be dropped")] Watched),
@@ -246,7 +246,9 @@ enum GivenUp {
 
 impl Drop for GivenUp {
     fn drop(&mut self) {
-        if let Self::Request { wire, id } = self {
+        if let Self::Request { wire, id } = self
+            && let Some(wire) = wire.upgrade()
+        {
             wire.end_listening(*id);
         }
     }
@@ -254,15 +256,16 @@ impl Drop for GivenUp {
 
 /// The resources that somebody listens to, of a legacy server.
 struct Watched {
-    wire: Arc<Wire>,
+    wire: Weak<Wire>,
     uris: Vec<String>,
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        let Some(wire) = self.wire.upgrade() else { return };
         for uri in &self.uris {
             let params = || Map::from_iter([("uri".to_owned(), json!(uri))]);
-            self.wire.changes().unwatch(uri, || self.wire.forget(Method::ResourcesUnsubscribe, params()));
+            wire.changes().unwatch(uri, || wire.forget(Method::ResourcesUnsubscribe, params()));
         }
     }
 }
@@ -400,7 +403,11 @@ impl Changes {
 /// What a change is about, as it was subscribed to: a server may name the part that has changed.
 fn about<'u>(change: Change, uris: impl Iterator<Item = &'u String>) -> Change {
     let Change::Resource(changed) = change else { return change };
-    let whole = uris.filter(|uri| changed.starts_with(uri.as_str())).max_by_key(|uri| uri.len());
+    let is_part = |uri: &&String| {
+        let rest = changed.strip_prefix(uri.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || uri.ends_with('/') || rest.starts_with(['/', '?', '#']))
+    };
+    let whole = uris.filter(is_part).max_by_key(|uri| uri.len());
     Change::Resource(whole.map_or(changed, |whole| whole.as_str().into()))
 }
 
@@ -418,6 +425,8 @@ mod tests {
             ("file:///a/x", "file:///a/"),
             ("file:///a/b/x", "file:///a/b/"),
             ("file:///c", "file:///c"),
+            ("file:///c/x", "file:///c"),
+            ("file:///cd", "file:///cd"),
             ("file:///d", "file:///d"),
         ] {
             assert_eq!(about(Change::Resource(changed.into()), uris.iter()), Change::Resource(expected.into()));

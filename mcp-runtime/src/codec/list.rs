@@ -21,7 +21,7 @@ pub(super) fn place(revision: ProtocolVersion) -> usize {
 }
 
 /// All lists of a server, as they are at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
     pub(crate) tools: List<Tool>,
     pub(crate) prompts: List<Prompt>,
@@ -56,6 +56,12 @@ struct Items<T> {
     items: Arc<Vec<T>>,
     encoded: PerRevision<Vec<Box<RawValue>>>,
     whole: PerRevision<Vec<u8>>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self::new(Arc::default())
+    }
 }
 
 /// The body of the result that has a list.

@@ -34,6 +34,27 @@ impl Host {
         }
     }
 
+    /// A name or a URI, as the server knows it that is mounted so deep: without what stands outside of it.
+    pub(crate) fn inner(&self, called: &str, depth: usize) -> Arc<str> {
+        let outside = &self.prefix[..depth.min(self.prefix.len())];
+        if outside.is_empty() {
+            return called.into();
+        }
+        let Some((scheme, rest)) = called.split_once(':') else { return self.inner_name(called, depth) };
+        let (slashes, rest) = rest.strip_prefix("//").map_or(("", rest), |rest| ("//", rest));
+        let rest = rest.strip_prefix(&format!("{}/", outside.join("/"))).unwrap_or(rest);
+        format!("{scheme}:{slashes}{rest}").into()
+    }
+
+    /// A name, as the server knows it that is mounted so deep.
+    pub(crate) fn inner_name(&self, name: &str, depth: usize) -> Arc<str> {
+        let outside = &self.prefix[..depth.min(self.prefix.len())];
+        match outside {
+            [] => name.into(),
+            outside => name.strip_prefix(&format!("{}_", outside.join("_"))).unwrap_or(name).into(),
+        }
+    }
+
     /// A URI, as clients of the server that offers it know it: `a://b` is `a://prefix/b`.
     pub(crate) fn uri<'u>(&self, uri: &'u str) -> Cow<'u, str> {
         if self.prefix.is_empty() {

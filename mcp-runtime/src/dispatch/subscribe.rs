@@ -9,6 +9,9 @@ use super::{Dispatched, Dispatcher, Request};
 use crate::context::Requester;
 use crate::protocol::{ErrorObject, Method, SubscriptionFilter, without_position};
 
+/// The longest URI to which a client can subscribe, in bytes: it is kept for as long as that lasts.
+const LONGEST: usize = 8 << 10;
+
 impl Dispatcher {
     /// Finds out what of a subscription can be told.
     pub(super) fn listen(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
@@ -33,13 +36,19 @@ impl Dispatcher {
         let mut seen = HashSet::new();
         filter.resource_subscriptions.retain(|uri| seen.insert(uri.clone()));
         request.origin.has_room_to_watch(filter.resource_subscriptions.len())?;
-        filter.resource_subscriptions.retain(|uri| registry.resource(uri, &requester).is_ok());
+        filter
+            .resource_subscriptions
+            .retain(|uri| uri.len() <= LONGEST && registry.find_resource(uri, &requester).is_some());
         Ok(Dispatched::Listen(filter))
     }
 
     pub(super) fn watch(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
         let uri = uri_of(request, Method::ResourcesSubscribe)?;
         request.origin.has_room_to_watch(1)?;
+        if uri.len() > LONGEST {
+            let message = format!("`params.uri` is longer than {LONGEST} bytes, which is too long to subscribe to");
+            return Err(ErrorObject::invalid_params(message));
+        }
         let requester: &dyn Fn() -> Requester = &|| request.requester();
         request.registry.resource(&uri, &LazyCell::new(requester))?;
         Ok(Dispatched::Watch(uri))

@@ -15,7 +15,9 @@ use crate::protocol::{BoxFuture, Principal};
 /// Keeps results, and gives them again to the same call with the same arguments by the same
 /// [principal](Principal). For functions that only read and are slow: put it around these alone.
 ///
-/// Errors, and tools that say that they failed, are not kept.
+/// Errors, and tools that say that they failed, are not kept. Who is not authenticated shares what is kept with all who
+/// are not; a function whose result depends on anything else about the caller, or that asks its client, must not be
+/// under it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,27 +71,40 @@ impl Cache {
     }
 
     fn keep(&self, key: Key, response: CallResponse) {
-        let size = response.size();
+        let size = size(&key, &response);
         if size > self.most {
             return;
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.order.push_back(key.clone());
+        kept.forget(&key);
         kept.bytes += size;
-        if let Some((_, earlier)) = kept.results.insert(key.clone(), (Instant::now(), response)) {
-            kept.bytes -= earlier.size();
-            // It is the youngest now.
-            if let Some(place) = kept.order.iter().position(|it| *it == key) {
-                kept.order.remove(place);
-            }
+        kept.order.push_back(key.clone());
+        kept.results.insert(key, (Instant::now(), response));
+        // What is over goes, and then the oldest until the rest has room.
+        while let Some(oldest) = kept.order.front()
+            && (kept.bytes > self.most || kept.results.get(oldest).is_none_or(|(made, _)| made.elapsed() >= self.time))
+        {
+            let oldest = oldest.clone();
+            kept.forget(&oldest);
         }
-        while kept.bytes > self.most {
-            let Some(oldest) = kept.order.pop_front() else { break };
-            if let Some((_, response)) = kept.results.remove(&oldest) {
-                kept.bytes -= response.size();
+    }
+}
+
+impl Kept {
+    fn forget(&mut self, key: &Key) {
+        if let Some((_, response)) = self.results.remove(key) {
+            self.bytes -= size(key, &response);
+            // Most are the oldest.
+            if let Some(place) = self.order.iter().position(|it| it == key) {
+                self.order.remove(place);
             }
         }
     }
+}
+
+/// About how many bytes an entry takes.
+fn size(key: &Key, response: &CallResponse) -> usize {
+    size_of::<(Key, Instant, CallResponse)>() + 2 * size_of::<Key>() + key.1.len() + response.size()
 }
 
 impl<S> Layer<S> for Cache {

@@ -53,7 +53,7 @@ pub use rate::RateLimit;
 pub use size::ResponseLimit;
 pub use timing::{TimedCall, Timing};
 
-use crate::context::Context;
+use crate::context::{Context, ToolError};
 use crate::engine::{Finished, Kind};
 use crate::protocol::{
     BoxFuture, CallToolResult, ErrorObject, GetPromptResult, Principal, ReadResourceResult, ServerResult,
@@ -109,9 +109,22 @@ pub enum CallResponse {
     Resource(ReadResourceResult),
 }
 
-/// What went wrong. An [`ErrorObject`] is what the client gets; anything else is said as an error of the
-/// function would be: by a tool to the model, by others with the code -32603.
+/// What went wrong. An [`ErrorObject`] is what the client gets, and a [`Refusal`] is what it reads. Anything else is
+/// said as an error of the function would be: by a tool to the model, by others with the code -32603, and not at all
+/// where the server [masks errors](crate::Server::mask_errors).
 pub type CallError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error that is made to be read by whoever calls, masked or not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(String);
+
+impl Refusal {
+    /// An error with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
 
 impl CallRequest {
     /// What is called.
@@ -164,10 +177,13 @@ impl CallRequest {
 
     /// How an error of this call is said to the client.
     fn failed(&self) -> impl Fn(CallError) -> Finished + Send + use<> {
-        let kind = self.kind;
+        let (kind, mask) = (self.kind, self.context.host().mask_errors);
         move |error: CallError| match error.downcast::<ErrorObject>() {
             Ok(error) => Err(*error),
-            Err(error) => (kind.failed)(error.to_string()),
+            Err(error) => match error.downcast::<Refusal>() {
+                Ok(refusal) => (kind.failed)(refusal.0),
+                Err(error) => ToolError::from(error).into_outcome(kind, mask),
+            },
         }
     }
 }
@@ -246,7 +262,11 @@ impl Service<CallRequest> for CallService {
 
 /// A layer of any type, around the innermost service.
 #[derive(Clone)]
-pub(crate) struct AnyLayer(Arc<dyn Fn(CallRequest) -> BoxFuture<'static, CallResult> + Send + Sync>);
+pub(crate) struct AnyLayer {
+    around: Arc<dyn Fn(CallRequest) -> BoxFuture<'static, CallResult> + Send + Sync>,
+    /// On how many servers, one on the other, its own is mounted.
+    depth: usize,
+}
 
 impl AnyLayer {
     pub(crate) fn new<L, S>(layer: &L) -> Self
@@ -256,13 +276,20 @@ impl AnyLayer {
         S::Error: Into<CallError>,
     {
         let service = layer.layer(CallService);
-        Self(Arc::new(move |request| {
+        let around = move |request| -> BoxFuture<'static, CallResult> {
             let mut service = service.clone();
             Box::pin(async move {
                 poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
                 service.call(request).await.map_err(Into::into)
             })
-        }))
+        };
+        Self { around: Arc::new(around), depth: 0 }
+    }
+
+    /// The same, of a server that is mounted so deep. It knows names as that server does.
+    pub(crate) fn at(mut self, depth: usize) -> Self {
+        self.depth = depth;
+        self
     }
 }
 
@@ -287,8 +314,9 @@ impl Layered {
     pub(crate) fn run(self, layers: &[AnyLayer]) -> BoxFuture<'static, Finished> {
         let Self { kind, name, called, arguments, context, enter } = self;
         let mut inner = enter;
-        for AnyLayer(layer) in layers.iter().rev() {
-            let (layer, name, called, context) = (layer.clone(), name.clone(), called.clone(), context());
+        for AnyLayer { around, depth } in layers.iter().rev() {
+            let (layer, context) = (around.clone(), context());
+            let (name, called) = (context.host().inner_name(&name, *depth), context.host().inner(&called, *depth));
             inner = Box::new(move |arguments| {
                 let request = CallRequest { kind, name, called, arguments, context, inner };
                 let failed = request.failed();

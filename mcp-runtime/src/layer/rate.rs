@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::around::{Around, Policy};
-use super::{CallError, CallRequest, CallResponse, CallResult};
+use super::{CallError, CallRequest, CallResponse, CallResult, Refusal};
 use crate::protocol::{BoxFuture, Principal};
 
 /// Lets so many calls through in any period of some length; one more is refused, with the time after which it
@@ -74,7 +74,7 @@ impl Policy for RateLimit {
                 let (calls, per) = (self.calls, self.per);
                 let seconds = wait.as_millis().div_ceil(1000);
                 let message = format!("there were {calls} calls in {per:?} already; call again in {seconds} s");
-                Box::pin(std::future::ready(Err(message.into())))
+                Box::pin(std::future::ready(Err(Refusal::new(message).into())))
             }
         }
     }

@@ -2,7 +2,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::around::{Around, Policy};
-use super::{CallError, CallRequest, CallResponse, CallResult, then};
+use super::{CallError, CallRequest, CallResponse, CallResult, Refusal, then};
 use crate::protocol::BoxFuture;
 
 /// Refuses results that are too large for a model to read: whoever called is told how large it was, and asks for
@@ -45,7 +45,8 @@ impl Policy for ResponseLimit {
         then(inner.call(request), move |result| match result {
             Ok(response) if response.size() > limit => {
                 let size = response.size();
-                Err(format!("the result has {size} bytes, and may have {limit}; ask for less").into())
+                let message = format!("the result has {size} bytes, and may have {limit}; ask for less");
+                Err(Refusal::new(message).into())
             }
             other => other,
         })

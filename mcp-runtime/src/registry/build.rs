@@ -10,7 +10,7 @@ use super::spec::{Details, Offer, Offered, Prompts, Resources, SharedReceiver, S
 use super::template::Template;
 use super::{Completable, Entry, EntryCall, Fill, Filter, Place, Registry, Section, Source, schema};
 use crate::context::{Host, States};
-use crate::engine::{CallLimits, Kind};
+use crate::engine::{CallLimits, Kind, Resume};
 use crate::layer::AnyLayer;
 use crate::protocol::{self, CacheScope, PromptArgument};
 use crate::schema::{nearest, wanted};
@@ -37,6 +37,10 @@ pub(crate) struct Mount {
     pub(crate) offers: Offers,
     pub(crate) policy: Policy,
     pub(crate) host: Host,
+    /// How its calls go on.
+    pub(crate) resume: Resume,
+    /// Whether something was to change it that cannot.
+    pub(crate) has_handle: bool,
 }
 
 impl Mount {
@@ -85,6 +89,7 @@ pub(crate) struct Built {
     filters: Vec<Filter>,
     /// The server that it comes from, if that is mounted.
     host: Option<Arc<Host>>,
+    resume: Option<Resume>,
     /// What holds for what is added next.
     own_layers: Vec<AnyLayer>,
     own_tags: Vec<Cow<'static, str>>,
@@ -154,13 +159,17 @@ impl Built {
     }
 
     /// Adds what another server offers, with its layers inside of those of this one.
-    fn mount(&mut self, Mount { offers, policy, host }: Mount) {
+    fn mount(&mut self, Mount { mut offers, policy, host, resume, has_handle }: Mount) {
         let host = Arc::new(host);
+        let depth = host.prefix.len();
+        offers.filters.iter_mut().for_each(|filter| filter.depth = depth);
+        offers.layers = offers.layers.into_iter().map(|layer| layer.at(depth)).collect();
         let part = Self {
             registry: std::mem::take(&mut self.registry),
             layers: self.layers.clone(),
             filters: self.filters.clone(),
             host: Some(host.clone()),
+            resume: Some(resume),
             ..Self::default()
         };
         let part = part.with(offers, policy);
@@ -168,6 +177,12 @@ impl Built {
         let mut problems = part.problems(&host.states);
         if !host.prefix.iter().all(|part| is_name(part)) {
             problems.insert(0, "a prefix must have letters, digits, `_`, `-` and `.`, and nothing else".to_owned());
+        }
+        if has_handle {
+            problems.push(
+                "a handle of it was taken, which cannot change it any more; take one of the server that it is mounted on"
+                    .to_owned(),
+            );
         }
         self.problems.extend(problems.into_iter().map(|problem| format!("mounted as `{prefix}`: {problem}")));
         self.registry = part.registry;
@@ -428,8 +443,10 @@ impl Built {
             }
         }
         let limits = CallLimits::new(details.timeout, details.concurrency);
-        let (resume, task, visible) = (details.resume, details.task, details.visible);
-        let layers = self.layers.iter().cloned().chain(std::mem::take(&mut self.own_layers)).collect();
+        let (resume, task, visible) = (details.resume.or(self.resume), details.task, details.visible);
+        let depth = self.host.as_ref().map_or(0, |host| host.prefix.len());
+        let own = std::mem::take(&mut self.own_layers).into_iter().map(|layer| layer.at(depth));
+        let layers = self.layers.iter().cloned().chain(own).collect();
         let tags = details.tags.into_iter().chain(std::mem::take(&mut self.own_tags)).collect();
         let (filters, host) = (self.filters.clone(), self.host.clone());
         Entry {

@@ -72,7 +72,11 @@ type Shows = dyn Fn(Item<'_>, &Requester) -> bool + Send + Sync;
 
 /// Decides who sees what.
 #[derive(Clone)]
-pub(crate) struct Filter(pub(crate) Arc<Shows>);
+pub(crate) struct Filter {
+    pub(crate) shows: Arc<Shows>,
+    /// On how many servers, one on the other, its own is mounted.
+    pub(crate) depth: usize,
+}
 
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +118,13 @@ impl Entry {
         }
         let is_visible = || {
             self.visible.is_none_or(|visible| visible(requester))
-                && self.filters.iter().all(|Filter(shows)| shows(self.item(), requester))
+                && self.filters.iter().all(|Filter { shows, depth }| match &self.host {
+                    // It knows names as its own server does.
+                    Some(host) if *depth > 0 => {
+                        shows(Item { name: &host.inner_name(&self.name, *depth), ..self.item() }, requester)
+                    }
+                    _ => shows(self.item(), requester),
+                })
         };
         // In doubt, hidden.
         catch_unwind(AssertUnwindSafe(is_visible)).unwrap_or_else(|_| {
@@ -209,6 +219,7 @@ impl Entry {
 
     /// Fills in what a result leaves out; `called` is what it was called by.
     pub(crate) fn fill_in(&self, mut finished: Finished, called: &str) -> Finished {
+        let hidden = self.is_hidden_to_some();
         match (&self.fill, &mut finished) {
             (Fill::Prompt { description }, Ok(ServerResult::GetPrompt(result))) if result.description.is_none() => {
                 result.description.clone_from(description);
@@ -216,6 +227,10 @@ impl Entry {
             (Fill::Resource { mime_type, ttl_ms, cache_scope }, Ok(ServerResult::ReadResource(result))) => {
                 result.ttl_ms = result.ttl_ms.or(*ttl_ms);
                 result.cache_scope = result.cache_scope.or(*cache_scope);
+                if hidden {
+                    // What not everyone sees is nobody else's, whatever is said of it.
+                    result.cache_scope = Some(CacheScope::Private);
+                }
                 for contents in &mut result.contents {
                     if contents.uri.is_empty() {
                         called.clone_into(&mut contents.uri);

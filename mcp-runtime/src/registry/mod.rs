@@ -224,16 +224,8 @@ impl Registry {
         uri: &str,
         requester: &LazyRequester<'_>,
     ) -> Result<(&Arc<Entry>, Map<String, Value>), ErrorObject> {
-        if let Some(entry) = self.resources.find(uri).filter(|entry| entry.is_visible(requester)) {
-            return Ok((entry, Map::new()));
-        }
-        for (Place { entry, is_on }, template) in self.templates.entries.iter().zip(&self.matchers) {
-            if *is_on
-                && let Some(variables) = template.read(uri)
-                && entry.is_visible(requester)
-            {
-                return Ok((entry, variables));
-            }
+        if let Some(found) = self.find_resource(uri, requester) {
+            return Ok(found);
         }
         let is_visible = |uri: &str| self.resources.find(uri).is_some_and(|it| it.is_visible(requester));
         let known = self.resources.by_key.keys().map(|known| &**known).filter(|known| is_visible(known));
@@ -242,6 +234,20 @@ impl Registry {
             error.message = format!("{}; did you mean `{meant}`?", error.message).into();
         }
         Err(error)
+    }
+
+    /// The same, or nothing.
+    pub(crate) fn find_resource(
+        &self,
+        uri: &str,
+        requester: &LazyRequester<'_>,
+    ) -> Option<(&Arc<Entry>, Map<String, Value>)> {
+        if let Some(entry) = self.resources.find(uri).filter(|entry| entry.is_visible(requester)) {
+            return Some((entry, Map::new()));
+        }
+        let templates = self.templates.entries.iter().zip(&self.matchers).filter(|(place, _)| place.is_on);
+        let mut read = templates.filter_map(|(place, template)| Some((&place.entry, template.read(uri)?)));
+        read.find(|(entry, _)| entry.is_visible(requester))
     }
 
     /// The template that is written like this, or the resource of a URI and what its template makes of that.

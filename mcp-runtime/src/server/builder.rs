@@ -353,7 +353,7 @@ impl Server {
     /// });
     /// ```
     pub fn visible(mut self, shows: impl Fn(Item<'_>, &Requester) -> bool + Send + Sync + 'static) -> Self {
-        self.offers.filters.push(Filter(Arc::new(shows)));
+        self.offers.filters.push(Filter { shows: Arc::new(shows), depth: 0 });
         self
     }
 
@@ -361,8 +361,9 @@ impl Server {
     /// resource `a://b` becomes `a://prefix/b`.
     ///
     /// What is mounted keeps its states, its layers (inside of those of this server), its own model, who may see it,
-    /// how it reads arguments and masks errors, and its hooks. Name, instructions and limits are those of this
-    /// server. A [handle](Server::handle) of the other one is of no use any more.
+    /// how it reads arguments, masks errors and goes on with calls, and its hooks. Its layers and rules know names as it
+    /// does, without the prefix. Name, instructions and limits are those of this server. What is mounted changes by
+    /// a [handle](Server::handle) of this server: one of its own, taken before, is an error when this server starts.
     ///
     /// ```
     /// use mcp_runtime::prelude::*;
@@ -378,8 +379,8 @@ impl Server {
     /// ```
     pub fn mount(mut self, prefix: impl Into<Arc<str>>, other: Server) -> Self {
         let prefix = prefix.into();
-        let Self { offers, policy, host, hooks, .. } = other;
-        let mut mount = Mount { offers, policy, host };
+        let Self { offers, policy, host, hooks, live, resume, .. } = other;
+        let mut mount = Mount { offers, policy, host, resume, has_handle: live.may_change() };
         mount.put_below(&prefix, &self.host);
         self.offers.mounts.push(mount);
         self.hooks.start.extend(hooks.start);
@@ -652,7 +653,6 @@ impl Server {
         };
         Ok(ReadyServer {
             live: self.live,
-            offering,
             dispatcher: Arc::new(dispatcher),
             encoder: Arc::new(encoder),
             limits: self.limits,
@@ -665,11 +665,9 @@ impl Server {
 
 /// What a server says that it can do.
 fn capabilities(registry: &Registry) -> ServerCapabilities {
-    let extensions = registry
-        .tools
-        .iter()
-        .any(|entry| registry.may_change || entry.task.is_some())
-        .then(|| (TASKS_EXTENSION.to_owned(), Value::Object(Map::new())));
+    let extensions = registry.tools.iter().any(|entry| entry.task.is_some());
+    let extensions =
+        (registry.may_change || extensions).then(|| (TASKS_EXTENSION.to_owned(), Value::Object(Map::new())));
     let may_change = registry.may_change.then(|| ("listChanged".to_owned(), Value::Bool(true)));
     let list = || Map::from_iter(may_change.clone());
     let resources = || [("subscribe".to_owned(), Value::Bool(true))].into_iter().chain(may_change.clone()).collect();

@@ -37,11 +37,15 @@ impl Connection<'_> {
         self.calls.insert(key, InFlight { id: id.clone(), revision, method, pending, batch: None });
     }
 
-    /// A legacy client hears of all lists, from when it is ready.
+    /// A legacy client hears of all lists that may change, from when it is ready.
     pub(super) fn listen_for_session(&mut self) -> &Subscription {
+        let lists = match self.ready.live.may_change() {
+            true => SubscriptionFilter::new().lists(),
+            false => SubscriptionFilter::new(),
+        };
         let subscription = match self.session_changes.take() {
             Some(subscription) => subscription,
-            None => self.subscribe(SESSION, SubscriptionFilter::new().lists()),
+            None => self.subscribe(SESSION, lists),
         };
         self.session_changes.insert(subscription)
     }
@@ -103,9 +107,16 @@ impl Connection<'_> {
     /// Goes on with what waits.
     pub(super) fn write_untold(&mut self, room: usize, out: &mut Vec<u8>) {
         let start = out.len();
+        let mut next = Vec::new();
         for key in std::mem::take(&mut self.untold) {
-            self.write_changes(key, room.saturating_sub(out.len() - start), out);
+            match room.saturating_sub(out.len() - start) {
+                0 => next.push(key),
+                room => self.write_changes(key, room, out),
+            }
         }
+        // Who had their turn wait for those who had not.
+        next.append(&mut self.untold);
+        self.untold = next;
     }
 
     /// Tells those who listen what they have not heard, and that it is over.

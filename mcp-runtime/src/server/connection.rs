@@ -120,10 +120,11 @@ struct Source {
 
 impl<'a> Connection<'a> {
     fn new(ready: &'a ReadyServer) -> Self {
+        let (offering, version) = ready.live.current().unwrap_or_default();
         Self {
             ready,
-            offering: ready.offering.clone(),
-            version: 0,
+            offering,
+            version,
             legacy: None,
             session_changes: None,
             untold: Vec::new(),

@@ -88,6 +88,7 @@ impl Lifespan {
         };
         if tokio::time::timeout(time, all).await.is_err() {
             tracing::warn!(works = background.len(), "background work was stopped: it did not end in time");
+            background.shutdown().await;
         }
         // Whoever came first ends last.
         let hooks = std::mem::take(&mut *self.shutdown.lock().unwrap_or_else(PoisonError::into_inner));

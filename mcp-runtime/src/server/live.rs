@@ -14,7 +14,7 @@ use crate::registry::{Built, Filter, Item, Offers, Policy, Registry};
 use crate::subscription::Events;
 
 /// What a server offers at one moment, as it is called and as it is listed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Offering {
     pub(super) registry: Registry,
     pub(super) lists: Lists,
@@ -58,6 +58,8 @@ impl Offering {
 /// What a server offers, and who must know when it changes.
 pub(crate) struct Live {
     state: Mutex<State>,
+    /// Held while it is changed.
+    changing: Mutex<()>,
     /// Grows with each change.
     version: AtomicU64,
     may_change: AtomicBool,
@@ -69,7 +71,7 @@ enum State {
     Waiting(Vec<Amendment>),
     Running {
         offering: Arc<Offering>,
-        rules: Rules,
+        rules: Arc<Rules>,
     },
 }
 
@@ -131,6 +133,7 @@ impl Live {
     pub(super) fn new(events: Arc<Events>) -> Self {
         Self {
             state: Mutex::new(State::Waiting(Vec::new())),
+            changing: Mutex::default(),
             version: AtomicU64::new(0),
             may_change: AtomicBool::new(false),
             events,
@@ -143,6 +146,10 @@ impl Live {
 
     pub(super) fn events(&self) -> &Arc<Events> {
         &self.events
+    }
+
+    pub(super) fn may_change(&self) -> bool {
+        self.may_change.load(Ordering::Relaxed)
     }
 
     /// From now on what is offered may change, and clients are told that it may.
@@ -158,7 +165,7 @@ impl Live {
         let built = Built::new(offers, policy);
         let mut problems = built.problems(&host.states);
         let mut registry = built.registry;
-        registry.may_change = self.may_change.load(Ordering::Relaxed);
+        registry.may_change = self.may_change();
         if let State::Waiting(amendments) = &mut *state {
             for amendment in std::mem::take(amendments) {
                 problems.extend(amendment.apply(&mut registry, &rules).err().map(|error| error.to_string()));
@@ -166,7 +173,7 @@ impl Live {
         }
         fit_together(&problems)?;
         let offering = Arc::new(Offering::new(registry));
-        *state = State::Running { offering: offering.clone(), rules };
+        *state = State::Running { offering: offering.clone(), rules: Arc::new(rules) };
         self.version.fetch_add(1, Ordering::Release);
         Ok(offering)
     }
@@ -174,28 +181,35 @@ impl Live {
     /// Changes what is offered, and tells everyone. Whether it changed anything; before the server runs that
     /// is not known yet, and what does not fit is found when it starts.
     pub(super) fn amend(&self, amendment: Amendment) -> Result<bool, Error> {
-        let (changed, earlier) = {
+        // One after the other; those who only want to know what is offered need not wait for it.
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (earlier, rules) = {
             let mut state = self.lock();
-            let (offering, rules) = match &mut *state {
+            match &mut *state {
                 State::Waiting(amendments) => {
                     amendments.push(amendment);
                     return Ok(true);
                 }
-                State::Running { offering, rules } => (offering, rules),
-            };
-            let mut registry = offering.registry.clone();
-            if !amendment.apply(&mut registry, rules)? {
-                return Ok(false);
+                State::Running { offering, rules } => (offering.clone(), rules.clone()),
             }
-            let (next, changed) = offering.followed_by(registry);
-            let earlier = std::mem::replace(offering, Arc::new(next));
-            self.version.fetch_add(1, Ordering::Release);
-            (changed, earlier)
         };
-        // What a tool holds is the user's, and goes without the lock.
-        drop(earlier);
+        let mut registry = earlier.registry.clone();
+        if !amendment.apply(&mut registry, &rules)? {
+            return Ok(false);
+        }
+        let (next, changed) = earlier.followed_by(registry);
+        let offering = Arc::new(next);
+        *self.lock() = State::Running { offering, rules };
+        self.version.fetch_add(1, Ordering::Release);
         changed.into_iter().for_each(|list| self.events.changed(&Change::List(list)));
         Ok(true)
+    }
+
+    /// The current offering, and its version.
+    pub(super) fn current(&self) -> Option<(Arc<Offering>, u64)> {
+        let state = self.lock();
+        let State::Running { offering, .. } = &*state else { return None };
+        Some((offering.clone(), self.version.load(Ordering::Acquire)))
     }
 
     /// The current offering, if `seen` is the version of an earlier one; then that becomes its version.
@@ -203,9 +217,8 @@ impl Live {
         if self.version.load(Ordering::Acquire) == *seen {
             return None;
         }
-        let state = self.lock();
-        let State::Running { offering, .. } = &*state else { return None };
-        *seen = self.version.load(Ordering::Acquire);
-        Some(offering.clone())
+        let (offering, version) = self.current()?;
+        *seen = version;
+        Some(offering)
     }
 }

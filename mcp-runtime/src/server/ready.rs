@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Limits};
 use super::lifespan::Lifespan;
-use super::live::{Live, Offering};
+use super::live::Live;
 use crate::codec::Encoder;
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
@@ -36,8 +36,6 @@ use crate::protocol::Extensions;
 #[must_use = "a server does nothing until it serves"]
 pub struct ReadyServer {
     pub(super) live: Arc<Live>,
-    /// What it offered when it was built.
-    pub(super) offering: Arc<Offering>,
     pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) encoder: Arc<Encoder>,
     pub(super) limits: Limits,
@@ -83,13 +81,18 @@ impl ReadyServer {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Error> {
         let _counted = self.connections.token();
-        self.lifespan.start().await?;
         let shutdown = async {
             tokio::select! {
                 () = shutdown => {}
                 () = self.lifespan.stop.cancelled() => {}
             }
         };
+        let mut shutdown = std::pin::pin!(shutdown);
+        tokio::select! {
+            biased;
+            () = &mut shutdown => return Ok(()),
+            started = self.lifespan.start() => started?,
+        }
         connection::serve(self, reader, writer, shutdown).await.map_err(Error::from)
     }
 

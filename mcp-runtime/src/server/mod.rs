@@ -5,6 +5,7 @@ mod changes;
 mod connection;
 mod handle;
 mod lifespan;
+mod limits;
 mod live;
 mod outbox;
 mod ready;

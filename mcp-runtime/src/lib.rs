@@ -57,6 +57,8 @@ pub use protocol::extensions::Extensions;
 pub use protocol::principal::Principal;
 pub use registry::{DynPrompt, DynTool, Item, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
+#[cfg(feature = "http")]
+pub use server::http::{HttpBody, StreamableHttp};
 pub use server::{ReadyServer, Server, ServerHandle};
 #[cfg(feature = "client-log")]
 pub use telemetry::ClientLog;
@@ -75,6 +77,8 @@ pub use tool::{
 };
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 
+#[cfg(feature = "http")]
+pub use http;
 #[cfg(feature = "otel")]
 pub use opentelemetry;
 

@@ -3,6 +3,7 @@
 //! ```text
 //! product-catalog                 serve on standard input and output, products in memory
 //! product-catalog --db FILE       the same, products in a file
+//! product-catalog --http 127.0.0.1:8000   serve over HTTP, at http://127.0.0.1:8000/mcp
 //! product-catalog demo            start itself as a server and create a product
 //! product-catalog demo --era legacy
 //! ```
@@ -38,6 +39,10 @@ struct Cli {
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
 
+    /// The address to serve HTTP at, such as 127.0.0.1:8000, instead of standard input and output.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<String>,
+
     /// Ask models for descriptions as structured data, which is checked.
     #[arg(long)]
     typed: bool,
@@ -68,7 +73,10 @@ async fn main() -> Result<()> {
                 Some(model) => server.sampling_fallback(model),
                 None => server,
             };
-            Ok(server.serve_stdio().await?)
+            match cli.http {
+                Some(address) => Ok(server.serve_http(address).await?),
+                None => Ok(server.serve_stdio().await?),
+            }
         }
     }
 }

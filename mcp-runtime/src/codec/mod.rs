@@ -9,6 +9,8 @@ mod revision;
 pub(crate) use glimpse::{Glimpse, glimpse};
 pub(crate) use list::{List, Lists};
 pub(crate) use message::{Incoming, Malformed, parse, split_batch};
+#[cfg(feature = "http")]
+pub(crate) use revision::error_response as write_error;
 pub(crate) use revision::{Encoder, Keep};
 #[cfg(feature = "client")]
 pub(crate) use {message::parse_with_params, revision::request_meta};

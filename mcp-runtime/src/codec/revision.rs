@@ -350,7 +350,8 @@ fn begin_response(out: &mut Vec<u8>, id: Option<&RequestId>) {
     }
 }
 
-fn error_response(out: &mut Vec<u8>, id: Option<&RequestId>, error: &ErrorObject) {
+/// Writes an error for a message whose id may be unreadable.
+pub(crate) fn error_response(out: &mut Vec<u8>, id: Option<&RequestId>, error: &ErrorObject) {
     begin_response(out, id);
     out.extend_from_slice(br#","error":"#);
     write_json(out, error);

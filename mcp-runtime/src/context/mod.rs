@@ -36,7 +36,7 @@ pub use sampling::{CreateMessage, OneTurn, Prompt, Sample, SampleStep, SamplingR
 pub(crate) use toolbox::Toolbox;
 
 use crate::engine::Call;
-use crate::protocol::{ClientCapabilities, Extensions, Implementation, Meta, RequestId};
+use crate::protocol::{ClientCapabilities, Extensions, Implementation, Meta, Principal, RequestId};
 
 /// The call that a tool's function runs in: it asks the client's model and its user, reports
 /// progress, logs to the client, and knows who calls.
@@ -219,6 +219,23 @@ impl Context {
     #[must_use]
     pub fn cancelled(&self) -> CancellationToken {
         self.call.cancelled().clone()
+    }
+
+    /// Lets go of the HTTP connection on which the client waits for this call: it comes back for what the call
+    /// says from here on ([specification]). For calls that take so long that the connection would only be a
+    /// burden. Only clients of 2025-11-25 over HTTP can do so; with others this does nothing.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
+    pub fn close_stream(&self) {
+        if let Some(outlet) = self.call.outlet() {
+            outlet.pause();
+        }
+    }
+
+    /// Who calls, if whoever accepted the request found out.
+    #[must_use]
+    pub fn principal(&self) -> Option<Principal> {
+        self.call.round().extensions.get().cloned()
     }
 
     /// The id of the request.

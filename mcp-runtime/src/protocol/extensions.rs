@@ -21,6 +21,9 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Extensions {
     by_type: Option<Arc<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+    /// The HTTP request that it came with.
+    #[cfg(feature = "http")]
+    request: Option<Arc<http::request::Parts>>,
 }
 
 impl Extensions {
@@ -39,8 +42,23 @@ impl Extensions {
 
     /// The value of this type.
     #[must_use]
-    pub fn get<T: 'static>(&self) -> Option<&T> {
-        self.by_type.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref()
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        let given = self.by_type.as_ref().and_then(|by_type| by_type.get(&TypeId::of::<T>())?.downcast_ref());
+        #[cfg(feature = "http")]
+        let given = given.or_else(|| {
+            let request = self.request.as_deref()?;
+            let of_request: [&dyn Any; 3] = [&request.headers, &request.uri, &request.method];
+            let found = of_request.into_iter().find_map(<dyn Any>::downcast_ref);
+            found.or_else(|| request.extensions.get())
+        });
+        given
+    }
+
+    /// Adds what an HTTP request brings along.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_request(mut self, request: http::request::Parts) -> Self {
+        self.request = Some(Arc::new(request));
+        self
     }
 }
 

@@ -36,4 +36,7 @@ pub(crate) trait Outlet: Send + Sync {
 
     /// Tells the client that nobody waits for the answer to a request any more.
     fn withdraw(&self, question: usize);
+
+    /// Lets go of the connection on which the client waits, where it can come back for the rest.
+    fn pause(&self) {}
 }

@@ -263,8 +263,15 @@ impl Built {
         described.annotations = details.annotations.clone();
         described.icons = details.icons.clone();
         described.meta = details.meta.clone();
-        let entry =
-            self.entry(Basis { kind, name, module, details, call, fill: Fill::Nothing, completable: Vec::new() });
+        let mirrored = crate::schema::mirrored(&described.input_schema).unwrap_or_else(|problem| {
+            self.problems.push(format!("tool `{name}` is not right: {problem}"));
+            Vec::new()
+        });
+        let basis = Basis { kind, name, module, details, call, fill: Fill::Nothing, completable: Vec::new() };
+        #[cfg(feature = "http")]
+        let entry = Entry { mirrored, ..self.entry(basis) };
+        #[cfg(not(feature = "http"))]
+        let (entry, _) = (self.entry(basis), mirrored);
         self.problems.extend(self.registry.tools.insert(entry.name.clone(), entry, described));
     }
 
@@ -464,6 +471,8 @@ impl Built {
             tags,
             layers,
             host,
+            #[cfg(feature = "http")]
+            mirrored: Vec::new(),
         }
     }
 }

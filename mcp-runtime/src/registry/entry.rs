@@ -14,6 +14,8 @@ use crate::context::{Context, Host, Requester};
 use crate::engine::{CallLimits, Finished, Kind, Resume, TaskMode, Work};
 use crate::layer::{AnyLayer, CallKind, Layered};
 use crate::protocol::{CacheScope, ErrorCode, Extensions, ServerResult};
+#[cfg(feature = "http")]
+use crate::schema::Mirrored;
 use crate::tool::{ArgumentSchema, ArgumentTable, Arguments, Handler, Progress, Receiver, Started, ToolCall};
 
 /// One function of a server, ready to be called.
@@ -31,6 +33,9 @@ pub(crate) struct Entry {
     pub(super) visible: Option<fn(&Requester) -> bool>,
     /// What can be filled in, of a prompt or of a template.
     pub(super) completable: Vec<Completable>,
+    /// Which of its arguments stand in HTTP headers too.
+    #[cfg(feature = "http")]
+    pub(crate) mirrored: Vec<Mirrored>,
     pub(super) filters: Vec<Filter>,
     pub(super) tags: Vec<Cow<'static, str>>,
     /// What stands around it, the outermost first.

@@ -14,11 +14,11 @@ use tokio::time::sleep_until;
 
 use super::changes::UNREAD;
 use super::live::Offering;
-use super::outbox::{CallOutlet, Outbox, Outgoing};
+use super::outbox::{CallOutlet, Outbox, Outgoing, owed};
 use super::ready::ReadyServer;
 use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse, split_batch};
 use crate::dispatch::{Dispatched, Origin, Request, finished};
-use crate::engine::{Finished, Outcome, Reply, after};
+use crate::engine::{Finished, Reply, after};
 use crate::protocol::{
     CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, Method, Outlet, Params,
     ProtocolVersion, RequestId, ServerResult,
@@ -423,6 +423,8 @@ impl<'a> Connection<'a> {
                     out.push(b'\n');
                 }
                 Outgoing::Changes => {}
+                #[cfg(feature = "http")]
+                Outgoing::Cancelled | Outgoing::Pause => {}
                 Outgoing::Withdrawal { question } => {
                     let withdrawn = self.asked.withdraw(key, question);
                     self.tell_withdrawn(withdrawn, out);
@@ -478,29 +480,6 @@ impl Drop for Connection<'_> {
     }
 }
 
-/// A reply that somebody waits for: if whoever owes it is gone, an error is given instead.
-struct Owed {
-    key: Key,
-    outbox: Arc<Outbox>,
-    is_paid: bool,
-}
-
-impl Owed {
-    fn pay(&mut self, outcome: Outcome) {
-        self.is_paid = true;
-        self.outbox.push(self.key, Outgoing::Reply(outcome));
-    }
-}
-
-impl Drop for Owed {
-    fn drop(&mut self) {
-        if !self.is_paid {
-            let message = "the call was dropped by the server";
-            self.pay(Outcome::Complete(Err(ErrorObject::new(ErrorCode::InternalError, message))));
-        }
-    }
-}
-
 /// Where a request of this connection comes from.
 struct ConnectionOrigin<'c, 'a> {
     key: Key,
@@ -513,8 +492,7 @@ impl Origin for ConnectionOrigin<'_, '_> {
     }
 
     fn reply(&self) -> Reply {
-        let mut owed = Owed { key: self.key, outbox: self.connection.outbox.clone(), is_paid: false };
-        Box::new(move |outcome| owed.pay(outcome))
+        owed(self.key, &self.connection.outbox)
     }
 
     fn has_room(&self) -> Result<(), ErrorObject> {

@@ -4,6 +4,8 @@ mod builder;
 mod changes;
 mod connection;
 mod handle;
+#[cfg(feature = "http")]
+pub(crate) mod http;
 mod lifespan;
 mod limits;
 mod live;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::engine::Outcome;
-use crate::protocol::{BoxFuture, OnAnswer, Outlet, ServerNotification};
+use crate::engine::{Outcome, Reply};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, OnAnswer, Outlet, ServerNotification};
 use crate::session::Key;
 
 /// Something for the client, from the call of a key.
@@ -28,6 +28,12 @@ pub(super) enum Outgoing {
     Withdrawal {
         question: usize,
     },
+    /// Nobody waits for the outcome of the call any more.
+    #[cfg(feature = "http")]
+    Cancelled,
+    /// The client need not keep its connection open; it comes back for the rest.
+    #[cfg(feature = "http")]
+    Pause,
 }
 
 /// How many notifications may wait to be written before calls wait too.
@@ -77,6 +83,16 @@ impl Outbox {
         popped
     }
 
+    /// Takes what comes next, if that is an outcome.
+    #[cfg(feature = "http")]
+    pub(super) fn pop_reply(&self) -> Option<Outcome> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, Outgoing::Reply(_)) = queue.front()? else { return None };
+        let Some((_, Outgoing::Reply(outcome))) = queue.pop_front() else { return None };
+        self.len.store(queue.len(), Ordering::Release);
+        Some(outcome)
+    }
+
     /// Waits until there is something.
     pub(super) async fn filled(&self) {
         while self.is_empty() {
@@ -111,5 +127,39 @@ impl Outlet for CallOutlet {
 
     fn withdraw(&self, question: usize) {
         self.outbox.push(self.key, Outgoing::Withdrawal { question });
+    }
+
+    #[cfg(feature = "http")]
+    fn pause(&self) {
+        self.outbox.push(self.key, Outgoing::Pause);
+    }
+}
+
+/// Where the outcome of a call goes.
+pub(super) fn owed(key: Key, outbox: &Arc<Outbox>) -> Reply {
+    let mut owed = Owed { key, outbox: outbox.clone(), is_paid: false };
+    Box::new(move |outcome| owed.pay(outcome))
+}
+
+/// A reply that somebody waits for: if whoever owes it is gone, an error is given instead.
+struct Owed {
+    key: Key,
+    outbox: Arc<Outbox>,
+    is_paid: bool,
+}
+
+impl Owed {
+    fn pay(&mut self, outcome: Outcome) {
+        self.is_paid = true;
+        self.outbox.push(self.key, Outgoing::Reply(outcome));
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        if !self.is_paid {
+            let message = "the call was dropped by the server";
+            self.pay(Outcome::Complete(Err(ErrorObject::new(ErrorCode::InternalError, message))));
+        }
     }
 }

@@ -13,15 +13,17 @@ use crate::transport::Stdio;
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
     Serve,
+    /// Over HTTP, at this address.
+    Http(String),
     Help,
     Version,
     Wrong(String),
 }
 
 impl Server {
-    /// Runs the server as this program, as its command line says: on the standard streams, or
-    /// `--help` or `--version`. Anything else is an error on standard error, and the program
-    /// ends with status 2.
+    /// Runs the server as this program, as its command line says: on the standard streams; with
+    /// `--http 127.0.0.1:8000` over HTTP at that address, which needs the feature `http`; or `--help` or
+    /// `--version`. Anything else is an error on standard error, and the program ends with status 2.
     ///
     /// Programs with a command line of their own call [`Server::serve_stdio`]. The error is of the
     /// type that `main` returns with [`prelude::Result`](crate::prelude::Result).
@@ -42,10 +44,21 @@ impl Server {
         let name = &self.info.name;
         match command(args.into_iter().map(Into::into)) {
             Command::Serve => self.serve_stdio().await?,
+            #[cfg(feature = "http")]
+            Command::Http(address) => self.serve_http_at(&address).await?,
+            #[cfg(not(feature = "http"))]
+            Command::Http(_) => {
+                let message =
+                    "`--http` needs the feature `http` of the crate `mcp-runtime`, which this program lacks\n";
+                io::stderr().write_all(format!("{name}: {message}").as_bytes())?;
+                std::process::exit(2);
+            }
             Command::Help => {
                 let help = format!(
-                    "{name} {}, a Model Context Protocol server on its standard streams\n\n\
-                     Usage: {name} [--help | --version]\n",
+                    "{name} {}, a Model Context Protocol server on its standard streams, or over HTTP\n\n\
+                     Usage: {name} [--http ADDRESS | --help | --version]\n\n\
+                     Options:\n  \
+                     --http ADDRESS  serves at http://ADDRESS/mcp; ADDRESS is like 127.0.0.1:8000\n",
                     self.info.version
                 );
                 io::stdout().write_all(help.as_bytes())?;
@@ -96,9 +109,14 @@ fn is_broken_pipe(error: &Error) -> bool {
 }
 
 fn command(args: impl Iterator<Item = OsString>) -> Command {
-    let mut command = Command::Serve;
-    for argument in args {
+    let (mut args, mut command) = (args, Command::Serve);
+    while let Some(argument) = args.next() {
         command = match argument.to_str() {
+            Some("--http") => match args.next().and_then(|address| address.into_string().ok()) {
+                Some(address) => Command::Http(address),
+                None => return Command::Wrong("--http".to_owned()),
+            },
+            Some(http) if http.starts_with("--http=") => Command::Http(http["--http=".len()..].to_owned()),
             Some("--help" | "-h") => Command::Help,
             Some("--version" | "-V") => Command::Version,
             _ => return Command::Wrong(argument.to_string_lossy().into_owned()),
@@ -109,7 +127,7 @@ fn command(args: impl Iterator<Item = OsString>) -> Command {
 
 /// Ready when the program is told to stop; it listens from the call on, not from the first poll.
 #[cfg(unix)]
-fn told_to_stop() -> impl Future<Output = ()> {
+pub(super) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     async move {
@@ -124,7 +142,7 @@ fn told_to_stop() -> impl Future<Output = ()> {
 
 /// Ready when the program is told to stop.
 #[cfg(not(unix))]
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }
@@ -140,6 +158,9 @@ mod tests {
         assert_eq!(read(&[]), Command::Serve);
         assert_eq!(read(&["--help"]), Command::Help);
         assert_eq!(read(&["--version"]), Command::Version);
+        assert_eq!(read(&["--http", "127.0.0.1:0"]), Command::Http("127.0.0.1:0".to_owned()));
+        assert_eq!(read(&["--http=[::1]:8000"]), Command::Http("[::1]:8000".to_owned()));
+        assert_eq!(read(&["--http"]), Command::Wrong("--http".to_owned()));
         assert_eq!(read(&["--version", "x"]), Command::Wrong("x".to_owned()));
     }
 }

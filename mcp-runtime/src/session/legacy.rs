@@ -33,6 +33,12 @@ impl LegacySession {
         Self { revision, client, log_level: Mutex::new(LoggingLevel::Info) }
     }
 
+    /// That of a client of which nothing is known but its revision.
+    #[cfg(feature = "http")]
+    pub(crate) fn anonymous(revision: ProtocolVersion) -> Self {
+        Self { revision, client: Arc::default(), log_level: Mutex::new(LoggingLevel::Info) }
+    }
+
     pub(crate) fn log_level(&self) -> LoggingLevel {
         *self.log_level.lock().unwrap_or_else(PoisonError::into_inner)
     }

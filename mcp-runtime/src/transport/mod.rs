@@ -1,5 +1,7 @@
 //! Bytes in, bytes out.
 
+#[cfg(any(feature = "http", feature = "client-http"))]
+pub(crate) mod http;
 mod lines;
 #[cfg(feature = "client")]
 mod memory;

@@ -1,0 +1,157 @@
+//! Headers and body must say the same ([specification]): proxies and gateways go by the headers, the server by
+//! the body.
+//!
+//! [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#server-validation
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use serde_json::value::RawValue;
+
+use crate::protocol::{ErrorCode, ErrorObject, Members, Method, Params, keys, text};
+use crate::registry::Registry;
+use crate::schema::Mirrored;
+use crate::transport::http::{decode, headers};
+
+/// Whether the version in the headers is that of the body.
+pub(super) fn version(headers: &HeaderMap, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
+    let said = one(headers, headers::PROTOCOL_VERSION, "MCP-Protocol-Version")?;
+    let in_body = params.and_then(Params::meta).and_then(|meta| meta.get(keys::PROTOCOL_VERSION));
+    let Some(in_body) = in_body.and_then(text) else { return Ok(()) };
+    agree("MCP-Protocol-Version", said.as_deref(), &in_body)
+}
+
+/// Whether the method and what it is about are those of the body.
+pub(super) fn names(headers: &HeaderMap, name: &str, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
+    let said = one(headers, headers::METHOD, "Mcp-Method")?;
+    agree("Mcp-Method", said.as_deref(), name)?;
+    let member = match Method::from_name(name) {
+        Some(Method::ToolsCall | Method::PromptsGet) => "name",
+        Some(Method::ResourcesRead) => "uri",
+        Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) => "taskId",
+        _ => return Ok(()),
+    };
+    let said = one(headers, headers::NAME, "Mcp-Name")?;
+    match params.and_then(|params| params.get(member)).and_then(text) {
+        Some(in_body) => agree("Mcp-Name", said.as_deref(), &in_body),
+        None if said.is_some() => Err(mismatch(format!("`Mcp-Name` is there, but `params.{member}` is not"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether the arguments that stand in headers are those of the body.
+pub(super) fn arguments(
+    headers: &HeaderMap,
+    params: Option<&Params<'_>>,
+    registry: &Registry,
+) -> Result<(), ErrorObject> {
+    let Some(params) = params else { return Ok(()) };
+    let Some(name) = params.get("name").and_then(text) else { return Ok(()) };
+    let Some(entry) = registry.tools.find(&name) else { return Ok(()) };
+    for mirrored in &entry.mirrored {
+        argument(headers, mirrored, params.get("arguments"))?;
+    }
+    Ok(())
+}
+
+fn argument(headers: &HeaderMap, mirrored: &Mirrored, arguments: Option<&RawValue>) -> Result<(), ErrorObject> {
+    let Mirrored { header, path } = mirrored;
+    let said = one(headers, header, header)?;
+    let value = path.iter().try_fold(arguments, |value, name| {
+        let members = Members::of(value?);
+        Some(members.is_object().then(|| members.get(name)).flatten())
+    });
+    let value = value.flatten().map(RawValue::get).filter(|value| *value != "null");
+    let (said, value) = match (said, value) {
+        (None, None) => return Ok(()),
+        (Some(_), None) => return Err(mismatch(format!("`{header}` is there, but no argument `{}`", path.join(".")))),
+        (None, Some(_)) => {
+            return Err(mismatch(format!("`{header}` is missing; it must have the argument `{}`", path.join("."))));
+        }
+        (Some(said), Some(value)) => (said, value),
+    };
+    let agrees = match value.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<String>(value).is_ok_and(|value| value == *said),
+        Some(b't' | b'f') => value == said,
+        Some(b'-' | b'0'..=b'9') => is_same_number(value, &said),
+        // It has no form as a header, and the tool will not like it either.
+        _ => false,
+    };
+    if agrees { Ok(()) } else { Err(mismatch(format!("`{header}` is not the argument `{}`", path.join(".")))) }
+}
+
+fn is_same_number(one: &str, other: &str) -> bool {
+    if let (Ok(one), Ok(other)) = (one.parse::<i128>(), other.parse::<i128>()) {
+        return one == other;
+    }
+    // What JSON does not call a number is none here either.
+    let read = |text: &str| serde_json::from_str::<f64>(text).ok();
+    matches!((read(one), read(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// The one value of a header, decoded.
+fn one<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<Cow<'h, str>>, ErrorObject> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(mismatch(format!("`{called}` is there more than once")));
+    }
+    decode(value.as_bytes()).map(Some).map_err(|why| mismatch(format!("`{called}` cannot be read: {why}")))
+}
+
+fn agree(header: &str, said: Option<&str>, in_body: &str) -> Result<(), ErrorObject> {
+    match said {
+        Some(said) if said == in_body => Ok(()),
+        Some(said) => Err(mismatch(format!("`{header}` is `{said}`, but the body says `{in_body}`"))),
+        None => Err(mismatch(format!("`{header}` is missing; the body says `{in_body}`"))),
+    }
+}
+
+fn mismatch(message: String) -> ErrorObject {
+    ErrorObject::new(ErrorCode::HeaderMismatch, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(header: Option<&str>, arguments: serde_json::Value) -> bool {
+        let mirrored =
+            Mirrored { header: "mcp-param-a".to_owned(), path: vec!["outer".to_owned(), "inner".to_owned()] };
+        let mut headers = HeaderMap::new();
+        if let Some(header) = header {
+            headers.insert("mcp-param-a", header.parse().unwrap());
+        }
+        let arguments = serde_json::value::to_raw_value(&arguments).unwrap();
+        argument(&headers, &mirrored, Some(&arguments)).is_ok()
+    }
+
+    #[test]
+    fn an_argument_and_its_header_are_the_same_or_both_missing() {
+        let inner = |value: serde_json::Value| json!({ "outer": { "inner": value } });
+        assert!(check(None, json!({})));
+        assert!(check(None, json!({ "outer": {} })));
+        assert!(check(None, json!({ "outer": 7 })));
+        assert!(check(None, inner(json!(null))));
+        assert!(check(Some("Hello"), inner(json!("Hello"))));
+        assert!(check(Some("=?base64?SGVsbG8=?="), inner(json!("Hello"))));
+        assert!(check(Some("42"), inner(json!(42))));
+        assert!(check(Some("42.0"), inner(json!(42))));
+        assert!(check(Some("42"), inner(json!(42.0))));
+        assert!(check(Some("9007199254740993"), inner(json!(9_007_199_254_740_993_i64))));
+        assert!(check(Some("true"), inner(json!(true))));
+
+        assert!(!check(None, inner(json!("Hello"))));
+        assert!(!check(Some("Hello"), json!({})));
+        assert!(!check(Some("Hello"), inner(json!(null))));
+        assert!(!check(Some("hello"), inner(json!("Hello"))));
+        assert!(!check(Some("=?base64?SGVsbG8?="), inner(json!("Hello"))));
+        assert!(!check(Some("43"), inner(json!(42))));
+        assert!(!check(Some("9007199254740992"), inner(json!(9_007_199_254_740_993_i64))));
+        assert!(!check(Some("0x2a"), inner(json!(42))));
+        assert!(!check(Some("TRUE"), inner(json!(true))));
+        assert!(!check(Some("{}"), inner(json!({}))));
+    }
+}

@@ -1,0 +1,539 @@
+//! Messages of legacy clients, each in a session ([specification]).
+//!
+//! [specification]: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
+
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::Endpoint;
+use super::answer::Answer;
+use super::exchange::Pending;
+use super::modern::HttpOrigin;
+use super::post::accepts;
+use super::reading;
+use super::session::{Open, Running, Session, lock};
+use super::stream::{EventId, Stream};
+use crate::codec::{Incoming, Malformed, parse, split_batch};
+use crate::dispatch::{Dispatched, Request, finished};
+use crate::engine::{Finished, after};
+use crate::protocol::{
+    CancelledNotificationParams, ErrorCode, ErrorObject, Extensions, InitializeRequestParams, Method, Params,
+    Principal, ProtocolVersion, RequestId, ServerResult,
+};
+use crate::server::live::Offering;
+use crate::server::outbox::{Outbox, Outgoing};
+use crate::session::{Caller, Key, LegacySession, negotiate};
+use crate::transport::http::headers;
+
+/// The streams that tell of what belongs to no request, and of what a client has missed.
+pub(super) fn get(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
+    if !endpoint.settings.sessions.are_kept {
+        return Answer::not_allowed();
+    }
+    if !accepts(&parts.headers, headers::EVENT_STREAM) {
+        return Answer::refused(StatusCode::NOT_ACCEPTABLE, "`Accept` must have `text/event-stream`");
+    }
+    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    let session = match endpoint.session(&parts.headers, &extensions) {
+        Ok(session) => session,
+        Err(answer) => return answer,
+    };
+    let Ok(permit) = endpoint.settings.streams.clone().try_acquire_owned() else {
+        return Answer::busy("the server is busy; try again later");
+    };
+    let open = session.open().with(permit);
+    let Some(last) = parts.headers.get(headers::LAST_EVENT_ID) else {
+        return reading::events(endpoint, &session, &session.standalone, None, open);
+    };
+    let last = last.to_str().ok().and_then(EventId::parse);
+    match last.and_then(|last| Some((session.stream(last.stream)?, last.event))) {
+        Some((stream, event)) => reading::events(endpoint, &session, &stream, Some(event), open),
+        None => Answer::refused(StatusCode::BAD_REQUEST, "`Last-Event-ID` names no event that is kept"),
+    }
+}
+
+/// Ends a session.
+pub(super) fn delete(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
+    if !endpoint.settings.sessions.are_kept {
+        return Answer::not_allowed();
+    }
+    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    match endpoint.session(&parts.headers, &extensions) {
+        Ok(session) => {
+            endpoint.sessions.end(&session.id);
+            Answer::empty(StatusCode::NO_CONTENT)
+        }
+        Err(answer) => answer,
+    }
+}
+
+pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>) -> Pending {
+    let initializes =
+        matches!(&message, Incoming::Request { method, .. } if Method::from_name(method) == Some(Method::Initialize));
+    let ready = &endpoint.ready;
+    let headers = parts.headers.clone();
+    let extensions = ready.extensions.clone().with_request(parts);
+    if initializes && headers.get(headers::SESSION_ID).is_none() {
+        let Incoming::Request { id, params, .. } = message else { return Answer::not_allowed().into() };
+        return initialize(endpoint, &id, params.as_ref(), &extensions).into();
+    }
+    let session = match endpoint.session(&headers, &extensions) {
+        Ok(session) => session,
+        // What begins a conversation needs nobody to have said anything.
+        Err(answer) => match message {
+            Incoming::Request { id, method, .. }
+                if headers.get(headers::SESSION_ID).is_none() && Method::from_name(&method) == Some(Method::Ping) =>
+            {
+                let mut out = Vec::new();
+                let lists = &endpoint.offering().lists;
+                let (revision, pong) = (ProtocolVersion::LATEST_LEGACY, Ok(ServerResult::Empty));
+                ready.encoder.response(&mut out, revision, &id, &pong, lists);
+                return Answer::message(StatusCode::OK, out).into();
+            }
+            _ => return answer.into(),
+        },
+    };
+    let mut post = Post::new(endpoint, session, extensions, false);
+    post.message(message);
+    post.finish()
+}
+
+pub(super) fn batch(endpoint: &Arc<Endpoint>, parts: Parts, body: &[u8]) -> Pending {
+    let messages = match split_batch(body) {
+        Ok(messages) => messages,
+        Err(Malformed { id, error }) => return Answer::error(StatusCode::BAD_REQUEST, id.as_ref(), &error).into(),
+    };
+    let headers = parts.headers.clone();
+    let extensions = endpoint.ready.extensions.clone().with_request(parts);
+    let session = match endpoint.session(&headers, &extensions) {
+        Ok(session) if session.legacy.revision.has_batches() => session,
+        Ok(_) => {
+            let message = "batches are served only after `initialize` with protocol version 2025-03-26; \
+                           send each message in a request of its own";
+            return Answer::refused(StatusCode::BAD_REQUEST, message).into();
+        }
+        Err(answer) => return answer.into(),
+    };
+    let mut post = Post::new(endpoint, session, extensions, true);
+    for message in messages {
+        match parse(message.get().as_bytes()) {
+            Ok(message) => post.message(message),
+            Err(Malformed { id, error }) => post.error(id.as_ref(), &error),
+        }
+    }
+    post.finish()
+}
+
+/// Begins a session.
+fn initialize(
+    endpoint: &Arc<Endpoint>,
+    id: &RequestId,
+    params: Option<&Params<'_>>,
+    extensions: &Extensions,
+) -> Answer {
+    let ready = &endpoint.ready;
+    let begun = std::cell::Cell::new(None);
+    let begin = || {
+        let params: InitializeRequestParams = match params {
+            Some(params) => params.decode()?,
+            None => return Err(ErrorObject::invalid_params("`params` is missing; `initialize` needs them")),
+        };
+        let revision = negotiate(&params.protocol_version);
+        begun.set(Some(LegacySession::new(revision, params)));
+        Ok(ServerResult::Initialize(Box::new(ready.encoder.initialize_result(revision))))
+    };
+    let outcome = ready.dispatcher.observe(Method::Initialize, id, params.and_then(Params::meta), begin);
+    let begun = begun.into_inner();
+    let revision = begun.as_ref().map_or(ProtocolVersion::LATEST_LEGACY, |legacy| legacy.revision);
+    let mut out = Vec::new();
+    ready.encoder.response(&mut out, revision, id, &outcome, &endpoint.offering().lists);
+    let answer = Answer::message(StatusCode::OK, out);
+    let Some(legacy) = begun.filter(|_| endpoint.settings.sessions.are_kept) else { return answer };
+    let principal: Option<Principal> = extensions.get().cloned();
+    let Some(session) = endpoint.sessions.begin(legacy, principal, endpoint.settings.sessions) else {
+        return Answer::busy("there are too many sessions; end some, or try again later");
+    };
+    match HeaderValue::from_str(&session.id) {
+        Ok(id) => answer.with(HeaderName::from_static(headers::SESSION_ID), id),
+        Err(_) => answer,
+    }
+}
+
+impl Endpoint {
+    pub(super) fn offering(&self) -> Arc<Offering> {
+        self.ready.live.current().map(|(offering, _)| offering).unwrap_or_default()
+    }
+
+    /// The session that a request belongs to.
+    fn session(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<Session>, Answer> {
+        let revision = match headers.get(headers::PROTOCOL_VERSION) {
+            None => None,
+            Some(version) => {
+                let version = version.to_str().ok().and_then(|version| version.parse::<ProtocolVersion>().ok());
+                let Some(version) = version.filter(|version| !version.is_modern()) else {
+                    let message = "`MCP-Protocol-Version` must be the version that `initialize` settled";
+                    return Err(Answer::refused(StatusCode::BAD_REQUEST, message));
+                };
+                Some(version)
+            }
+        };
+        if !self.settings.sessions.are_kept {
+            let revision = revision.unwrap_or(ProtocolVersion::V2025_03_26);
+            return Ok(Session::new(LegacySession::anonymous(revision), None, Box::default()));
+        }
+        let mut ids = headers.get_all(headers::SESSION_ID).iter();
+        let id = match (ids.next(), ids.next()) {
+            (Some(id), None) => id.to_str().unwrap_or_default(),
+            (None, _) => {
+                let message = "`Mcp-Session-Id` is missing: begin with `initialize` (up to 2025-11-25), or send the \
+                               protocol version in `params._meta` (2026-07-28)";
+                return Err(Answer::refused(StatusCode::BAD_REQUEST, message));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Answer::refused(StatusCode::BAD_REQUEST, "`Mcp-Session-Id` is there more than once"));
+            }
+        };
+        // One of somebody else is as good as none.
+        let session = self.sessions.find(id).filter(|session| session.principal.as_ref() == extensions.get());
+        session.ok_or_else(|| {
+            let message = "there is no such session (any more); begin a new one with `initialize`";
+            Answer::refused(StatusCode::NOT_FOUND, message)
+        })
+    }
+}
+
+/// The messages of one request, as far as they were looked at.
+struct Post<'e> {
+    endpoint: &'e Arc<Endpoint>,
+    session: Arc<Session>,
+    open: Open,
+    extensions: Extensions,
+    offering: Arc<Offering>,
+    is_batch: bool,
+    outbox: OnceCell<Arc<Outbox>>,
+    /// What is answered already.
+    replies: Vec<Vec<u8>>,
+    waiting: HashMap<Key, (RequestId, Option<Method>)>,
+    permit: Option<OwnedSemaphorePermit>,
+    is_refused: bool,
+}
+
+impl<'e> Post<'e> {
+    fn new(endpoint: &'e Arc<Endpoint>, session: Arc<Session>, extensions: Extensions, is_batch: bool) -> Self {
+        let open = session.open();
+        Self {
+            endpoint,
+            session,
+            open,
+            extensions,
+            offering: endpoint.offering(),
+            is_batch,
+            outbox: OnceCell::new(),
+            replies: Vec::new(),
+            waiting: HashMap::new(),
+            permit: None,
+            is_refused: false,
+        }
+    }
+
+    fn message(&mut self, message: Incoming<'_>) {
+        match message {
+            Incoming::Request { id, method, params } => self.request(id, &method, params.as_ref()),
+            Incoming::Notification { method, params } => self.notification(&method, params.as_ref()),
+            Incoming::Response { id, answer } => {
+                lock(&self.session.asked).answer(&id, answer.map(RawValue::to_owned));
+            }
+            Incoming::Stray => tracing::debug!("a response came without an id that could be read"),
+        }
+    }
+
+    fn notification(&self, method: &str, params: Option<&Params<'_>>) {
+        match Method::from_name(method) {
+            Some(Method::NotificationsInitialized) => self.session.listen(&self.endpoint.ready.live),
+            Some(Method::NotificationsCancelled) => {
+                let Some(Ok(CancelledNotificationParams { request_id, .. })) = params.map(|params| params.decode())
+                else {
+                    return;
+                };
+                self.session.cancel(&request_id);
+            }
+            _ => {}
+        }
+    }
+
+    fn request(&mut self, id: RequestId, method: &str, params: Option<&Params<'_>>) {
+        if lock(&self.session.calls).contains_key(&id) {
+            let error = ErrorObject::invalid_request(format!("a request with id {id} is in flight already"))
+                .with_data(serde_json::json!({ "id": id }));
+            return self.error(None, &error);
+        }
+        let (known, ready) = (Method::from_name(method), &self.endpoint.ready);
+        let legacy = self.session.legacy.clone();
+        let caller = match Caller::identify(known, params, Some(&legacy)) {
+            Ok(caller) => caller,
+            Err(error) => return self.error(Some(&id), &error),
+        };
+        if known == Some(Method::Initialize) {
+            let error = ErrorObject::invalid_request(
+                "the session has begun already; `initialize` without `Mcp-Session-Id` begins a new one",
+            );
+            return self.error(Some(&id), &error);
+        }
+        if known == Some(Method::LoggingSetLevel) {
+            let set = || caller.set_log_level(params).map(|()| ServerResult::Empty);
+            let outcome = ready.dispatcher.observe(Method::LoggingSetLevel, &id, params.and_then(Params::meta), set);
+            return self.reply(&id, known, outcome);
+        }
+        if self.permit.is_none() {
+            let Ok(permit) = self.endpoint.settings.requests.clone().try_acquire_owned() else {
+                self.is_refused = true;
+                return;
+            };
+            self.permit = Some(permit);
+        }
+        let key = self.session.next_key();
+        let subscriptions = ready.limits.subscriptions.saturating_sub(self.session.watched());
+        let origin = HttpOrigin { key, outbox: &self.outbox, subscriptions };
+        let round = || caller.round(id.clone(), self.extensions.clone());
+        let request = Request {
+            method,
+            params,
+            revision: caller.revision,
+            carrier: caller.carrier(),
+            round: &round,
+            origin: &origin,
+            registry: &self.offering.registry,
+            extensions: &self.extensions,
+            is_observed: false,
+        };
+        match ready.dispatcher.dispatch(&request) {
+            Dispatched::Done(outcome) => self.reply(&id, known, outcome),
+            Dispatched::Running(cancel) => {
+                let outbox = self.outbox.get_or_init(Outbox::new).clone();
+                lock(&self.session.calls).insert(id.clone(), Running { key, cancel, outbox });
+                self.waiting.insert(key, (id, known));
+            }
+            Dispatched::Watch(uri) => {
+                self.session.watch(&ready.live, &uri);
+                self.reply(&id, known, Ok(ServerResult::Empty));
+            }
+            Dispatched::Unwatch(uri) => {
+                self.session.unwatch(&uri);
+                self.reply(&id, known, Ok(ServerResult::Empty));
+            }
+            // The era has no such request.
+            Dispatched::Listen(_) => self.reply(&id, known, Err(ErrorObject::method_not_found(method))),
+        }
+    }
+
+    fn error(&mut self, id: Option<&RequestId>, error: &ErrorObject) {
+        let mut out = Vec::new();
+        self.endpoint.ready.encoder.error(&mut out, id, error);
+        self.replies.push(out);
+    }
+
+    fn reply(&mut self, id: &RequestId, method: Option<Method>, outcome: Finished) {
+        let reply = self.endpoint.reply(&self.session, &self.offering, id, method, outcome);
+        self.replies.push(reply);
+    }
+
+    fn finish(self) -> Pending {
+        let Self { endpoint, session, open, offering, is_batch, outbox, replies, waiting, permit, .. } = self;
+        if self.is_refused && waiting.is_empty() && replies.is_empty() {
+            return Answer::busy("the server is busy; try again later").into();
+        }
+        let outbox = outbox.into_inner();
+        let Some(outbox) = outbox.filter(|outbox| !(waiting.is_empty() && outbox.is_empty())) else {
+            return match whole(replies, is_batch) {
+                Some(message) => Answer::message(StatusCode::OK, message).into(),
+                None => Answer::empty(StatusCode::ACCEPTED).into(),
+            };
+        };
+        let number = session.next_key();
+        let stream = session.new_stream(number, endpoint.settings.sessions.event_bytes);
+        let driver = Driver {
+            endpoint: endpoint.clone(),
+            session: session.clone(),
+            offering,
+            outbox,
+            stream: stream.clone(),
+            replies,
+            waiting,
+            ended: HashSet::new(),
+            is_batch,
+            _permit: permit,
+            _counted: endpoint.ready.connections.token(),
+        };
+        // A client that loses its connection has not cancelled anything.
+        tokio::spawn(driver.run());
+        Pending::Posted(Posted { endpoint: endpoint.clone(), session, stream, open })
+    }
+}
+
+/// One message, or a batch of them; nothing is said of none.
+fn whole(mut replies: Vec<Vec<u8>>, is_batch: bool) -> Option<Vec<u8>> {
+    if !is_batch {
+        return replies.pop();
+    }
+    if replies.is_empty() {
+        return None;
+    }
+    let mut out = vec![b'['];
+    out.extend_from_slice(&replies.join(&b','));
+    out.push(b']');
+    Some(out)
+}
+
+impl Endpoint {
+    fn reply(
+        &self,
+        session: &Session,
+        offering: &Offering,
+        id: &RequestId,
+        method: Option<Method>,
+        outcome: Finished,
+    ) -> Vec<u8> {
+        let (encoder, revision) = (&self.ready.encoder, session.legacy.revision);
+        let outcome = encoder.outcome_for(revision, method, outcome);
+        let mut out = Vec::new();
+        encoder.response(&mut out, revision, id, &outcome, &offering.lists);
+        out
+    }
+}
+
+/// Requests in flight that came together: what they have for the client goes into one stream.
+struct Driver {
+    endpoint: Arc<Endpoint>,
+    session: Arc<Session>,
+    offering: Arc<Offering>,
+    outbox: Arc<Outbox>,
+    stream: Arc<Stream>,
+    replies: Vec<Vec<u8>>,
+    waiting: HashMap<Key, (RequestId, Option<Method>)>,
+    /// Calls that have nothing more to say.
+    ended: HashSet<Key>,
+    is_batch: bool,
+    _permit: Option<OwnedSemaphorePermit>,
+    _counted: TaskTrackerToken,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let mut deadline = None;
+        while !(self.waiting.is_empty() && self.outbox.is_empty()) {
+            let stop = &self.endpoint.ready.lifespan.stop;
+            tokio::select! {
+                biased;
+                () = self.outbox.filled() => {}
+                () = stop.cancelled(), if deadline.is_none() => {
+                    deadline = Some(after(self.endpoint.ready.limits.drain));
+                    lock(&self.session.calls).values().for_each(|call| call.cancel.client_is_gone());
+                    continue;
+                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.give_up();
+                    break;
+                }
+            }
+            while let Some((key, outgoing)) = self.outbox.pop() {
+                if matches!(outgoing, Outgoing::Notification(_)) {
+                    self.stream.room().await;
+                }
+                self.say(key, outgoing);
+            }
+        }
+        let replies = std::mem::take(&mut self.replies);
+        if !self.stream.is_fresh() {
+            replies.iter().for_each(|reply| self.stream.push(|out| out.extend_from_slice(reply)));
+            self.stream.end();
+        } else if let Some(message) = whole(replies, self.is_batch) {
+            self.stream.finish_with(message);
+        } else {
+            self.stream.end();
+        }
+    }
+
+    fn say(&mut self, key: Key, outgoing: Outgoing) {
+        let (encoder, revision) = (&self.endpoint.ready.encoder, self.session.legacy.revision);
+        match outgoing {
+            Outgoing::Reply(outcome) => {
+                let Some((id, method)) = self.waiting.remove(&key) else { return };
+                lock(&self.session.calls).remove(&id);
+                let reply = self.endpoint.reply(&self.session, &self.offering, &id, method, finished(outcome));
+                // If that was the last one and nothing else was said, it needs no stream.
+                match self.stream.is_fresh() {
+                    true => self.replies.push(reply),
+                    false => self.stream.push(|out| out.extend_from_slice(&reply)),
+                }
+            }
+            // A call that was cancelled has nothing more to say.
+            Outgoing::Notification(notification) if self.is_current(key) => {
+                self.stream.push(|out| encoder.notification(out, revision, &notification));
+            }
+            Outgoing::Request { question, method, params, on_answer } if self.is_current(key) => {
+                let id = lock(&self.session.asked).insert(key, question, on_answer);
+                self.stream.push(|out| encoder.request(out, revision, &id, method, &params));
+            }
+            Outgoing::Withdrawal { question } => {
+                let withdrawn = lock(&self.session.asked).withdraw(key, question);
+                withdrawn.iter().for_each(|id| self.stream.push(|out| encoder.withdrawal(out, id)));
+            }
+            Outgoing::Cancelled => {
+                self.waiting.remove(&key);
+                self.ended.insert(key);
+                let withdrawn = lock(&self.session.asked).withdraw_all(key);
+                withdrawn.iter().for_each(|id| self.stream.push(|out| encoder.withdrawal(out, id)));
+            }
+            // Clients of older revisions do not know where to come back to before something was said.
+            Outgoing::Pause if revision >= ProtocolVersion::V2025_11_25 => self.stream.pause(),
+            Outgoing::Notification(_) | Outgoing::Request { .. } | Outgoing::Changes | Outgoing::Pause => {}
+        }
+    }
+
+    fn is_current(&self, key: Key) -> bool {
+        !self.ended.contains(&key)
+    }
+
+    /// Ends what did not end in time.
+    fn give_up(&mut self) {
+        for (_, (id, method)) in std::mem::take(&mut self.waiting) {
+            let running = lock(&self.session.calls).remove(&id);
+            if let Some(Running { cancel, .. }) = running {
+                cancel.cancel();
+            }
+            let error = ErrorObject::new(ErrorCode::InternalError, "the server is shutting down");
+            self.replies.push(self.endpoint.reply(&self.session, &self.offering, &id, method, Err(error)));
+        }
+    }
+}
+
+/// Requests of a legacy client that were not answered at once.
+pub(super) struct Posted {
+    endpoint: Arc<Endpoint>,
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+    open: Open,
+}
+
+impl Posted {
+    pub(super) async fn finish(self) -> Answer {
+        let Self { endpoint, session, stream, open } = self;
+        // Whatever takes long becomes a stream, which can be kept open and come back to.
+        _ = timeout(endpoint.settings.keep_alive, stream.begun()).await;
+        match stream.take_whole() {
+            Some(message) => {
+                session.forget_stream(stream.number);
+                Answer::message(StatusCode::OK, message)
+            }
+            None => reading::events(&endpoint, &session, &stream, None, open),
+        }
+    }
+}

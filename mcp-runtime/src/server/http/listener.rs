@@ -1,0 +1,208 @@
+//! A server that listens by itself.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Duration, sleep, timeout};
+
+use super::answer::Answer;
+use super::{Endpoint, HttpBody, StreamableHttp};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::BoxFuture;
+use crate::server::Server;
+use crate::server::run::told_to_stop;
+
+impl StreamableHttp {
+    /// Serves the connections of a listener, at [`path`](Self::path), until the server [is shut
+    /// down](crate::ReadyServer::shutdown) or the program is told to stop, by Ctrl-C or `SIGTERM`; HTTP/1.1 and
+    /// HTTP/2. Calls that run then have [a while](Server::drain_timeout) to end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Startup`](crate::ErrorKind::Startup) when a hook of [`Server::on_start`] failed,
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when no connections can be accepted.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), Error> {
+        self.serve_until(listener, told_to_stop()).await
+    }
+
+    /// The same, until `shutdown` is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_until(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        let endpoint = self.endpoint;
+        endpoint.ready.lifespan.start().await?;
+        let mut shutdown = pin!(shutdown);
+        let stop = endpoint.ready.lifespan.stop.clone();
+        let accept = async {
+            loop {
+                // Those who come while there is no room wait in the queue of the operating system.
+                let Ok(permit) = endpoint.settings.connections.clone().acquire_owned().await else { return };
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        // Answers are written whole; nothing is gained by waiting for more.
+                        _ = stream.set_nodelay(true);
+                        tokio::spawn(connection(endpoint.clone(), stream, permit));
+                    }
+                    Err(error) if is_of_the_connection(&error) => {}
+                    Err(error) => {
+                        // There may be too many open files; that passes.
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = &mut shutdown => {}
+            () = stop.cancelled() => {}
+        }
+        drop(listener);
+        endpoint.ready.shutdown().await;
+        Ok(())
+    }
+}
+
+impl Server {
+    /// Serves over HTTP at `http://{address}/mcp`, until the program is told to stop by Ctrl-C or `SIGTERM`; see
+    /// [`StreamableHttp`] for what can be set. An address of this machine only, such as `127.0.0.1:8000`, is the
+    /// one to begin with.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when what the server was built from does not
+    /// fit together, [`ErrorKind::Io`](crate::ErrorKind::Io) when the address cannot be listened to, and as
+    /// [`StreamableHttp::serve`].
+    pub async fn serve_http(self, address: impl ToSocketAddrs) -> Result<(), Error> {
+        let listener = TcpListener::bind(address).await?;
+        self.serve_http_on(listener).await
+    }
+
+    /// The same for the address of a command line; says where it serves.
+    pub(crate) async fn serve_http_at(self, address: &str) -> Result<(), Error> {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Error::new(ErrorKind::Io, format!("`{address}` cannot be listened to")).with_source(error)
+        })?;
+        let line = format!("{}: serving at http://{}/mcp\n", self.info.name, listener.local_addr()?);
+        io::stderr().write_all(line.as_bytes())?;
+        self.serve_http_on(listener).await
+    }
+
+    /// Behind a pointer, so that it is compiled here, and not with every server.
+    fn serve_http_on(self, listener: TcpListener) -> BoxFuture<'static, Result<(), Error>> {
+        Box::pin(async move { self.build()?.http().serve(listener).await })
+    }
+}
+
+/// Of one client that is gone already.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// Whether something goes on on a connection.
+#[derive(Default)]
+struct Activity {
+    requests: AtomicUsize,
+    /// How many there were.
+    seen: AtomicUsize,
+}
+
+impl Activity {
+    fn begin(self: &Arc<Self>) -> Active {
+        self.requests.fetch_add(1, Ordering::AcqRel);
+        Active(self.clone())
+    }
+}
+
+struct Active(Arc<Activity>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.seen.fetch_add(1, Ordering::AcqRel);
+        self.0.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+async fn connection(
+    endpoint: Arc<Endpoint>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    _permit: OwnedSemaphorePermit,
+) {
+    let (settings, ready) = (&endpoint.settings, &endpoint.ready);
+    let _counted = ready.connections.token();
+    let activity = Arc::<Activity>::default();
+    let (served, counted) = (endpoint.clone(), activity.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (endpoint, active) = (served.clone(), counted.begin());
+        async move { Ok::<_, Infallible>(answer(endpoint, request).await.map(|body| body.with(active))) }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.body_time)
+        .max_buf_size(64 << 10)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(64 << 10)
+        .keep_alive_interval(settings.idle_time)
+        .max_concurrent_streams(256);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let stop = &ready.lifespan.stop;
+    let (mut is_ending, mut seen) = (false, 0);
+    loop {
+        tokio::select! {
+            served = connection.as_mut() => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection broke");
+                }
+                return;
+            }
+            () = stop.cancelled(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = sleep(settings.idle_time) => {
+                let now = activity.seen.load(Ordering::Acquire);
+                if activity.requests.load(Ordering::Acquire) == 0 && std::mem::replace(&mut seen, now) == now {
+                    break;
+                }
+            }
+        }
+    }
+    // It may not have said a word so far: then it is dropped.
+    connection.as_mut().graceful_shutdown();
+    _ = timeout(Duration::from_secs(1), connection).await;
+}
+
+async fn answer(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Response<HttpBody> {
+    if request.uri().path() != &*endpoint.settings.path {
+        let message = format!("there is nothing at this path; the server is at `{}`", endpoint.settings.path);
+        return Answer::refused(StatusCode::NOT_FOUND, &message).into_response();
+    }
+    endpoint.answer(request).await
+}
+
+impl fmt::Debug for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Activity").field("requests", &self.requests).finish_non_exhaustive()
+    }
+}

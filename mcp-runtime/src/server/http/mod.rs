@@ -1,0 +1,146 @@
+//! Streamable HTTP: one endpoint for both eras. Modern requests say all that is to be known of them; legacy
+//! ones belong to a session.
+
+mod answer;
+mod check;
+mod exchange;
+mod legacy;
+mod listener;
+mod modern;
+mod post;
+mod reading;
+mod session;
+mod settings;
+mod stream;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Buf;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use tower_service::Service;
+
+pub use crate::transport::http::HttpBody;
+
+use self::answer::Answer;
+use self::session::Sessions;
+use self::settings::Settings;
+use super::ReadyServer;
+use crate::protocol::BoxFuture;
+use crate::transport::http::Foreign;
+
+/// A server over Streamable HTTP ([specification]): a [`tower` service](Service) that answers requests to one
+/// URL, of modern and of legacy clients. Made by [`ReadyServer::http`]; clones are the same server, with the same
+/// sessions.
+///
+/// It serves [by itself](Self::serve), or as part of something bigger, such as a route of axum:
+/// `Router::new().route_service("/mcp", server.http())`.
+///
+/// What a program has put into the extensions of a request, as middleware does, tools take as
+/// [`Extension<T>`](crate::Extension); so they do its `http::HeaderMap`, `http::Uri` and `http::Method`. A
+/// [`Principal`](crate::Principal) there is who asks.
+///
+/// By default it can be called from this machine only; [`allow_host`](Self::allow_host) says by which other names.
+///
+/// ```no_run
+/// use mcp_runtime::prelude::*;
+///
+/// /// Add two integers.
+/// #[tool]
+/// fn add(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let server = Server::new("calculator").tools(tools![add]).build()?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+/// server.http().serve(listener).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
+#[derive(Clone)]
+#[must_use = "a service answers nothing until it is served"]
+pub struct StreamableHttp {
+    endpoint: Arc<Endpoint>,
+}
+
+/// What serves the requests to one URL.
+struct Endpoint {
+    ready: ReadyServer,
+    settings: Settings,
+    sessions: Arc<Sessions>,
+}
+
+impl ReadyServer {
+    /// The server as an HTTP service. Sessions belong to the service and its clones: one is made, once.
+    pub fn http(&self) -> StreamableHttp {
+        let settings = Settings::new(self.limits.message_bytes);
+        StreamableHttp { endpoint: Arc::new(Endpoint { ready: self.clone(), settings, sessions: Arc::default() }) }
+    }
+}
+
+impl Endpoint {
+    async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Response<HttpBody>
+    where
+        B: Body + Send,
+        B::Data: Buf,
+        B::Error: fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let origin = self.settings.cors_origin(&parts.headers);
+        let answer = match self.settings.callers.check(&parts.uri, &parts.headers) {
+            Err(Foreign::Host) => Answer::refused(
+                StatusCode::FORBIDDEN,
+                "the server is not called by this host; it must be told with `StreamableHttp::allow_host`",
+            ),
+            Err(Foreign::Origin) => Answer::refused(
+                StatusCode::FORBIDDEN,
+                "pages of this origin may not call the server; it must be told with `StreamableHttp::allow_origin`",
+            ),
+            Ok(()) => match parts.method {
+                Method::POST => self.post(parts, body).await,
+                Method::GET => legacy::get(&self, &parts),
+                Method::DELETE => legacy::delete(&self, &parts),
+                Method::OPTIONS if origin.is_some() => settings::preflight(),
+                _ => Answer::not_allowed(),
+            },
+        };
+        let mut response = answer.into_response();
+        if let Some(origin) = origin {
+            settings::expose(origin, response.headers_mut());
+        }
+        response
+    }
+}
+
+impl<B> Service<Request<B>> for StreamableHttp
+where
+    B: Body + Send + 'static,
+    B::Data: Buf + Send,
+    B::Error: fmt::Display,
+{
+    type Response = Response<HttpBody>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<HttpBody>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let endpoint = self.endpoint.clone();
+        Box::pin(async move { Ok(endpoint.answer(request).await) })
+    }
+}
+
+impl fmt::Debug for StreamableHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamableHttp").field("sessions", &self.endpoint.sessions.len()).finish_non_exhaustive()
+    }
+}

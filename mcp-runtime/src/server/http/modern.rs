@@ -1,0 +1,172 @@
+//! A message of the modern era: a POST that says it all ([specification]).
+//!
+//! [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::request::Parts;
+
+use super::Endpoint;
+use super::answer::Answer;
+use super::check;
+use super::exchange::{Exchange, Pending};
+use crate::codec::Incoming;
+use crate::dispatch::{Dispatched, Origin, Request};
+use crate::engine::{Finished, Reply};
+use crate::protocol::{ErrorCode, ErrorObject, Method, Outlet, ProtocolVersion, RequestId, ServerResult};
+use crate::server::live::Offering;
+use crate::server::outbox::{CallOutlet, Outbox, owed};
+use crate::session::{Caller, Key, Pending as InFlight};
+
+/// The key of the one request of an exchange.
+pub(super) const ONLY: Key = 1;
+
+pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>) -> Pending {
+    let (id, method, params) = match message {
+        Incoming::Request { id, method, params } => (id, method, params),
+        // This era has none that mean something over HTTP.
+        Incoming::Notification { .. } => return Answer::empty(StatusCode::ACCEPTED).into(),
+        Incoming::Response { .. } | Incoming::Stray => {
+            let message = "answers are sent as `inputResponses` of the request that was asked for them";
+            return Answer::refused(StatusCode::BAD_REQUEST, message).into();
+        }
+    };
+    let refuse = |error: &ErrorObject| Answer::error(StatusCode::BAD_REQUEST, Some(&id), error).into();
+    let (known, params) = (Method::from_name(&method), params.as_ref());
+    if let Err(error) = check::version(&parts.headers, params) {
+        return refuse(&error);
+    }
+    let caller = match Caller::identify(known, params, None) {
+        Ok(caller) => caller,
+        Err(error) => return refuse(&error),
+    };
+    if let Err(error) = check::names(&parts.headers, &method, params) {
+        return refuse(&error);
+    }
+    let offering = endpoint.offering();
+    if known == Some(Method::ToolsCall)
+        && let Err(error) = check::arguments(&parts.headers, params, &offering.registry)
+    {
+        return refuse(&error);
+    }
+    let listens = known == Some(Method::SubscriptionsListen);
+    let room = if listens { &endpoint.settings.streams } else { &endpoint.settings.requests };
+    let Ok(permit) = room.clone().try_acquire_owned() else {
+        return Answer::busy("the server is busy; try again later").into();
+    };
+    let (revision, ready) = (caller.revision, &endpoint.ready);
+    let extensions = ready.extensions.clone().with_request(parts);
+    let outbox = OnceCell::new();
+    let origin = HttpOrigin { key: ONLY, outbox: &outbox, subscriptions: ready.limits.subscriptions };
+    let round = || caller.round(id.clone(), extensions.clone());
+    let request = Request {
+        method: &method,
+        params,
+        revision,
+        carrier: caller.carrier(),
+        round: &round,
+        origin: &origin,
+        registry: &offering.registry,
+        extensions: &extensions,
+        is_observed: false,
+    };
+    let dispatched = match ready.dispatcher.dispatch(&request) {
+        Dispatched::Done(outcome) if outbox.get().is_none_or(|outbox: &Arc<Outbox>| outbox.is_empty()) => {
+            return whole(endpoint, &offering, revision, &id, known, outcome).into();
+        }
+        dispatched => dispatched,
+    };
+    let mut exchange = Exchange {
+        endpoint: endpoint.clone(),
+        offering,
+        outbox: outbox.into_inner().unwrap_or_else(Outbox::new),
+        id,
+        revision,
+        method: known,
+        pending: None,
+        deadline: None,
+        _permit: permit,
+        _counted: ready.connections.token(),
+    };
+    match dispatched {
+        Dispatched::Done(outcome) => exchange.answered(outcome).into(),
+        Dispatched::Running(cancel) => {
+            exchange.pending = Some(InFlight::Call(cancel));
+            Pending::Exchange(Box::new(exchange))
+        }
+        Dispatched::Listen(filter) => exchange.listen(filter).into(),
+        // The era has other requests for these.
+        Dispatched::Watch(_) | Dispatched::Unwatch(_) => exchange.answered(Ok(ServerResult::Empty)).into(),
+    }
+}
+
+/// An answer that is all there is to say.
+pub(super) fn whole(
+    endpoint: &Endpoint,
+    offering: &Offering,
+    revision: ProtocolVersion,
+    id: &RequestId,
+    method: Option<Method>,
+    outcome: Finished,
+) -> Answer {
+    let encoder = &endpoint.ready.encoder;
+    let outcome = encoder.outcome_for(revision, method, outcome);
+    let mut out = Vec::new();
+    encoder.response(&mut out, revision, id, &outcome, &offering.lists);
+    Answer::message(status_of(&outcome), out)
+}
+
+/// The status of an answer, by what it says ([specification]).
+///
+/// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#protocol-version-header
+fn status_of(outcome: &Finished) -> StatusCode {
+    match outcome.as_ref().map_err(|error| error.code) {
+        Err(ErrorCode::MethodNotFound) => StatusCode::NOT_FOUND,
+        Err(
+            ErrorCode::HeaderMismatch
+            | ErrorCode::MissingRequiredClientCapability
+            | ErrorCode::UnsupportedProtocolVersion
+            | ErrorCode::InvalidRequest,
+        ) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
+}
+
+/// Where a request over HTTP comes from.
+pub(super) struct HttpOrigin<'a> {
+    pub(super) key: Key,
+    /// Made for a call that does not end at once.
+    pub(super) outbox: &'a OnceCell<Arc<Outbox>>,
+    pub(super) subscriptions: usize,
+}
+
+impl HttpOrigin<'_> {
+    fn outbox(&self) -> &Arc<Outbox> {
+        self.outbox.get_or_init(Outbox::new)
+    }
+}
+
+impl Origin for HttpOrigin<'_> {
+    fn outlet(&self) -> Arc<dyn Outlet> {
+        Arc::new(CallOutlet { key: self.key, outbox: self.outbox().clone() })
+    }
+
+    fn reply(&self) -> Reply {
+        owed(self.key, self.outbox())
+    }
+
+    fn has_room(&self) -> Result<(), ErrorObject> {
+        // Who comes this far has room.
+        Ok(())
+    }
+
+    fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject> {
+        if more <= self.subscriptions {
+            return Ok(());
+        }
+        let message = format!("one stream may tell of {} resources; open another one for more", self.subscriptions);
+        Err(ErrorObject::new(ErrorCode::InternalError, message))
+    }
+}

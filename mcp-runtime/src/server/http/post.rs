@@ -1,0 +1,151 @@
+//! One POST: its body is read, and brought to those who serve its era.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::{Endpoint, legacy, modern};
+use crate::codec::{Incoming, Malformed, parse};
+use crate::protocol::{Method, Params, ProtocolVersion, keys};
+use crate::transport::http::headers;
+
+impl Endpoint {
+    pub(super) async fn post<B>(self: Arc<Self>, parts: Parts, body: B) -> Answer
+    where
+        B: Body + Send,
+        B::Data: Buf,
+        B::Error: fmt::Display,
+    {
+        if let Err(answer) = is_message(&parts.headers).and_then(|()| self.has_length(&parts.headers)) {
+            return answer;
+        }
+        if self.ready.lifespan.stop.is_cancelled() {
+            return Answer::busy("the server is shutting down");
+        }
+        if let Err(error) = self.ready.lifespan.start().await {
+            tracing::error!(%error, "the server did not start");
+            return Answer::busy("the server did not start");
+        }
+        let body = match self.read(body).await {
+            Ok(body) => body,
+            Err(answer) => return answer,
+        };
+        self.serve(parts, &body).await
+    }
+
+    async fn serve(self: Arc<Self>, parts: Parts, body: &[u8]) -> Answer {
+        let pending = {
+            if body.trim_ascii_start().starts_with(b"[") {
+                legacy::batch(&self, parts, body)
+            } else {
+                match parse(body) {
+                    Ok(message) if is_modern(&parts.headers, &message) => modern::post(&self, parts, message),
+                    Ok(message) => legacy::post(&self, parts, message),
+                    Err(Malformed { id, error }) => {
+                        return Answer::error(StatusCode::BAD_REQUEST, id.as_ref(), &error);
+                    }
+                }
+            }
+        };
+        pending.finish().await
+    }
+
+    fn has_length(&self, headers: &HeaderMap) -> Result<(), Answer> {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        match length {
+            Some(length) if length > self.settings.body_bytes as u64 => Err(self.too_long()),
+            _ => Ok(()),
+        }
+    }
+
+    fn too_long(&self) -> Answer {
+        let message = format!("the message is longer than {} bytes", self.settings.body_bytes);
+        Answer::refused(StatusCode::PAYLOAD_TOO_LARGE, &message)
+    }
+
+    async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
+    where
+        B: Body + Send,
+        B::Data: Buf,
+        B::Error: fmt::Display,
+    {
+        // What is handed on is hidden: the limit looks at errors by their type.
+        let body = body.map_err(|error| error.to_string());
+        let whole = Limited::new(body, self.settings.body_bytes).collect();
+        match timeout(self.settings.body_time, whole).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_long()),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the body of a request could not be read");
+                Err(Answer::refused(StatusCode::BAD_REQUEST, "the body of the request could not be read"))
+            }
+            Err(_) => Err(Answer::refused(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive")),
+        }
+    }
+}
+
+/// Whether a request carries a message, to somebody who can read the answer.
+fn is_message(headers: &HeaderMap) -> Result<(), Answer> {
+    let unsupported = |message| Err(Answer::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    if !headers.get(CONTENT_TYPE).is_some_and(|it| media_type(it).eq_ignore_ascii_case(headers::JSON)) {
+        return unsupported("`Content-Type` must be `application/json`");
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return unsupported("compressed requests are not served; leave out `Content-Encoding`");
+    }
+    if accepts(headers, headers::JSON) && accepts(headers, headers::EVENT_STREAM) {
+        return Ok(());
+    }
+    let message = "`Accept` must have both `application/json` and `text/event-stream`";
+    Err(Answer::refused(StatusCode::NOT_ACCEPTABLE, message))
+}
+
+/// Whether the client can read this media type; one that does not say can.
+pub(super) fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let mut said = headers.get_all(ACCEPT).iter().peekable();
+    let kind = wanted.split('/').next().unwrap_or_default();
+    said.peek().is_none()
+        || said.filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(',')).any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            range == "*/*"
+                || range.eq_ignore_ascii_case(wanted)
+                || range.strip_suffix("/*").is_some_and(|range| range.eq_ignore_ascii_case(kind))
+        })
+}
+
+fn media_type(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether a message is one of the modern era: it says so itself, or its headers do.
+fn is_modern(headers: &HeaderMap, message: &Incoming<'_>) -> bool {
+    let by_header = || {
+        let version = headers.get(headers::PROTOCOL_VERSION).and_then(|version| version.to_str().ok());
+        // Versions are dates; what comes later is not older.
+        version.is_some_and(|version| match version.parse::<ProtocolVersion>() {
+            Ok(version) => version.is_modern(),
+            Err(_) => version > ProtocolVersion::LATEST_LEGACY.as_str(),
+        })
+    };
+    match message {
+        Incoming::Request { method, params, .. } => {
+            let meta = params.as_ref().and_then(Params::meta);
+            let says_it = meta.is_some_and(|meta| meta.get(keys::PROTOCOL_VERSION).is_some());
+            match Method::from_name(method) {
+                _ if says_it => true,
+                Some(Method::ServerDiscover) => true,
+                Some(Method::Initialize) => false,
+                _ => by_header(),
+            }
+        }
+        _ => by_header(),
+    }
+}

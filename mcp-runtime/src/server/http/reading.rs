@@ -1,0 +1,79 @@
+//! The body of an answer that reads one event stream of a session.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::time::sleep;
+
+use super::Endpoint;
+use super::answer::Answer;
+use super::session::{Open, Session};
+use super::stream::{EventId, Read, STANDALONE, Stream};
+use crate::protocol::ProtocolVersion;
+use crate::transport::http::sse;
+
+struct Reading {
+    endpoint: Arc<Endpoint>,
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+    reader: u64,
+    first: Option<Vec<u8>>,
+    _open: Open,
+}
+
+/// After so many milliseconds a client comes back that lost its connection.
+const RETRY: u64 = 1000;
+
+/// Answers with the events of a stream: those after `after`, or those that were not read yet.
+pub(super) fn events(
+    endpoint: &Arc<Endpoint>,
+    session: &Arc<Session>,
+    stream: &Arc<Stream>,
+    after: Option<u64>,
+    open: Open,
+) -> Answer {
+    let reader = stream.begin_reading(after);
+    let mut first = Vec::new();
+    // Clients of older revisions take an event without a message for a message.
+    if session.legacy.revision >= ProtocolVersion::V2025_11_25 && after.is_none() {
+        let event = if stream.number == STANDALONE { stream.last() } else { 0 };
+        sse::prime(&mut first, &EventId { stream: stream.number, event }, RETRY);
+    } else {
+        // The head of the answer is sent with the first piece of the body.
+        first.extend_from_slice(sse::KEEP_ALIVE);
+    }
+    let (endpoint, session, stream) = (endpoint.clone(), session.clone(), stream.clone());
+    let reading = Reading { endpoint, session, stream, reader, first: Some(first), _open: open };
+    let events = stream::unfold(reading, |mut reading| async move {
+        let bytes = match reading.first.take() {
+            Some(first) => Bytes::from(first),
+            None => reading.next().await?,
+        };
+        Some((bytes, reading))
+    });
+    Answer::events(Box::pin(events))
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Bytes> {
+        let settings = &self.endpoint.settings;
+        loop {
+            let filled = self.stream.filled.notified();
+            if self.stream.number == STANDALONE {
+                self.session.take_changes(&self.endpoint.ready.encoder);
+            }
+            match self.stream.read(self.reader, settings.sessions.event_bytes) {
+                Read::Events(events) => return Some(events),
+                Read::Over => return None,
+                Read::Nothing => {}
+            }
+            tokio::select! {
+                () = filled => {}
+                () = sleep(settings.keep_alive) => return Some(Bytes::from_static(sse::KEEP_ALIVE)),
+                // A call still says what came of it; nothing more happens on a stream of its own.
+                () = self.endpoint.ready.lifespan.stop.cancelled(), if self.stream.number == STANDALONE => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! HTTP by hand: requests as they stand on the wire, and what comes back.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mcp_runtime::prelude::*;
+use mcp_runtime::{ReadyServer, StreamableHttp};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long anything may take that does happen.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A server that listens on this machine.
+#[derive(Debug)]
+pub struct Served {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The server itself.
+    pub ready: ReadyServer,
+    serving: JoinHandle<()>,
+}
+
+impl Served {
+    /// Starts a server.
+    pub async fn start(server: Server) -> Self {
+        Self::start_with(server, |http| http).await
+    }
+
+    /// Starts a server that was told something.
+    pub async fn start_with(server: Server, settings: impl FnOnce(StreamableHttp) -> StreamableHttp) -> Self {
+        let ready = server.build().expect("it fits together");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
+        let address = listener.local_addr().expect("it has an address");
+        let http = settings(ready.http());
+        let serving = tokio::spawn(async move {
+            http.serve_until(listener, std::future::pending()).await.expect("it serves");
+        });
+        Self { address, ready, serving }
+    }
+
+    /// Ends it, and waits until it has.
+    pub async fn shutdown(self) {
+        self.ready.shutdown().await;
+        timeout(LONGEST, self.serving).await.expect("it ends").expect("it does not panic");
+    }
+
+    /// Sends a request, with these headers beside those that every request has.
+    pub async fn send(&self, method: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut head = format!("{method} /mcp HTTP/1.1\r\n");
+        let own = [("host", self.address.to_string()), ("connection", "close".to_owned())];
+        for (name, value) in own {
+            if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !body.is_empty() {
+            head.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        let stream = self.connect(&format!("{head}\r\n{body}")).await;
+        Reply::read(stream).await
+    }
+
+    /// Connects, and writes this.
+    pub async fn connect(&self, bytes: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
+        // It may have answered before it has read all of it.
+        _ = stream.write_all(bytes.as_bytes()).await;
+        stream
+    }
+
+    /// POSTs a message of the modern era, with the headers that it needs, and these.
+    pub async fn modern(&self, message: &Value, headers: &[(&str, &str)]) -> Reply {
+        let own = modern_headers(message);
+        let mut all: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, &**value)).collect();
+        all.extend(headers);
+        self.send("POST", &all, &message.to_string()).await
+    }
+
+    /// POSTs a message of the legacy era.
+    pub async fn legacy(&self, session: Option<&str>, message: &Value) -> Reply {
+        let mut headers = vec![("content-type", "application/json"), ("accept", ACCEPT)];
+        headers.extend(session.map(|session| ("mcp-session-id", session)));
+        self.send("POST", &headers, &message.to_string()).await
+    }
+
+    /// Begins a session of a client that can be asked everything.
+    pub async fn session(&self, revision: &str) -> String {
+        let capabilities = json!({ "sampling": {}, "elicitation": {}, "roots": {} });
+        let info = json!({ "name": "by hand", "version": "1" });
+        let params = json!({ "protocolVersion": revision, "capabilities": capabilities, "clientInfo": info });
+        let reply = self.legacy(None, &request(0, "initialize", params)).await;
+        assert_eq!(reply.status, 200);
+        let session = reply.header("mcp-session-id").expect("a session").to_owned();
+        let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        assert_eq!(self.legacy(Some(&session), &initialized).await.status, 202);
+        session
+    }
+
+    /// Opens an event stream of a session.
+    pub async fn get(&self, session: &str, last_event: Option<&str>) -> Reply {
+        let mut headers = vec![("accept", "text/event-stream"), ("mcp-session-id", session)];
+        headers.extend(last_event.map(|event| ("last-event-id", event)));
+        self.send("GET", &headers, "").await
+    }
+}
+
+/// What clients of all eras accept.
+pub const ACCEPT: &str = "application/json, text/event-stream";
+
+/// A request.
+#[must_use]
+pub fn request(id: i64, method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+}
+
+/// A request of the modern era, of a client that can be asked everything.
+#[must_use]
+pub fn modern(id: i64, method: &str, mut params: Value) -> Value {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "by hand", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": { "sampling": {}, "elicitation": {}, "roots": {} },
+    });
+    request(id, method, params)
+}
+
+/// The headers that a message of the modern era needs.
+#[must_use]
+pub fn modern_headers(message: &Value) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("accept", ACCEPT.to_owned()),
+        ("mcp-protocol-version", "2026-07-28".to_owned()),
+    ];
+    headers.extend(message["method"].as_str().map(|method| ("mcp-method", method.to_owned())));
+    let params = &message["params"];
+    let name = params["name"].as_str().or_else(|| params["uri"].as_str());
+    headers.extend(name.map(|name| ("mcp-name", name.to_owned())));
+    headers
+}
+
+/// What came back, and comes.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The headers, with names in lower case.
+    pub headers: Vec<(String, String)>,
+    reader: BufReader<TcpStream>,
+    is_chunked: bool,
+    read: String,
+}
+
+impl Reply {
+    /// Reads the head of an answer.
+    pub async fn read(stream: TcpStream) -> Self {
+        let mut reader = BufReader::new(stream);
+        let head = async {
+            let mut lines = Vec::new();
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).await.expect("an answer");
+                match line.trim_end() {
+                    "" => return lines,
+                    line => lines.push(line.to_owned()),
+                }
+            }
+        };
+        let lines = timeout(LONGEST, head).await.expect("an answer in time");
+        let status = lines.first().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+        let headers: Vec<(String, String)> = lines
+            .iter()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+        Self { status, headers, reader, is_chunked, read: String::new() }
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| &**value)
+    }
+
+    /// Whether it is an event stream.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.header("content-type") == Some("text/event-stream")
+    }
+
+    async fn more(&mut self) -> bool {
+        if !self.is_chunked {
+            let mut rest = Vec::new();
+            let length: u64 = self.header("content-length").and_then(|it| it.parse().ok()).unwrap_or(u64::MAX);
+            let read = (&mut self.reader).take(length).read_to_end(&mut rest).await.expect("a body");
+            self.headers.retain(|(name, _)| name != "content-length");
+            self.headers.push(("content-length".to_owned(), "0".to_owned()));
+            self.read.push_str(&String::from_utf8(rest).expect("text"));
+            return read > 0;
+        }
+        let mut size = String::new();
+        let read = self.reader.read_line(&mut size).await.unwrap_or(0);
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        if read == 0 || size == 0 {
+            return false;
+        }
+        let mut chunk = vec![0; size + 2];
+        self.reader.read_exact(&mut chunk).await.expect("a chunk");
+        chunk.truncate(size);
+        self.read.push_str(&String::from_utf8(chunk).expect("text"));
+        true
+    }
+
+    /// The next event that is no comment: its id and its data. `None` at the end.
+    pub async fn event(&mut self) -> Option<Event> {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let field = |name: &str| {
+                    let mut lines = event.lines();
+                    lines.find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start().to_owned()))
+                };
+                let found = Event { id: field("id"), retry: field("retry"), data: field("data") };
+                self.read = rest.to_owned();
+                if found.data.is_some() {
+                    return Some(found);
+                }
+                continue;
+            }
+            if !timeout(LONGEST, self.more()).await.expect("an event in time") {
+                return None;
+            }
+        }
+    }
+
+    /// The next message of the stream. `None` at the end.
+    pub async fn message(&mut self) -> Option<Value> {
+        loop {
+            let event = self.event().await?;
+            match event.data.as_deref() {
+                None | Some("") => {}
+                Some(data) => return Some(serde_json::from_str(data).expect("a message")),
+            }
+        }
+    }
+
+    /// All messages up to the end; of an answer without events, the one that it is.
+    pub async fn messages(mut self) -> Vec<Value> {
+        if !self.is_stream() {
+            return vec![self.json().await];
+        }
+        let mut messages = Vec::new();
+        while let Some(message) = self.message().await {
+            messages.push(message);
+        }
+        messages
+    }
+
+    /// The whole body.
+    pub async fn text(mut self) -> String {
+        while timeout(LONGEST, self.more()).await.expect("a body in time") {}
+        self.read
+    }
+
+    /// The whole body as JSON.
+    pub async fn json(self) -> Value {
+        assert_eq!(self.header("content-type"), Some("application/json"), "status {}", self.status);
+        serde_json::from_str(&self.text().await).expect("JSON")
+    }
+
+    /// The code of the error that it is.
+    pub async fn code(self) -> i64 {
+        let json = self.json().await;
+        json["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {json}"))
+    }
+}
+
+/// One event.
+#[derive(Debug)]
+pub struct Event {
+    /// Its id.
+    pub id: Option<String>,
+    /// After how many milliseconds to come back.
+    pub retry: Option<String>,
+    /// What it says.
+    pub data: Option<String>,
+}

@@ -30,6 +30,7 @@ pub(crate) struct Attributes {
     pub(crate) annotations: Option<Vec<(Ident, bool)>>,
     pub(crate) icons: Option<Expr>,
     pub(crate) tags: Option<Expr>,
+    pub(crate) scopes: Option<Vec<LitStr>>,
     pub(crate) meta: Option<Expr>,
     pub(crate) timeout: Option<Timeout>,
     pub(crate) concurrency: Option<Expr>,
@@ -135,6 +136,7 @@ impl Attributes {
                 }
                 set(&mut self.tags, key, tags, diag);
             }
+            "scopes" => set(&mut self.scopes, key, scopes(key, input, diag), diag),
             "meta" => {
                 let value = expr(key, input, diag, "a JSON object: `meta = json!({ .. })`");
                 set(&mut self.meta, key, value, diag);
@@ -330,6 +332,37 @@ fn annotations(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> O
         diag.error(destructive, "what is `read_only` cannot be `destructive`; remove one of them");
     }
     Some(hints)
+}
+
+/// What a caller's token must allow.
+fn scopes(key: &Ident, input: ParseStream<'_>, diag: &mut Diagnostics) -> Option<Vec<LitStr>> {
+    let what = "the scopes that a caller needs: `scopes(\"catalog:write\")`";
+    if !input.peek(syn::token::Paren) {
+        crate::keys::rest(input);
+        diag.error(key, format!("`scopes` needs {what}"));
+        return None;
+    }
+    let group: proc_macro2::Group = input.parse().ok()?;
+    let list = syn::punctuated::Punctuated::<LitStr, Token![,]>::parse_terminated;
+    let Ok(scopes) = syn::parse::Parser::parse2(list, group.stream()) else {
+        diag.error(group.stream(), format!("`scopes` needs {what}"));
+        return None;
+    };
+    if scopes.is_empty() {
+        diag.error(key, format!("`scopes` needs {what}"));
+    }
+    let scopes: Vec<LitStr> = scopes.into_iter().collect();
+    for (place, scope) in scopes.iter().enumerate() {
+        let text = scope.value();
+        // As OAuth has them: what separates them in a token cannot be in them.
+        let is_scope = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+        if !is_scope {
+            diag.error(scope, "a scope is made of visible ASCII characters, without spaces, `\"` and `\\`");
+        } else if scopes.iter().take(place).any(|earlier| earlier.value() == text) {
+            diag.error(scope, format!("`{text}` is given twice; remove one of them"));
+        }
+    }
+    Some(scopes)
 }
 
 const HINTS: &[&str] = &["audience", "priority", "last_modified"];

@@ -160,6 +160,9 @@ pub(crate) fn function_details(model: &FunctionModel, runtime: &Runtime) -> Toke
     if let Some(tags) = &attributes.tags {
         say("tags", tags.to_token_stream());
     }
+    if let Some(scopes) = &attributes.scopes {
+        say("scopes", quote! { [#(#scopes),*] });
+    }
     if let Some(meta) = &attributes.meta {
         say("meta", meta.to_token_stream());
     }

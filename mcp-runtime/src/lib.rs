@@ -7,6 +7,8 @@ extern crate self as mcp_runtime;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "http")]
+pub mod auth;
 #[cfg(feature = "client")]
 pub mod client;
 mod codec;

@@ -472,6 +472,8 @@ impl Built {
             layers,
             host,
             #[cfg(feature = "http")]
+            scopes: details.scopes,
+            #[cfg(feature = "http")]
             mirrored: Vec::new(),
         }
     }

@@ -115,6 +115,8 @@ pub struct Details {
     pub(super) cache_scope: Option<CacheScope>,
     pub(super) icons: Vec<Icon>,
     pub(super) tags: Vec<Cow<'static, str>>,
+    /// What a caller needs.
+    pub(super) scopes: Vec<Cow<'static, str>>,
     pub(super) meta: Option<Meta>,
     pub(super) timeout: Option<Duration>,
     pub(super) concurrency: Option<usize>,
@@ -201,6 +203,11 @@ impl Details {
     /// Adds words by which it can be told from others.
     pub fn tags<T: Into<Cow<'static, str>>>(&mut self, tags: impl IntoIterator<Item = T>) {
         self.tags.extend(tags.into_iter().map(Into::into));
+    }
+
+    /// What a caller must be allowed.
+    pub fn scopes<T: Into<Cow<'static, str>>>(&mut self, scopes: impl IntoIterator<Item = T>) {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
     }
 
     /// Sets the metadata, which must be an object.

@@ -4,10 +4,13 @@
 //! [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#server-validation
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use http::HeaderMap;
 use serde_json::value::RawValue;
 
+use crate::context::Requester;
+use crate::engine::Round;
 use crate::protocol::{ErrorCode, ErrorObject, Members, Method, Params, keys, text};
 use crate::registry::Registry;
 use crate::schema::Mirrored;
@@ -37,6 +40,27 @@ pub(super) fn names(headers: &HeaderMap, name: &str, params: Option<&Params<'_>>
         None if said.is_some() => Err(mismatch(format!("`Mcp-Name` is there, but `params.{member}` is not"))),
         None => Ok(()),
     }
+}
+
+/// What whoever asks must be allowed.
+pub(super) fn scopes<'r>(
+    method: Option<Method>,
+    params: Option<&Params<'_>>,
+    registry: &'r Registry,
+    round: &dyn Fn() -> Round,
+) -> &'r [Cow<'static, str>] {
+    let text = |member: &str| params.and_then(|params| params.get(member)).and_then(text);
+    let requester: &dyn Fn() -> Requester = &|| Requester::new(round());
+    let entry = match method {
+        Some(Method::ToolsCall) => text("name").and_then(|name| registry.tools.find(&name)),
+        Some(Method::PromptsGet) => text("name").and_then(|name| registry.prompts.find(&name)),
+        Some(Method::ResourcesRead | Method::ResourcesSubscribe) => {
+            let found = text("uri").and_then(|uri| registry.find_resource(&uri, &LazyCell::new(requester)));
+            found.map(|(entry, _)| entry)
+        }
+        _ => None,
+    };
+    entry.map_or(&[], |entry| &entry.scopes)
 }
 
 /// Whether the arguments that stand in headers are those of the body.

@@ -16,7 +16,8 @@ use super::modern::{ONLY, whole};
 use crate::dispatch::finished;
 use crate::engine::{Finished, after};
 use crate::protocol::{
-    ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId, ServerResult, SubscriptionFilter, keys,
+    ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId, ServerNotification, ServerResult, SubscriptionFilter,
+    keys,
 };
 use crate::server::changes::UNREAD;
 use crate::server::live::Offering;
@@ -76,11 +77,16 @@ enum Event {
 impl Exchange {
     /// The answer to a request whose outcome is there. What the call has said before goes first.
     pub(super) fn answered(mut self, outcome: Finished) -> Answer {
-        if self.outbox.is_empty() {
+        let mut out = Vec::new();
+        // Whoever was to reply later has been dropped, and says so there, too.
+        while let Some((_, outgoing)) = self.outbox.pop() {
+            if let Outgoing::Notification(notification) = outgoing {
+                self.write_notification(&notification, &mut out);
+            }
+        }
+        if out.is_empty() {
             return self.whole(outcome);
         }
-        let mut out = Vec::new();
-        self.write_outgoing(&mut out);
         self.write_reply(outcome, &mut out);
         Answer::written_events(out)
     }
@@ -162,15 +168,17 @@ impl Exchange {
             let Some((_, outgoing)) = self.outbox.pop() else { return };
             match outgoing {
                 Outgoing::Reply(outcome) => return self.write_reply(finished(outcome), out),
-                Outgoing::Notification(notification) => {
-                    let encoder = &self.endpoint.ready.encoder;
-                    sse::event(out, None, |out| encoder.notification(out, self.revision, &notification));
-                }
+                Outgoing::Notification(notification) => self.write_notification(&notification, out),
                 Outgoing::Changes => self.write_changes(out),
                 // A modern client is asked by the result, and its streams cannot be resumed.
                 Outgoing::Request { .. } | Outgoing::Withdrawal { .. } | Outgoing::Cancelled | Outgoing::Pause => {}
             }
         }
+    }
+
+    fn write_notification(&self, notification: &ServerNotification, out: &mut Vec<u8>) {
+        let encoder = &self.endpoint.ready.encoder;
+        sse::event(out, None, |out| encoder.notification(out, self.revision, notification));
     }
 
     fn write_changes(&self, out: &mut Vec<u8>) {

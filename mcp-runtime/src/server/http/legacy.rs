@@ -15,6 +15,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Endpoint;
 use super::answer::Answer;
+use super::authorization::allowed;
+use super::check;
 use super::exchange::Pending;
 use super::modern::HttpOrigin;
 use super::post::accepts;
@@ -223,7 +225,8 @@ struct Post<'e> {
     replies: Vec<Vec<u8>>,
     waiting: HashMap<Key, (RequestId, Option<Method>)>,
     permit: Option<OwnedSemaphorePermit>,
-    is_refused: bool,
+    /// Why a request is not served, as HTTP says it.
+    refused: Option<Answer>,
 }
 
 impl<'e> Post<'e> {
@@ -240,7 +243,7 @@ impl<'e> Post<'e> {
             replies: Vec::new(),
             waiting: HashMap::new(),
             permit: None,
-            is_refused: false,
+            refused: None,
         }
     }
 
@@ -294,15 +297,21 @@ impl<'e> Post<'e> {
         }
         if self.permit.is_none() {
             let Ok(permit) = self.endpoint.settings.requests.clone().try_acquire_owned() else {
-                self.is_refused = true;
+                self.refused = Some(Answer::busy("the server is busy; try again later"));
                 return;
             };
             self.permit = Some(permit);
         }
         let key = self.session.next_key();
         let subscriptions = ready.limits.subscriptions.saturating_sub(self.session.watched());
-        let origin = HttpOrigin { key, outbox: &self.outbox, subscriptions };
+        let has_session = self.endpoint.settings.sessions.are_kept;
+        let origin = HttpOrigin { key, outbox: &self.outbox, subscriptions, has_session };
         let round = || caller.round(id.clone(), self.extensions.clone());
+        let scopes = check::scopes(known, params, &self.offering.registry, &round);
+        if let Err(answer) = allowed(self.endpoint.settings.authorization.as_deref(), scopes, &self.extensions, &id) {
+            self.refused = Some(answer);
+            return;
+        }
         let request = Request {
             method,
             params,
@@ -347,8 +356,9 @@ impl<'e> Post<'e> {
 
     fn finish(self) -> Pending {
         let Self { endpoint, session, open, offering, is_batch, outbox, replies, waiting, permit, .. } = self;
-        if self.is_refused && waiting.is_empty() && replies.is_empty() {
-            return Answer::busy("the server is busy; try again later").into();
+        // Of a batch some may be served.
+        if let Some(refused) = self.refused.filter(|_| waiting.is_empty() && replies.is_empty()) {
+            return refused.into();
         }
         let outbox = outbox.into_inner();
         let Some(outbox) = outbox.filter(|outbox| !(waiting.is_empty() && outbox.is_empty())) else {

@@ -19,6 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::answer::Answer;
+use super::authorization::is_metadata;
 use super::{Endpoint, HttpBody, StreamableHttp};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::BoxFuture;
@@ -194,7 +195,8 @@ async fn connection(
 }
 
 async fn answer(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Response<HttpBody> {
-    if request.uri().path() != &*endpoint.settings.path {
+    let is_metadata = endpoint.settings.authorization.is_some() && is_metadata(request.uri());
+    if !is_metadata && request.uri().path() != &*endpoint.settings.path {
         let message = format!("there is nothing at this path; the server is at `{}`", endpoint.settings.path);
         return Answer::refused(StatusCode::NOT_FOUND, &message).into_response();
     }

@@ -2,6 +2,7 @@
 //! ones belong to a session.
 
 mod answer;
+mod authorization;
 mod check;
 mod exchange;
 mod legacy;
@@ -23,6 +24,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
 
+pub use self::authorization::Authorization;
 pub use crate::transport::http::HttpBody;
 
 use self::answer::Answer;
@@ -86,13 +88,26 @@ impl ReadyServer {
 }
 
 impl Endpoint {
+    /// Lets requests through of those who may call.
+    async fn admit(&self, parts: &mut http::request::Parts) -> Result<(), Answer> {
+        let Some(authorization) = &self.settings.authorization else { return Ok(()) };
+        if let Some(metadata) = authorization.metadata(&parts.uri) {
+            return Err(if parts.method == Method::GET { metadata } else { Answer::not_allowed() });
+        }
+        match parts.method {
+            // Browsers ask without a token whether they may ask with one.
+            Method::OPTIONS => Ok(()),
+            _ => authorization.admit(parts).await,
+        }
+    }
+
     async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Response<HttpBody>
     where
         B: Body + Send,
         B::Data: Buf,
         B::Error: fmt::Display,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let origin = self.settings.cors_origin(&parts.headers);
         let answer = match self.settings.callers.check(&parts.uri, &parts.headers) {
             Err(Foreign::Host) => Answer::refused(
@@ -103,12 +118,15 @@ impl Endpoint {
                 StatusCode::FORBIDDEN,
                 "pages of this origin may not call the server; it must be told with `StreamableHttp::allow_origin`",
             ),
-            Ok(()) => match parts.method {
-                Method::POST => self.post(parts, body).await,
-                Method::GET => legacy::get(&self, &parts),
-                Method::DELETE => legacy::delete(&self, &parts),
-                Method::OPTIONS if origin.is_some() => settings::preflight(),
-                _ => Answer::not_allowed(),
+            Ok(()) => match self.admit(&mut parts).await {
+                Err(answer) => answer,
+                Ok(()) => match parts.method {
+                    Method::POST => self.post(parts, body).await,
+                    Method::GET => legacy::get(&self, &parts),
+                    Method::DELETE => legacy::delete(&self, &parts),
+                    Method::OPTIONS if origin.is_some() => settings::preflight(),
+                    _ => Answer::not_allowed(),
+                },
             },
         };
         let mut response = answer.into_response();

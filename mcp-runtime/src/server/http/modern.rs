@@ -7,15 +7,20 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::request::Parts;
+use serde_json::value::RawValue;
 
 use super::Endpoint;
 use super::answer::Answer;
+use super::authorization::allowed;
 use super::check;
 use super::exchange::{Exchange, Pending};
 use crate::codec::Incoming;
 use crate::dispatch::{Dispatched, Origin, Request};
 use crate::engine::{Finished, Reply};
-use crate::protocol::{ErrorCode, ErrorObject, Method, Outlet, ProtocolVersion, RequestId, ServerResult};
+use crate::protocol::{
+    BoxFuture, ErrorCode, ErrorObject, Method, OnAnswer, Outlet, ProtocolVersion, RequestId, ServerNotification,
+    ServerResult,
+};
 use crate::server::live::Offering;
 use crate::server::outbox::{CallOutlet, Outbox, owed};
 use crate::session::{Caller, Key, Pending as InFlight};
@@ -59,8 +64,13 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
     let (revision, ready) = (caller.revision, &endpoint.ready);
     let extensions = ready.extensions.clone().with_request(parts);
     let outbox = OnceCell::new();
-    let origin = HttpOrigin { key: ONLY, outbox: &outbox, subscriptions: ready.limits.subscriptions };
+    let origin =
+        HttpOrigin { key: ONLY, outbox: &outbox, subscriptions: ready.limits.subscriptions, has_session: false };
     let round = || caller.round(id.clone(), extensions.clone());
+    let scopes = check::scopes(known, params, &offering.registry, &round);
+    if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), scopes, &extensions, &id) {
+        return answer.into();
+    }
     let request = Request {
         method: &method,
         params,
@@ -140,6 +150,21 @@ pub(super) struct HttpOrigin<'a> {
     /// Made for a call that does not end at once.
     pub(super) outbox: &'a OnceCell<Arc<Outbox>>,
     pub(super) subscriptions: usize,
+    /// Whether it can be asked something on the way.
+    pub(super) has_session: bool,
+}
+
+/// The way to a client that can be told something, and is asked by results only.
+struct TellingOutlet(CallOutlet);
+
+impl Outlet for TellingOutlet {
+    fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()> {
+        self.0.notify(notification)
+    }
+
+    fn request(&self, _: usize, _: &'static str, _: Box<RawValue>, _: OnAnswer) {}
+
+    fn withdraw(&self, _: usize) {}
 }
 
 impl HttpOrigin<'_> {
@@ -150,7 +175,8 @@ impl HttpOrigin<'_> {
 
 impl Origin for HttpOrigin<'_> {
     fn outlet(&self) -> Arc<dyn Outlet> {
-        Arc::new(CallOutlet { key: self.key, outbox: self.outbox().clone() })
+        let outlet = CallOutlet { key: self.key, outbox: self.outbox().clone() };
+        if self.has_session { Arc::new(outlet) } else { Arc::new(TellingOutlet(outlet)) }
     }
 
     fn reply(&self) -> Reply {

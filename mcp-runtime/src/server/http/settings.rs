@@ -11,12 +11,14 @@ use http::{HeaderName, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
+use super::authorization::Authorization;
 use super::{Endpoint, StreamableHttp};
 use crate::transport::http::Callers;
 
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) callers: Callers,
+    pub(super) authorization: Option<Arc<Authorization>>,
     cors: bool,
     pub(super) path: Arc<str>,
     pub(super) body_bytes: usize,
@@ -44,6 +46,7 @@ impl Settings {
     pub(super) fn new(body_bytes: usize) -> Self {
         Self {
             callers: Callers::default(),
+            authorization: None,
             cors: false,
             path: "/mcp".into(),
             body_bytes,
@@ -71,7 +74,7 @@ impl Settings {
 }
 
 impl StreamableHttp {
-    fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(super) fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
         let Endpoint { ready, settings, sessions } = &*self.endpoint;
         let mut settings = settings.clone();
         change(&mut settings);

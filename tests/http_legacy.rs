@@ -1,13 +1,15 @@
 //! Legacy clients over HTTP, message by message.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_runtime::prelude::*;
+use mcp_runtime::{EventStore, StoredEvent};
 use mcp_tests::http::{ACCEPT, Reply, Served, modern, request};
 use mcp_tests::{Effects, changing, server};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 fn call(id: i64, tool: &str, arguments: Value) -> Value {
     request(id, "tools/call", json!({ "name": tool, "arguments": arguments }))
@@ -126,6 +128,50 @@ async fn a_client_that_lost_its_connection_reads_on() {
     for nonsense in ["", "x", "1", "99-1", "1-x", "-", "18446744073709551616-1"] {
         assert_eq!(served.get(&session, Some(nonsense)).await.status, 400, "{nonsense}");
     }
+}
+
+/// Keeps all events, and says what it was asked.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<(String, u64, StoredEvent)>>>, Arc<Notify>);
+
+impl EventStore for Events {
+    async fn append(&self, session: &str, stream: u64, event: StoredEvent) {
+        self.0.lock().unwrap().push((session.to_owned(), stream, event));
+    }
+
+    async fn after(&self, session: &str, stream: u64, number: u64) -> Vec<StoredEvent> {
+        let all = self.0.lock().unwrap();
+        let of = all.iter().filter(|(of, at, event)| of == session && *at == stream && event.number > number);
+        of.map(|(_, _, event)| event.clone()).collect()
+    }
+
+    async fn forget(&self, session: &str) {
+        self.0.lock().unwrap().retain(|(of, _, _)| of != session);
+        self.1.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn events_are_kept_where_the_program_wants() {
+    let events = Events::default();
+    let store = events.clone();
+    let effects = Arc::<Effects>::default();
+    let served = Served::start_with(server(effects), |http| http.event_store(store)).await;
+    let session = served.session("2025-11-25").await;
+    let mut stream = served.legacy(Some(&session), &call(1, "ask", json!({ "question": "?" }))).await;
+    let primed = stream.event().await.unwrap().id.unwrap();
+    let question = stream.message().await.unwrap();
+    drop(stream);
+    served.legacy(Some(&session), &answer(&question, "yes")).await;
+    for _ in 0..2 {
+        let messages = served.get(&session, Some(&primed)).await.messages().await;
+        assert_eq!(messages[0], question);
+        assert_eq!(text(&messages[1]), "yes");
+    }
+    assert_eq!(events.0.lock().unwrap().len(), 2, "each is kept once");
+    served.send("DELETE", &[("mcp-session-id", &*session)], "").await;
+    events.1.notified().await;
+    assert!(events.0.lock().unwrap().is_empty());
 }
 
 /// Send the client away, and answer later.

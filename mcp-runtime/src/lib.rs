@@ -60,7 +60,7 @@ pub use protocol::principal::Principal;
 pub use registry::{DynPrompt, DynTool, Item, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
 #[cfg(feature = "http")]
-pub use server::http::{HttpBody, StreamableHttp};
+pub use server::http::{EventStore, HttpBody, StoredEvent, StreamableHttp};
 pub use server::{ReadyServer, Server, ServerHandle};
 #[cfg(feature = "client-log")]
 pub use telemetry::ClientLog;
@@ -83,6 +83,8 @@ pub use {schemars, serde, tokio_util::sync::CancellationToken};
 pub use http;
 #[cfg(feature = "otel")]
 pub use opentelemetry;
+#[cfg(feature = "http-tls")]
+pub use rustls;
 
 /// Collects functions that carry [`#[tool]`](macro@tool) for [`Server::tools`].
 ///

@@ -160,7 +160,7 @@ fn initialize(
     let answer = Answer::message(StatusCode::OK, out);
     let Some(legacy) = begun.filter(|_| endpoint.settings.sessions.are_kept) else { return answer };
     let principal: Option<Principal> = extensions.get().cloned();
-    let Some(session) = endpoint.sessions.begin(legacy, principal, endpoint.settings.sessions) else {
+    let Some(session) = endpoint.sessions.begin(legacy, principal, &endpoint.settings.sessions) else {
         return Answer::busy("there are too many sessions; end some, or try again later");
     };
     match HeaderValue::from_str(&session.id) {
@@ -189,7 +189,7 @@ impl Endpoint {
         };
         if !self.settings.sessions.are_kept {
             let revision = revision.unwrap_or(ProtocolVersion::V2025_03_26);
-            return Ok(Session::new(LegacySession::anonymous(revision), None, Box::default()));
+            return Ok(Session::new(LegacySession::anonymous(revision), None, Box::default(), None));
         }
         let mut ids = headers.get_all(headers::SESSION_ID).iter();
         let id = match (ids.next(), ids.next()) {

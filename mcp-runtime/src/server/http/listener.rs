@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, sleep, timeout};
 
@@ -45,6 +45,43 @@ impl StreamableHttp {
     ///
     /// As [`serve`](Self::serve).
     pub async fn serve_until(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        self.accept(listener, shutdown, |stream| async { Ok(stream) }).await
+    }
+
+    /// The same over TLS. Where `config` names no protocols (ALPN), those are HTTP/2 and HTTP/1.1.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    #[cfg(feature = "http-tls")]
+    pub async fn serve_tls(
+        self,
+        listener: TcpListener,
+        mut config: rustls::ServerConfig,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        if config.alpn_protocols.is_empty() {
+            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        }
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        self.accept(listener, shutdown, move |stream| {
+            let acceptor = acceptor.clone();
+            async move { acceptor.accept(stream).await }
+        })
+        .await
+    }
+
+    /// Serves connections as `open` makes them.
+    async fn accept<S, F>(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+        open: impl Fn(TcpStream) -> F,
+    ) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+    {
         let endpoint = self.endpoint;
         endpoint.ready.lifespan.start().await?;
         let mut shutdown = pin!(shutdown);
@@ -57,7 +94,15 @@ impl StreamableHttp {
                     Ok((stream, _)) => {
                         // Answers are written whole; nothing is gained by waiting for more.
                         _ = stream.set_nodelay(true);
-                        tokio::spawn(connection(endpoint.clone(), stream, permit));
+                        let (endpoint, opened) = (endpoint.clone(), open(stream));
+                        tokio::spawn(async move {
+                            // Whoever does not get this far is not waited for.
+                            match timeout(endpoint.settings.body_time, opened).await {
+                                Ok(Ok(stream)) => connection(endpoint, stream, permit).await,
+                                Ok(Err(error)) => tracing::debug!(%error, "a connection was not made"),
+                                Err(_) => tracing::debug!("a connection took too long to be made"),
+                            }
+                        });
                     }
                     Err(error) if is_of_the_connection(&error) => {}
                     Err(error) => {

@@ -4,6 +4,7 @@
 mod answer;
 mod authorization;
 mod check;
+mod events;
 mod exchange;
 mod legacy;
 mod listener;
@@ -25,6 +26,7 @@ use http_body::Body;
 use tower_service::Service;
 
 pub use self::authorization::Authorization;
+pub use self::events::{EventStore, StoredEvent};
 pub use crate::transport::http::HttpBody;
 
 use self::answer::Answer;

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::Endpoint;
 use super::answer::Answer;
+use super::events::StoredEvent;
 use super::session::{Open, Session};
 use super::stream::{EventId, Read, STANDALONE, Stream};
 use crate::protocol::ProtocolVersion;
@@ -19,6 +20,8 @@ struct Reading {
     stream: Arc<Stream>,
     reader: u64,
     first: Option<Vec<u8>>,
+    /// The numbers of the events between which are those that only the store has.
+    missed: Option<(u64, u64)>,
     _open: Open,
 }
 
@@ -33,7 +36,8 @@ pub(super) fn events(
     after: Option<u64>,
     open: Open,
 ) -> Answer {
-    let reader = stream.begin_reading(after);
+    let (reader, gone) = stream.begin_reading(after);
+    let missed = after.filter(|after| *after < gone).map(|after| (after, gone));
     let mut first = Vec::new();
     // Clients of older revisions take an event without a message for a message.
     if session.legacy.revision >= ProtocolVersion::V2025_11_25 && after.is_none() {
@@ -44,7 +48,7 @@ pub(super) fn events(
         first.extend_from_slice(sse::KEEP_ALIVE);
     }
     let (endpoint, session, stream) = (endpoint.clone(), session.clone(), stream.clone());
-    let reading = Reading { endpoint, session, stream, reader, first: Some(first), _open: open };
+    let reading = Reading { endpoint, session, stream, reader, first: Some(first), missed, _open: open };
     let events = stream::unfold(reading, |mut reading| async move {
         let bytes = match reading.first.take() {
             Some(first) => Bytes::from(first),
@@ -58,13 +62,30 @@ pub(super) fn events(
 impl Reading {
     async fn next(&mut self) -> Option<Bytes> {
         let settings = &self.endpoint.settings;
+        let store = settings.sessions.store.as_deref();
+        if let (Some((after, gone)), Some(store)) = (self.missed.take(), store) {
+            let mut missed = store.after(&self.session.id, self.stream.number, after).await;
+            missed.retain(|event| event.number <= gone);
+            if !missed.is_empty() {
+                return Some(joined(&missed));
+            }
+        }
+        // What the store has need not be kept twice.
+        let keep = if store.is_some() { 0 } else { settings.sessions.event_bytes };
         loop {
             let filled = self.stream.filled.notified();
             if self.stream.number == STANDALONE {
                 self.session.take_changes(&self.endpoint.ready.encoder);
             }
-            match self.stream.read(self.reader, settings.sessions.event_bytes) {
-                Read::Events(events) => return Some(events),
+            match self.stream.read(self.reader, keep) {
+                Read::Events(events) => {
+                    if let Some(store) = store {
+                        for event in &events {
+                            store.append(&self.session.id, self.stream.number, event.clone()).await;
+                        }
+                    }
+                    return Some(joined(&events));
+                }
                 Read::Over => return None,
                 Read::Nothing => {}
             }
@@ -75,5 +96,12 @@ impl Reading {
                 () = self.endpoint.ready.lifespan.stop.cancelled(), if self.stream.number == STANDALONE => return None,
             }
         }
+    }
+}
+
+fn joined(events: &[StoredEvent]) -> Bytes {
+    match events {
+        [event] => event.bytes.clone(),
+        events => events.iter().flat_map(|event| event.bytes.iter().copied()).collect(),
     }
 }

@@ -15,6 +15,7 @@ use foldhash::fast::RandomState;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 
+use super::events::AnyEventStore;
 use super::settings::SessionSettings;
 use super::stream::{STANDALONE, Stream};
 use crate::codec::Encoder;
@@ -38,6 +39,8 @@ pub(super) struct Session {
     pub(super) id: Box<str>,
     pub(super) principal: Option<Principal>,
     pub(super) legacy: Arc<LegacySession>,
+    /// Who must forget what was said in it.
+    store: Option<Arc<dyn AnyEventStore>>,
     /// What the client was asked and has not answered.
     pub(super) asked: Mutex<Asked>,
     pub(super) calls: Mutex<HashMap<RequestId, Running>>,
@@ -85,11 +88,17 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Session {
     /// A session that is in no table.
-    pub(super) fn new(legacy: LegacySession, principal: Option<Principal>, id: Box<str>) -> Arc<Self> {
+    pub(super) fn new(
+        legacy: LegacySession,
+        principal: Option<Principal>,
+        id: Box<str>,
+        store: Option<Arc<dyn AnyEventStore>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             principal,
             legacy: Arc::new(legacy),
+            store,
             asked: Mutex::default(),
             calls: Mutex::default(),
             changes: Mutex::default(),
@@ -195,6 +204,10 @@ impl Session {
 
     /// Ends all of it.
     fn end(&self) {
+        if let Some(store) = self.store.clone() {
+            let id = self.id.clone();
+            tokio::spawn(async move { store.forget(&id).await });
+        }
         let calls: Vec<Running> = lock(&self.calls).drain().map(|(_, call)| call).collect();
         for Running { key, cancel, outbox } in calls {
             cancel.cancel();
@@ -217,14 +230,14 @@ impl Sessions {
         self: &Arc<Self>,
         legacy: LegacySession,
         principal: Option<Principal>,
-        settings: SessionSettings,
+        settings: &SessionSettings,
     ) -> Option<Arc<Session>> {
         let mut random = [0; 32];
         if let Err(error) = getrandom::fill(&mut random) {
             tracing::error!(%error, "there is no randomness for the id of a session");
             return None;
         }
-        let session = Session::new(legacy, principal, URL_SAFE_NO_PAD.encode(random).into());
+        let session = Session::new(legacy, principal, URL_SAFE_NO_PAD.encode(random).into(), settings.store.clone());
         {
             let mut sessions = lock(&self.by_id);
             if sessions.len() >= settings.most {

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::answer::Answer;
 use super::authorization::Authorization;
+use super::events::{AnyEventStore, EventStore};
 use super::{Endpoint, StreamableHttp};
 use crate::transport::http::Callers;
 
@@ -32,7 +33,7 @@ pub(super) struct Settings {
     pub(super) connections: Arc<Semaphore>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct SessionSettings {
     /// Whether there are any.
     pub(super) are_kept: bool,
@@ -40,6 +41,8 @@ pub(super) struct SessionSettings {
     pub(super) time: Duration,
     /// How many bytes of events are kept for those who come back, of one session.
     pub(super) event_bytes: usize,
+    /// Where they are kept instead.
+    pub(super) store: Option<Arc<dyn AnyEventStore>>,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Settings {
                 most: 10_000,
                 time: Duration::from_secs(30 * 60),
                 event_bytes: 1 << 20,
+                store: None,
             },
             requests: Arc::new(Semaphore::new(1024)),
             streams: Arc::new(Semaphore::new(10_000)),
@@ -166,6 +170,11 @@ impl StreamableHttp {
     /// for the rest; 1 MiB by default.
     pub fn max_event_bytes(self, bytes: usize) -> Self {
         self.set(|settings| settings.sessions.event_bytes = bytes)
+    }
+
+    /// Where events are kept for the clients of sessions that lost their connection; in memory by default.
+    pub fn event_store(self, store: impl EventStore) -> Self {
+        self.set(|settings| settings.sessions.store = Some(Arc::new(store)))
     }
 
     /// Serves legacy clients without sessions: any server behind one address takes any of their requests.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::events::StoredEvent;
 use crate::transport::http::sse;
 
 /// While more than this was not read, whoever has more to say waits.
@@ -71,7 +72,7 @@ struct State {
 
 /// What somebody who reads finds.
 pub(super) enum Read {
-    Events(Bytes),
+    Events(Vec<StoredEvent>),
     /// There is nothing at the moment.
     Nothing,
     /// There is nothing more to read here.
@@ -160,8 +161,8 @@ impl Stream {
     }
 
     /// Reads from now on, and nobody else does, from the event after this one; or from the first one that was not
-    /// read.
-    pub(super) fn begin_reading(&self, after: Option<u64>) -> u64 {
+    /// read. Says who reads, and the number of the last event that is not kept here.
+    pub(super) fn begin_reading(&self, after: Option<u64>) -> (u64, u64) {
         let mut state = self.lock();
         state.reader += 1;
         if let Some(after) = after {
@@ -171,12 +172,12 @@ impl Stream {
             let kept = (state.read - first) as usize;
             state.unread = state.events.iter().skip(kept).map(Bytes::len).sum();
         }
-        let reader = state.reader;
+        let (reader, gone) = (state.reader, state.last - state.events.len() as u64);
         drop(state);
         // Whoever read before is done.
         self.filled.notify_waiters();
         self.filled.notify_one();
-        reader
+        (reader, gone)
     }
 
     /// What was not read yet. Of what was, as much as this is kept.
@@ -187,8 +188,8 @@ impl Stream {
         }
         let first = state.last - state.events.len() as u64;
         let skipped = (state.read - first) as usize;
-        let mut out = Vec::with_capacity(state.unread);
-        state.events.iter().skip(skipped).for_each(|event| out.extend_from_slice(event));
+        let unread = state.events.iter().skip(skipped).zip(state.read + 1..);
+        let out: Vec<_> = unread.map(|(bytes, number)| StoredEvent { number, bytes: bytes.clone() }).collect();
         state.read = state.last;
         state.unread = 0;
         while state.bytes > keep
@@ -200,7 +201,7 @@ impl Stream {
         drop(state);
         self.emptied.notify_waiters();
         match out.is_empty() {
-            false => Read::Events(out.into()),
+            false => Read::Events(out),
             true if over => Read::Over,
             true => Read::Nothing,
         }
@@ -229,7 +230,9 @@ mod tests {
 
     fn read(stream: &Stream, reader: u64) -> Option<String> {
         match stream.read(reader, 60) {
-            Read::Events(events) => Some(String::from_utf8(events.to_vec()).unwrap()),
+            Read::Events(events) => {
+                Some(events.iter().map(|event| String::from_utf8(event.bytes.to_vec()).unwrap()).collect())
+            }
             Read::Nothing => Some(String::new()),
             Read::Over => None,
         }
@@ -238,13 +241,13 @@ mod tests {
     #[test]
     fn who_comes_back_reads_on_from_where_it_was() {
         let stream = Stream::new(3);
-        let reader = stream.begin_reading(None);
+        let (reader, _) = stream.begin_reading(None);
         say(&stream, "one");
         say(&stream, "two");
         assert_eq!(read(&stream, reader).unwrap(), "id: 3-1\ndata: one\n\nid: 3-2\ndata: two\n\n");
         assert_eq!(read(&stream, reader).unwrap(), "");
         say(&stream, "three");
-        let again = stream.begin_reading(Some(1));
+        let (again, _) = stream.begin_reading(Some(1));
         assert_eq!(read(&stream, reader), None, "only one reads");
         assert_eq!(read(&stream, again).unwrap(), "id: 3-2\ndata: two\n\nid: 3-3\ndata: three\n\n");
         stream.end();
@@ -254,19 +257,19 @@ mod tests {
     #[test]
     fn what_was_read_is_kept_up_to_a_limit() {
         let stream = Stream::new(0);
-        let reader = stream.begin_reading(None);
+        let (reader, _) = stream.begin_reading(None);
         for number in 0..100 {
             say(&stream, &number.to_string());
         }
         read(&stream, reader);
         assert!(stream.bytes() <= 60);
-        let again = stream.begin_reading(Some(0));
+        let (again, _) = stream.begin_reading(Some(0));
         let kept = read(&stream, again).unwrap();
         assert!(kept.ends_with("id: 0-100\ndata: 99\n\n") && kept.starts_with("id: 0-"), "{kept}");
         // What is not read is kept whatever it takes.
         let stream = Stream::new(0);
         (0..100).for_each(|number| say(&stream, &number.to_string()));
-        let reader = stream.begin_reading(None);
+        let (reader, _) = stream.begin_reading(None);
         assert!(read(&stream, reader).unwrap().starts_with("id: 0-1\n"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use mcp_runtime::client::{Era, ServerChange, Subscription};
 use mcp_runtime::prelude::*;
@@ -140,6 +140,58 @@ async fn what_a_client_may_not_see_is_not_told() {
         let next = changes.next().await;
         assert!(!matches!(next, Some(Ok(_))), "{era:?}: nothing is told: {next:?}");
     }
+}
+
+#[tokio::test]
+async fn what_a_client_may_not_see_any_more_is_not_told() {
+    for era in [Era::Legacy, Era::Modern] {
+        let shown = Arc::new(AtomicBool::new(true));
+        let is_shown = shown.clone();
+        let plan = |uri: &str| Resource::text(uri, "run");
+        let server = Server::new("plans")
+            .resources(plan("plan://a"))
+            .resources(plan("plan://b"))
+            .resources(plan("plan://c"))
+            .resources(plan("plan://d"))
+            .visible(move |item, _| item.name() != "a" || is_shown.load(Ordering::Relaxed));
+        let handle = server.handle();
+        let client = connect(server, era).await;
+        let filter = ["plan://a", "plan://b", "plan://c", "plan://d"].into_iter();
+        let filter = filter.fold(SubscriptionFilter::new(), SubscriptionFilter::resource);
+        let mut changes = client.subscribe(filter).await.expect("a subscription");
+        let touch_all = || ["plan://a", "plan://b", "plan://c", "plan://d"].map(|uri| handle.resource_updated(uri));
+
+        shown.store(false, Ordering::Relaxed);
+        assert!(handle.disable(|item| item.name() == "b"));
+        assert!(handle.remove_resource("plan://c"));
+        touch_all();
+        assert_eq!(heard(&mut changes).await, updated("plan://d"), "{era:?}");
+
+        // Whoever sees something again hears of it again.
+        shown.store(true, Ordering::Relaxed);
+        assert!(handle.enable(|item| item.name() == "b"));
+        handle.add_resources(plan("plan://c")).expect("it has a place");
+        touch_all();
+        for uri in ["plan://a", "plan://b", "plan://c", "plan://d"] {
+            assert_eq!(heard(&mut changes).await, updated(uri), "{era:?}");
+        }
+    }
+}
+
+/// What was hidden while a server ends is not told at its end, either.
+#[tokio::test]
+async fn who_listens_is_told_nothing_hidden_at_the_end() {
+    let (server, handle) = server();
+    let mut peer = Peer::start(server);
+    let filter = listen(json!({ "resourceSubscriptions": ["note://a", "note://b"] }));
+    let id = peer.send("subscriptions/listen", filter).await;
+    peer.request("tools/list", Map::new()).await.expect("it listens");
+    handle.resource_updated("note://a");
+    assert!(handle.disable(|item| item.name() == "note"));
+    peer.end().await;
+    peer.receive(id).await.expect("it ends well");
+    let told = peer.heard.iter().filter(|it| it["method"] == "notifications/resources/updated").count();
+    assert_eq!(told, 0, "{:?}", peer.heard);
 }
 
 #[tokio::test]

@@ -47,6 +47,11 @@ impl Peer {
         let _ = self.serving.await;
     }
 
+    /// Sends nothing more.
+    pub async fn end(&mut self) {
+        self.writer.shutdown().await.expect("open");
+    }
+
     /// Sends a request without waiting; says its id.
     pub async fn send(&mut self, method: &str, params: Map<String, Value>) -> i64 {
         self.next_id += 1;

@@ -19,7 +19,7 @@ use super::wire::{Wire, closed, refused};
 use super::{Client, timed_out};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Answered, BoxFuture, Change, ListKind, Method, RequestId, SubscriptionFilter};
-use crate::subscription::{self, Events};
+use crate::subscription::{self, Events, Sight};
 
 /// Something of a server that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl Client {
 
 fn listener(events: &Arc<Events>, filter: SubscriptionFilter) -> (subscription::Subscription, Arc<AtomicWaker>) {
     let waker = Arc::<AtomicWaker>::default();
-    let changes = events.subscribe(filter, {
+    let changes = events.subscribe(filter, &Sight::unlimited(), {
         let waker = waker.clone();
         move || waker.wake()
     });

@@ -114,10 +114,14 @@ impl<D> Section<D> {
         if self.has_hidden { CacheScope::Private } else { CacheScope::Public }
     }
 
+    /// Whether there are some that someone does not see.
+    fn hides_some(&self) -> bool {
+        self.has_hidden || self.entries.iter().any(|place| !place.is_on)
+    }
+
     /// The places of those that whoever asks may see; `None` for all.
     pub(crate) fn visible(&self, requester: &LazyRequester<'_>) -> Option<Vec<usize>> {
-        let has_off = self.entries.iter().any(|place| !place.is_on);
-        (self.has_hidden || has_off).then(|| {
+        self.hides_some().then(|| {
             let entries = self.entries.iter().enumerate();
             let is_visible = |place: &Place| place.is_on && place.entry.is_visible(requester);
             entries.filter(|(_, place)| is_visible(place)).map(|(place, _)| place).collect()
@@ -173,6 +177,8 @@ pub(crate) struct Registry {
     matchers: Vec<Template>,
     /// Whether there may be other things later, of any kind.
     pub(crate) may_change: bool,
+    /// Whether there was a resource or a template that is not there any more.
+    has_lost_resources: bool,
 }
 
 impl Registry {
@@ -206,11 +212,20 @@ impl Registry {
 
     /// Takes away the resource of a URI, or the template that reads like this. Whether it was there.
     pub(crate) fn remove_resource(&mut self, uri: &str) -> bool {
-        if let Some(place) = self.templates.remove(uri) {
-            self.matchers.remove(place);
-            return true;
-        }
-        self.resources.remove(uri).is_some()
+        let was_there = match self.templates.remove(uri) {
+            Some(place) => {
+                self.matchers.remove(place);
+                true
+            }
+            None => self.resources.remove(uri).is_some(),
+        };
+        self.has_lost_resources |= was_there;
+        was_there
+    }
+
+    /// Whether someone who has found a resource once may not find it now.
+    pub(crate) fn hides_resources(&self) -> bool {
+        self.has_lost_resources || self.resources.hides_some() || self.templates.hides_some()
     }
 
     /// The resource of a URI, and what its template makes of that: one that has the URI comes before

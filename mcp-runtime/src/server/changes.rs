@@ -11,7 +11,7 @@ use crate::protocol::{
     ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId, ServerResult, SubscriptionFilter, keys,
 };
 use crate::session::{InFlight, Key, Pending};
-use crate::subscription::Subscription;
+use crate::subscription::{Sight, Subscription};
 
 /// Changes are only written while less than this waits to be: until a client reads them, they may become fewer.
 pub(super) const UNREAD: usize = 8 << 10;
@@ -27,12 +27,13 @@ impl Connection<'_> {
         id: &RequestId,
         revision: ProtocolVersion,
         filter: SubscriptionFilter,
+        sight: &Sight,
         out: &mut Vec<u8>,
     ) {
         // Nothing may be told before this.
         self.ready.encoder.acknowledged(out, id, &filter);
         out.push(b'\n');
-        let pending = Pending::Listen(self.subscribe(key, filter));
+        let pending = Pending::Listen(self.subscribe(key, filter, sight));
         let method = Some(Method::SubscriptionsListen);
         self.calls.insert(key, InFlight { id: id.clone(), revision, method, pending, batch: None });
     }
@@ -45,14 +46,15 @@ impl Connection<'_> {
         };
         let subscription = match self.session_changes.take() {
             Some(subscription) => subscription,
-            None => self.subscribe(SESSION, lists),
+            // What it listens to comes later.
+            None => self.subscribe(SESSION, lists, &Sight::new(|_| false)),
         };
         self.session_changes.insert(subscription)
     }
 
     /// Subscribes a legacy client to a resource.
-    pub(super) fn watch(&mut self, uri: &str) -> ServerResult {
-        self.listen_for_session().watch(uri);
+    pub(super) fn watch(&mut self, uri: &str, sight: Sight) -> ServerResult {
+        self.listen_for_session().watch(uri, sight);
         ServerResult::Empty
     }
 
@@ -63,9 +65,9 @@ impl Connection<'_> {
         ServerResult::Empty
     }
 
-    fn subscribe(&self, key: Key, filter: SubscriptionFilter) -> Subscription {
+    fn subscribe(&self, key: Key, filter: SubscriptionFilter, sight: &Sight) -> Subscription {
         let outbox = self.outbox.clone();
-        self.ready.live.events().subscribe(filter, move || outbox.push(key, Outgoing::Changes))
+        self.ready.live.events().subscribe(filter, sight, move || outbox.push(key, Outgoing::Changes))
     }
 
     /// Whether it may be subscribed to so many more resources.

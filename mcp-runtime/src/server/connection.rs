@@ -267,9 +267,13 @@ impl<'a> Connection<'a> {
                 let pending = Pending::Call(cancel);
                 self.calls.insert(source.key, InFlight { id, revision, method: known, pending, batch: source.batch });
             }
-            Dispatched::Listen(filter) => self.listen(source.key, &id, revision, filter, out),
+            Dispatched::Listen(filter) => {
+                let sight = self.ready.live.sight(round());
+                self.listen(source.key, &id, revision, filter, &sight, out);
+            }
             Dispatched::Watch(uri) => {
-                let outcome = Ok(self.watch(&uri));
+                let sight = self.ready.live.sight(round());
+                let outcome = Ok(self.watch(&uri, sight));
                 self.reply(&id, revision, known, outcome, source.batch, out);
             }
             Dispatched::Unwatch(uri) => {

@@ -130,7 +130,8 @@ impl ServerHandle {
         self.live.upgrade().is_some_and(|live| live.amend(amendment).unwrap_or_default())
     }
 
-    /// Tells the clients that have subscribed to the resource of this URI that it holds something else now.
+    /// Tells the clients that have subscribed to the resource of this URI, and still see it, that it holds something
+    /// else now.
     pub fn resource_updated(&self, uri: &str) {
         self.changed(&Change::Resource(uri.into()));
     }

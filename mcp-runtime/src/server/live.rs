@@ -1,17 +1,19 @@
 //! What a server offers at the moment. It is replaced as a whole: a request sees all of it as it was when
 //! the request came.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::codec::{List, Lists};
-use crate::context::Host;
+use crate::context::{Host, Requester};
+use crate::engine::Round;
 use crate::error::{Error, ErrorKind};
 use crate::layer::AnyLayer;
 use crate::protocol::{Change, ListKind};
 use crate::registry::{Built, Filter, Item, Offers, Policy, Registry};
-use crate::subscription::Events;
+use crate::subscription::{Events, Sight};
 
 /// What a server offers at one moment, as it is called and as it is listed.
 #[derive(Debug, Default)]
@@ -63,6 +65,8 @@ pub(crate) struct Live {
     /// Grows with each change.
     version: AtomicU64,
     may_change: AtomicBool,
+    /// Whether someone may not see a resource that someone has seen. While that is not so, nobody need look.
+    hides_resources: AtomicBool,
     events: Arc<Events>,
 }
 
@@ -136,6 +140,7 @@ impl Live {
             changing: Mutex::default(),
             version: AtomicU64::new(0),
             may_change: AtomicBool::new(false),
+            hides_resources: AtomicBool::new(false),
             events,
         }
     }
@@ -172,6 +177,7 @@ impl Live {
             }
         }
         fit_together(&problems)?;
+        self.hides_resources.store(registry.hides_resources(), Ordering::Release);
         let offering = Arc::new(Offering::new(registry));
         *state = State::Running { offering: offering.clone(), rules: Arc::new(rules) };
         self.version.fetch_add(1, Ordering::Release);
@@ -198,11 +204,27 @@ impl Live {
             return Ok(false);
         }
         let (next, changed) = earlier.followed_by(registry);
+        self.hides_resources.store(next.registry.hides_resources(), Ordering::Release);
         let offering = Arc::new(next);
         *self.lock() = State::Running { offering, rules };
         self.version.fetch_add(1, Ordering::Release);
         changed.into_iter().for_each(|list| self.events.changed(&Change::List(list)));
         Ok(true)
+    }
+
+    /// What whoever makes this request may see of the resources, at any time after it.
+    pub(super) fn sight(self: &Arc<Self>, round: Round) -> Sight {
+        let live = self.clone();
+        Sight::new(move |uri| {
+            if !live.hides_resources.load(Ordering::Acquire) {
+                return true;
+            }
+            let requester: &dyn Fn() -> Requester = &|| Requester::new(round.clone());
+            let is_there = |(offering, _): (Arc<Offering>, u64)| {
+                offering.registry.find_resource(uri, &LazyCell::new(requester)).is_some()
+            };
+            live.current().is_some_and(is_there)
+        })
     }
 
     /// The current offering, and its version.

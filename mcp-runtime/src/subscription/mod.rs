@@ -33,6 +33,32 @@ struct Watched {
     uri: Arc<str>,
     /// Whether it has changed since the listener heard of it. Most changes find that it has, and need no lock.
     has_changed: AtomicBool,
+    sight: Sight,
+}
+
+/// Which resources a listener may still see. It is asked when the listener is about to hear of one, since that may
+/// have changed after it began to listen.
+#[derive(Clone)]
+pub(crate) struct Sight(Option<Arc<Sees>>);
+
+/// Says it of a URI.
+type Sees = dyn Fn(&str) -> bool + Send + Sync;
+
+impl Sight {
+    /// All that `sees` says so of.
+    pub(crate) fn new(sees: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(sees)))
+    }
+
+    /// Everything.
+    #[cfg(any(feature = "client", test))]
+    pub(crate) fn unlimited() -> Self {
+        Self(None)
+    }
+
+    fn has(&self, uri: &str) -> bool {
+        self.0.as_ref().is_none_or(|sees| sees(uri))
+    }
 }
 
 struct Listener {
@@ -78,19 +104,28 @@ impl Listener {
     }
 
     fn next(&self) -> Option<Change> {
-        let mut waiting = self.lock();
-        if !waiting.changed_lists.is_empty() {
-            return Some(Change::List(waiting.changed_lists.remove(0)));
-        }
-        while let Some(watched) = waiting.changed_uris.pop_front() {
-            watched.has_changed.store(false, Ordering::Release);
-            // One that was given up meanwhile is not there any more.
-            if waiting.uris.get(&watched.uri).is_some_and(|it| Arc::ptr_eq(it, &watched)) {
+        loop {
+            let watched = {
+                let mut waiting = self.lock();
+                if !waiting.changed_lists.is_empty() {
+                    return Some(Change::List(waiting.changed_lists.remove(0)));
+                }
+                let Some(watched) = waiting.changed_uris.pop_front() else {
+                    waiting.is_awake = false;
+                    return None;
+                };
+                watched.has_changed.store(false, Ordering::Release);
+                // One that was given up meanwhile is not there any more.
+                if !waiting.uris.get(&watched.uri).is_some_and(|it| Arc::ptr_eq(it, &watched)) {
+                    continue;
+                }
+                watched
+            };
+            // Who sees what is for the server's author to say, and so not under the lock.
+            if watched.sight.has(&watched.uri) {
                 return Some(Change::Resource(watched.uri.clone()));
             }
         }
-        waiting.is_awake = false;
-        None
     }
 }
 
@@ -118,10 +153,11 @@ impl Events {
     }
 
     /// Listens from now on. `wake` is called when there is something, and again after everything was
-    /// [taken](Subscription::next).
+    /// [taken](Subscription::next). `sight` is of the resources of the filter.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         filter: SubscriptionFilter,
+        sight: &Sight,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Subscription {
         let uris = filter.resource_subscriptions.clone();
@@ -135,7 +171,7 @@ impl Events {
             number
         };
         let subscription = Subscription { events: self.clone(), number, listener };
-        uris.into_iter().for_each(|uri| subscription.watch(&uri));
+        uris.into_iter().for_each(|uri| subscription.watch(&uri, sight.clone()));
         subscription
     }
 }
@@ -159,7 +195,7 @@ impl Subscription {
     }
 
     /// Listens to this resource too.
-    pub(crate) fn watch(&self, uri: &str) {
+    pub(crate) fn watch(&self, uri: &str, sight: Sight) {
         let mut listeners = self.events.lock();
         let mut waiting = self.listener.lock();
         if waiting.uris.contains_key(uri) {
@@ -167,7 +203,7 @@ impl Subscription {
         }
         // One text for all who listen to it.
         let uri: Arc<str> = listeners.by_uri.get_key_value(uri).map_or_else(|| uri.into(), |(uri, _)| uri.clone());
-        let watched = Arc::new(Watched { uri: uri.clone(), has_changed: AtomicBool::new(false) });
+        let watched = Arc::new(Watched { uri: uri.clone(), has_changed: AtomicBool::new(false), sight });
         waiting.uris.insert(uri.clone(), watched.clone());
         listeners.by_uri.entry(uri).or_default().insert(self.number, (self.listener.clone(), watched));
     }
@@ -218,7 +254,7 @@ mod tests {
 
     fn listening(events: &Arc<Events>, filter: SubscriptionFilter) -> (Subscription, Arc<AtomicUsize>) {
         let woken = Arc::new(AtomicUsize::new(0));
-        let subscription = events.subscribe(filter, {
+        let subscription = events.subscribe(filter, &Sight::unlimited(), {
             let woken = woken.clone();
             move || _ = woken.fetch_add(1, Ordering::Relaxed)
         });
@@ -273,7 +309,7 @@ mod tests {
             for (step, place) in steps {
                 match step {
                     0 => {
-                        subscription.watch(uris[place]);
+                        subscription.watch(uris[place], Sight::unlimited());
                         watched[place] = true;
                     }
                     1 => {

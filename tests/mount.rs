@@ -7,7 +7,7 @@ use mcp_runtime::layer::{CallKind, CallRequest, Next, from_fn};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, SubscriptionFilter};
 use mcp_runtime::testing::Trial;
-use mcp_runtime::{Extensions, Resource};
+use mcp_runtime::{Extensions, Item, Resource};
 
 /// The names of what was called.
 #[derive(Default)]
@@ -277,4 +277,47 @@ async fn what_is_disabled_is_gone_until_it_is_enabled() {
         assert_eq!(names(&client).await, ["ask", "greet_all", "touch"], "in their places");
         client.read_resource("note://a").await.expect("it is back");
     }
+}
+
+/// Who chooses what is disabled may look at the server, and change it, with a handle of its own.
+#[tokio::test]
+async fn who_chooses_may_use_a_handle() {
+    let server = Server::new("whole").tools(tools![touch, greet_all]);
+    let handle = server.handle();
+    let other = handle.clone();
+    let chooses = move |item: Item<'_>| {
+        if item.name() == "touch" {
+            other.disable(|item| item.name() == "greet_all");
+        }
+        item.name() == "touch"
+    };
+    // Once before the server runs, and once while it does.
+    assert!(handle.disable(chooses.clone()));
+    let ready = apart(|| server.build()).await.expect("it fits together");
+    let offered = async || names(&connect_as(&ready, Extensions::new()).await).await;
+    assert_eq!(offered().await, [""; 0]);
+    assert!(handle.enable(|_| true));
+    assert_eq!(offered().await, ["touch", "greet_all"]);
+    let disabling = handle.clone();
+    assert!(apart(move || disabling.disable(chooses)).await);
+    assert_eq!(offered().await, [""; 0]);
+    assert!(!handle.remove_tool("nothing"), "it can be changed as before");
+}
+
+/// What comes while somebody chooses is not among what is chosen.
+#[tokio::test]
+async fn what_is_chosen_is_what_was_there() {
+    let server = Server::new("whole").tools(tools![touch]);
+    let handle = server.handle();
+    let client = connect(server, Era::Modern).await;
+    let other = handle.clone();
+    assert!(apart(move || handle.disable(move |_| other.add_tools(tools![greet_all]).is_ok())).await);
+    assert_eq!(names(&client).await, ["greet_all"]);
+}
+
+/// Does it on a thread of its own: a deadlock must not outlast the test.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || done.send(work()).is_ok());
+    tokio::time::timeout(std::time::Duration::from_secs(20), result).await.expect("no deadlock").expect("no panic")
 }

@@ -31,7 +31,7 @@ pub use spec::{
     Tools, UNFINISHED, UNFINISHED_PROMPT, UNFINISHED_RESOURCE,
 };
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::engine::Kind;
 use crate::protocol::{self, CacheScope, ErrorObject};
@@ -96,9 +96,15 @@ impl<D> Section<D> {
         self.entries.iter().filter(|place| place.is_on).map(|place| &place.entry)
     }
 
-    /// Turns on, or off, those of which `chosen` says so. How many were not so before.
-    pub(crate) fn turn(&mut self, is_on: bool, chosen: &dyn Fn(Item<'_>) -> bool) -> usize {
-        let others = self.entries.iter_mut().filter(|place| place.is_on != is_on && chosen(place.entry.item()));
+    /// Those of which `chooses` says so, whether they are on or off.
+    fn chosen<'s>(&'s self, chooses: &dyn Fn(Item<'_>) -> bool) -> impl Iterator<Item = Arc<Entry>> {
+        self.entries.iter().filter(|place| chooses(place.entry.item())).map(|place| place.entry.clone())
+    }
+
+    /// Turns those on, or off, that are at these addresses. How many were not so before.
+    fn turn(&mut self, is_on: bool, chosen: &HashSet<usize>) -> usize {
+        let is_chosen = |place: &Place| chosen.contains(&Arc::as_ptr(&place.entry).addr());
+        let others = self.entries.iter_mut().filter(|place| place.is_on != is_on && is_chosen(place));
         others.map(|place| place.is_on = is_on).count()
     }
 
@@ -202,12 +208,19 @@ impl Registry {
         self.may_change || self.prompts.iter().chain(self.templates.iter()).any(|entry| entry.completes())
     }
 
-    /// Turns on, or off, those of which `chosen` says so. How many were not so before.
-    pub(crate) fn turn(&mut self, is_on: bool, chosen: &dyn Fn(Item<'_>) -> bool) -> usize {
-        self.tools.turn(is_on, chosen)
-            + self.prompts.turn(is_on, chosen)
-            + self.resources.turn(is_on, chosen)
-            + self.templates.turn(is_on, chosen)
+    /// Those of which `chooses` says so, whether they are on or off.
+    pub(crate) fn chosen(&self, chooses: &dyn Fn(Item<'_>) -> bool) -> Vec<Arc<Entry>> {
+        let named = self.tools.chosen(chooses).chain(self.prompts.chosen(chooses));
+        named.chain(self.resources.chosen(chooses)).chain(self.templates.chosen(chooses)).collect()
+    }
+
+    /// Turns these on, or off, as far as they are there. How many were not so before.
+    pub(crate) fn turn(&mut self, is_on: bool, chosen: &[Arc<Entry>]) -> usize {
+        let chosen = chosen.iter().map(|entry| Arc::as_ptr(entry).addr()).collect();
+        self.tools.turn(is_on, &chosen)
+            + self.prompts.turn(is_on, &chosen)
+            + self.resources.turn(is_on, &chosen)
+            + self.templates.turn(is_on, &chosen)
     }
 
     /// Takes away the resource of a URI, or the template that reads like this. Whether it was there.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::live::{Amendment, Chosen, Live};
+use super::live::{Amendment, Choice, Live};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Change, ListKind};
 use crate::registry::{Item, Offers, Prompts, Resources, Tools};
@@ -101,6 +101,9 @@ impl ServerHandle {
     /// Takes away, for everyone, those tools, prompts and resources of which `chosen` says so, until they are
     /// [enabled](Self::enable) again; they keep their places in the lists. Whether there was one.
     ///
+    /// `chosen` is asked about all that the server offers now, and may use a handle itself. Before the server runs, it
+    /// is asked when that starts.
+    ///
     /// ```
     /// use mcp_runtime::prelude::*;
     ///
@@ -112,12 +115,12 @@ impl ServerHandle {
     /// server.handle().disable(|item| item.has_tag("beta"));
     /// ```
     pub fn disable(&self, chosen: impl Fn(Item<'_>) -> bool + Send + 'static) -> bool {
-        self.amend(Amendment::Turn(false, Chosen(Box::new(chosen))))
+        self.amend(Amendment::Turn(false, Choice(Box::new(chosen))))
     }
 
     /// Brings back what was [disabled](Self::disable), as far as `chosen` says so. Whether there was something.
     pub fn enable(&self, chosen: impl Fn(Item<'_>) -> bool + Send + 'static) -> bool {
-        self.amend(Amendment::Turn(true, Chosen(Box::new(chosen))))
+        self.amend(Amendment::Turn(true, Choice(Box::new(chosen))))
     }
 
     fn add(&self, offers: Offers) -> Result<(), Error> {

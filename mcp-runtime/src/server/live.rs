@@ -12,7 +12,7 @@ use crate::engine::Round;
 use crate::error::{Error, ErrorKind};
 use crate::layer::AnyLayer;
 use crate::protocol::{Change, ListKind};
-use crate::registry::{Built, Filter, Item, Offers, Policy, Registry};
+use crate::registry::{Built, Entry, Filter, Item, Offers, Policy, Registry};
 use crate::subscription::{Events, Sight};
 
 /// What a server offers at one moment, as it is called and as it is listed.
@@ -94,20 +94,31 @@ pub(super) enum Amendment {
     RemoveTool(String),
     RemovePrompt(String),
     RemoveResource(String),
-    /// Turns on, or off, those of which the function says so.
-    Turn(bool, Chosen),
+    /// Turns on, or off, those of what is offered of which the function says so.
+    Turn(bool, Choice),
+    /// Turns on, or off, these.
+    Turned(bool, Vec<Arc<Entry>>),
 }
 
 /// Chooses some of what is offered.
-pub(super) struct Chosen(pub(super) Box<dyn Fn(Item<'_>) -> bool + Send>);
+pub(super) struct Choice(pub(super) Box<dyn Fn(Item<'_>) -> bool + Send>);
 
-impl fmt::Debug for Chosen {
+impl fmt::Debug for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Chosen")
+        f.write_str("Choice")
     }
 }
 
 impl Amendment {
+    /// The same, with what the functions of users have to say about it. They are asked while no lock is held, since
+    /// they may use a handle themselves.
+    fn decided(self, registry: &Registry) -> Self {
+        match self {
+            Self::Turn(is_on, Choice(chooses)) => Self::Turned(is_on, registry.chosen(&*chooses)),
+            other => other,
+        }
+    }
+
     /// What is wrong with it, if something is; whether it changes anything.
     fn apply(self, registry: &mut Registry, rules: &Rules) -> Result<bool, Error> {
         match self {
@@ -121,7 +132,8 @@ impl Amendment {
             Self::RemoveTool(name) => Ok(registry.tools.remove(&name).is_some()),
             Self::RemovePrompt(name) => Ok(registry.prompts.remove(&name).is_some()),
             Self::RemoveResource(uri) => Ok(registry.remove_resource(&uri)),
-            Self::Turn(is_on, Chosen(chosen)) => Ok(registry.turn(is_on, &*chosen) > 0),
+            undecided @ Self::Turn(..) => undecided.decided(registry).apply(registry, rules),
+            Self::Turned(is_on, chosen) => Ok(registry.turn(is_on, &chosen) > 0),
         }
     }
 }
@@ -164,18 +176,24 @@ impl Live {
 
     /// Begins with what a server was given and what was made of it since.
     pub(super) fn start(&self, offers: Offers, policy: Policy, host: &Arc<Host>) -> Result<Arc<Offering>, Error> {
-        let mut state = self.lock();
         let rules =
             Rules { policy, host: host.clone(), layers: offers.layers.clone(), filters: offers.filters.clone() };
         let built = Built::new(offers, policy);
         let mut problems = built.problems(&host.states);
         let mut registry = built.registry;
         registry.may_change = self.may_change();
-        if let State::Waiting(amendments) = &mut *state {
-            for amendment in std::mem::take(amendments) {
+        let mut state = loop {
+            let mut state = self.lock();
+            let amendments = match &mut *state {
+                State::Waiting(amendments) if !amendments.is_empty() => std::mem::take(amendments),
+                _ => break state,
+            };
+            drop(state);
+            // Meanwhile there may come more.
+            for amendment in amendments {
                 problems.extend(amendment.apply(&mut registry, &rules).err().map(|error| error.to_string()));
             }
-        }
+        };
         fit_together(&problems)?;
         self.hides_resources.store(registry.hides_resources(), Ordering::Release);
         let offering = Arc::new(Offering::new(registry));
@@ -186,15 +204,24 @@ impl Live {
 
     /// Changes what is offered, and tells everyone. Whether it changed anything; before the server runs that
     /// is not known yet, and what does not fit is found when it starts.
-    pub(super) fn amend(&self, amendment: Amendment) -> Result<bool, Error> {
+    pub(super) fn amend(&self, mut amendment: Amendment) -> Result<bool, Error> {
+        // What is offered at this moment is what can be chosen; what others change meanwhile stays so.
+        if let Some((offering, _)) = self.current() {
+            amendment = amendment.decided(&offering.registry);
+        }
         // One after the other; those who only want to know what is offered need not wait for it.
-        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (earlier, rules) = {
             let mut state = self.lock();
             match &mut *state {
                 State::Waiting(amendments) => {
                     amendments.push(amendment);
                     return Ok(true);
+                }
+                State::Running { .. } if matches!(amendment, Amendment::Turn(..)) => {
+                    // It has begun to run just now.
+                    drop((state, turn));
+                    return self.amend(amendment);
                 }
                 State::Running { offering, rules } => (offering.clone(), rules.clone()),
             }

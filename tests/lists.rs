@@ -65,6 +65,11 @@ async fn a_page_goes_on_where_the_last_one_ended_whatever_happened_since() {
     let mut other = Peer::start(self::server(0..6).page_size(4));
     let page = other.request("tools/list", cursor(&first)).await.expect("a page");
     assert_eq!(names(&page), ["tool_2", "tool_3", "tool_4", "tool_5"]);
+    // One that has no pages gives the rest.
+    let mut whole = Peer::start(self::server(0..6));
+    let page = whole.request("tools/list", cursor(&first)).await.expect("the rest");
+    assert_eq!(names(&page), ["tool_2", "tool_3", "tool_4", "tool_5"]);
+    assert_eq!(page.get("nextCursor"), None);
 }
 
 #[tokio::test]

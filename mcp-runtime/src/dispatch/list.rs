@@ -37,7 +37,8 @@ impl Dispatcher {
         let visible = section.visible(&LazyCell::new(requester));
         let scope = section.scope();
         let length = visible.as_ref().map_or(section.len(), Vec::len);
-        let page = self.page.filter(|page| start > 0 || length > *page);
+        // A cursor may be of a server with pages, or of this one when it had some: it goes on from where that was.
+        let page = self.page.filter(|page| length > *page).or((start > 0).then_some(usize::MAX));
         let (places, next_cursor) = match page {
             None => (visible, None),
             Some(page) => {

@@ -360,6 +360,29 @@ async fn subscriptions_are_bounded() {
     peer.request("tools/list", Map::new()).await.expect("a list");
 }
 
+/// Who subscribes to what is subscribed to already needs no more room, and learns what the server says of it.
+#[tokio::test]
+async fn a_resource_counts_once_for_a_legacy_client() {
+    let (server, handle) = server();
+    let client = connect(server.max_subscriptions(1), Era::Legacy).await;
+    let subscribe = async |uri: &str| client.subscribe(SubscriptionFilter::new().resource(uri)).await.expect("one");
+    let (mut one, mut two) = tokio::join!(subscribe("note://a"), subscribe("note://a"));
+    let mut three = subscribe("note://a").await;
+    handle.resource_updated("note://a");
+    for changes in [&mut one, &mut two, &mut three] {
+        assert_eq!(changes.filter().resource_subscriptions, ["note://a"]);
+        assert_eq!(heard(changes).await, updated("note://a"));
+    }
+    assert!(subscribe("note://b").await.filter().resource_subscriptions.is_empty(), "there is no room");
+    drop((one, two, three));
+    assert_eq!(subscribe("note://b").await.filter().resource_subscriptions, ["note://b"]);
+
+    let (one, two) = tokio::join!(subscribe("elsewhere://x"), subscribe("elsewhere://x"));
+    for changes in [one, two] {
+        assert!(changes.filter().resource_subscriptions.is_empty(), "it is not there, whoever asks");
+    }
+}
+
 #[tokio::test]
 async fn a_cancelled_subscription_says_nothing_more() {
     let mut peer = Peer::start(server().0);

@@ -152,15 +152,12 @@ impl Client {
             if gone.uris.contains(&uri) {
                 continue;
             }
-            let is_first = self.wire.changes().watch(&uri);
+            self.wire.changes().watch(&uri);
             gone.uris.push(uri.clone());
             let params = Map::from_iter([("uri".to_owned(), json!(uri))]);
-            let asked = match is_first {
-                true => self.request(Method::ResourcesSubscribe.as_str(), params).await.map(|_| ()),
-                false => Ok(()),
-            };
-            match asked {
-                Ok(()) => filter.resource_subscriptions.push(uri),
+            // Also when others have asked: what became of that is not known yet, or not true any more.
+            match self.request(Method::ResourcesSubscribe.as_str(), params).await {
+                Ok(_) => filter.resource_subscriptions.push(uri),
                 // One that is not there is left out, as servers do it since 2026-07-28.
                 Err(error) if error.kind() == ErrorKind::Refused => {
                     changes.unwatch(&uri);
@@ -334,12 +331,10 @@ impl Changes {
         drop(ended);
     }
 
-    /// One more listens to a resource. Whether it is the first.
-    fn watch(&self, uri: &str) -> bool {
+    /// One more listens to a resource.
+    fn watch(&self, uri: &str) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = watched.entry(uri.to_owned()).or_default();
-        *count += 1;
-        *count == 1
+        *watched.entry(uri.to_owned()).or_default() += 1;
     }
 
     /// One less does. `last` is called for the last of them, before there can be another first one.

@@ -46,6 +46,8 @@ pub(crate) trait Origin {
     fn has_room(&self) -> Result<(), ErrorObject>;
     /// Whether it may be subscribed to so many more resources.
     fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject>;
+    /// Whether its session is subscribed to this one already.
+    fn watches(&self, uri: &str) -> bool;
 }
 
 /// A request with all that is known of it.

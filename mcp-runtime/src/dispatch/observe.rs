@@ -38,6 +38,10 @@ impl Origin for Observed<'_> {
     fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject> {
         self.origin.has_room_to_watch(more)
     }
+
+    fn watches(&self, uri: &str) -> bool {
+        self.origin.watches(uri)
+    }
 }
 
 impl Dispatcher {

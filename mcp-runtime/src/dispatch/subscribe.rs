@@ -44,7 +44,9 @@ impl Dispatcher {
 
     pub(super) fn watch(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
         let uri = uri_of(request, Method::ResourcesSubscribe)?;
-        request.origin.has_room_to_watch(1)?;
+        if !request.origin.watches(&uri) {
+            request.origin.has_room_to_watch(1)?;
+        }
         if uri.len() > LONGEST {
             let message = format!("`params.uri` is longer than {LONGEST} bytes, which is too long to subscribe to");
             return Err(ErrorObject::invalid_params(message));

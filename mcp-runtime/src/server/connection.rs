@@ -513,4 +513,8 @@ impl Origin for ConnectionOrigin<'_, '_> {
     fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject> {
         self.connection.has_room_to_watch(more)
     }
+
+    fn watches(&self, uri: &str) -> bool {
+        self.connection.session_changes.as_ref().is_some_and(|session| session.watches(uri))
+    }
 }

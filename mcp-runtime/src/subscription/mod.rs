@@ -194,6 +194,11 @@ impl Subscription {
         self.listener.lock().uris.len()
     }
 
+    /// Whether it listens to this one.
+    pub(crate) fn watches(&self, uri: &str) -> bool {
+        self.listener.lock().uris.contains_key(uri)
+    }
+
     /// Listens to this resource too.
     pub(crate) fn watch(&self, uri: &str, sight: Sight) {
         let mut listeners = self.events.lock();

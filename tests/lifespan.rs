@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_runtime::prelude::*;
-use mcp_runtime::{Client, ErrorKind, ReadyServer, ToolError};
+use mcp_runtime::{Client, ErrorKind, MemoryTasks, ReadyServer, ToolError};
+use mcp_tests::raw::{Call, Peer, meta};
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<Vec<&'static str>>>);
@@ -187,4 +190,98 @@ async fn background_work_that_does_not_end_is_stopped() {
     assert_eq!(all.last(), Some(&"last"), "a hook that panics keeps no other from running");
     let place = |what: &str| all.iter().position(|it| *it == what).expect("it was said");
     assert!(place("background is gone") < place("last"), "hooks have the world to themselves: {all:?}");
+}
+
+/// Says when it is dropped.
+struct Held(Said, &'static str);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.say(self.1);
+    }
+}
+
+/// Asks, and uses what the server closes at its end, to the last.
+#[tool]
+async fn ask(said: State<Said>, ctx: Context) -> Result<String> {
+    let _held = Held(said.0.as_ref().clone(), "the call was dropped");
+    Ok(ctx.sample("a name?").await?.text()?.to_owned())
+}
+
+/// The same, in the background.
+#[tool(task)]
+async fn ask_as_task(said: State<Said>, ctx: Context) -> Result<String> {
+    let _held = Held(said.0.as_ref().clone(), "the task was dropped");
+    Ok(ctx.sample("a name?").await?.text()?.to_owned())
+}
+
+/// Works until it may end.
+#[tool(task)]
+async fn work_as_task(said: State<Said>, go: State<Notify>) -> &'static str {
+    go.notified().await;
+    said.say("the task was finished");
+    "done"
+}
+
+/// Never ends.
+#[tool(task)]
+async fn hang_as_task(said: State<Said>) {
+    let _held = Held(said.0.as_ref().clone(), "the other task was dropped");
+    std::future::pending().await
+}
+
+/// Calls that wait, and tasks, may use what a hook closes: they end before, and what became of a task can still be
+/// asked for, at other servers.
+#[tokio::test]
+async fn calls_and_tasks_end_before_what_they_use() {
+    let (said, go, store) = (Said::default(), Arc::new(Notify::new()), MemoryTasks::default());
+    let server = |said: &Said| {
+        let last = said.clone();
+        Server::new("it")
+            .state(said.clone())
+            .state(go.clone())
+            .tools(tools![ask, ask_as_task, work_as_task, hang_as_task])
+            .task_store(store.clone())
+            .drain_timeout(Duration::from_millis(200))
+            .on_shutdown(move || async move { last.say("closed") })
+            .build()
+            .expect("it fits together")
+    };
+    let ready = server(&said);
+    let mut peer = Peer::of(&ready);
+    let asked = peer.call(&Call::new("ask", json!({}))).await.expect("a question");
+    assert_eq!(asked["resultType"], "input_required");
+    let mut tasks = Vec::new();
+    for name in ["ask_as_task", "work_as_task", "hang_as_task"] {
+        let mut call = Call::new(name, json!({}));
+        call.params.insert("_meta".to_owned(), meta_with_tasks());
+        tasks.push(peer.call(&call).await.expect("a task")["taskId"].clone());
+    }
+    go.notify_one();
+    ready.shutdown().await;
+    let mut all = said.all();
+    assert_eq!(all.pop(), Some("closed"), "{all:?}");
+    all.sort_unstable();
+    let expected =
+        ["the call was dropped", "the other task was dropped", "the task was dropped", "the task was finished"];
+    assert_eq!(all, expected);
+
+    let elsewhere = server(&Said::default());
+    let mut peer = Peer::of(&elsewhere);
+    let mut became = Vec::new();
+    for task in tasks {
+        let mut params = Map::from_iter([("taskId".to_owned(), task)]);
+        params.insert("_meta".to_owned(), meta_with_tasks());
+        let task = peer.request("tasks/get", params).await.expect("it is known");
+        let said = task["error"]["message"].as_str().unwrap_or_default().to_owned();
+        became.push((task["status"].as_str().expect("a status").to_owned(), said));
+    }
+    let stopped = ("failed".to_owned(), "the server ended before the task was finished".to_owned());
+    assert_eq!(became, [stopped.clone(), ("completed".to_owned(), String::new()), stopped]);
+}
+
+fn meta_with_tasks() -> Value {
+    let mut meta = meta();
+    meta["io.modelcontextprotocol/clientCapabilities"]["extensions"] = json!({ "io.modelcontextprotocol/tasks": {} });
+    meta
 }

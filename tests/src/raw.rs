@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use mcp_runtime::Extensions;
 use mcp_runtime::prelude::*;
+use mcp_runtime::{Extensions, ReadyServer};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
@@ -30,7 +30,19 @@ impl Peer {
         Self::start_buffered(server, extensions, 1 << 20)
     }
 
-    /// The same, behind buffers of this many bytes.
+    /// Begins one more connection to a server.
+    #[must_use]
+    pub fn of(server: &ReadyServer) -> Self {
+        let (server, (ours, theirs)) = (server.clone(), tokio::io::duplex(1 << 20));
+        let serving = tokio::spawn(async move {
+            let (reader, writer) = tokio::io::split(theirs);
+            server.serve(reader, writer).await.expect("it serves");
+        });
+        let (reader, writer) = tokio::io::split(ours);
+        Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }
+    }
+
+    /// Starts a server with what is known of the connection, behind buffers of this many bytes.
     pub fn start_buffered(server: Server, extensions: Extensions, bytes: usize) -> Self {
         let (ours, theirs) = tokio::io::duplex(bytes);
         let serving = tokio::spawn(async move {

@@ -111,13 +111,18 @@ impl Dispatcher {
             let answers = params.optional_object("inputResponses")?;
             if let Some(state) = params.optional_text("requestState")? {
                 let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), reply());
-                let enter: &dyn Fn(&Arc<Call>) -> Running =
-                    &|call| enter_again(entry.host(&self.host), entry, called, arguments, request.extensions, call);
+                let enter: &dyn Fn(&Arc<Call>) -> Running = &|call| {
+                    let host = entry.host(&self.host);
+                    enter_again(host, entry, called, arguments, request.extensions, call).counted_in(&self.calls)
+                };
                 let enter_later: &dyn Fn() -> Enter = &|| {
                     let (host, entry) = (entry.host(&self.host).clone(), entry.clone());
                     let (called, extensions) = (called.to_owned(), request.extensions.clone());
-                    let arguments = arguments.map(RawValue::to_owned);
-                    Box::new(move |call| enter_again(&host, &entry, &called, arguments.as_deref(), &extensions, call))
+                    let (arguments, calls) = (arguments.map(RawValue::to_owned), self.calls.clone());
+                    Box::new(move |call| {
+                        let arguments = arguments.as_deref();
+                        enter_again(&host, &entry, &called, arguments, &extensions, call).counted_in(&calls)
+                    })
                 };
                 let belongs = belongs();
                 let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, enter_later, reply };
@@ -153,7 +158,7 @@ impl Dispatcher {
         };
         let running = match Running::new(entry.name.clone(), entry.kind, &entry.limits, work, call).first_poll() {
             First::Finished(finished) => return Ok(Dispatched::Done(finished)),
-            First::Pending(running) => running,
+            First::Pending(running) => running.counted_in(&self.calls),
         };
         Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
             None => Dispatched::Running(push(running, reply())),

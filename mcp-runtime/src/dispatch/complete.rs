@@ -81,7 +81,9 @@ impl Dispatcher {
         let name = entry.completion_name(&argument);
         Ok(match Running::new(name, &COMPLETION, &self.completion_limits, work, None).first_poll() {
             First::Finished(finished) => Dispatched::Done(finished),
-            First::Pending(running) => Dispatched::Running(push(running, request.origin.reply())),
+            First::Pending(running) => {
+                Dispatched::Running(push(running.counted_in(&self.calls), request.origin.reply()))
+            }
         })
     }
 }

@@ -10,6 +10,10 @@ mod task;
 pub(crate) use call::finished;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::context::{Host, Requester};
 use crate::engine::{CallLimits, Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
@@ -34,6 +38,8 @@ pub(crate) struct Dispatcher {
     /// How long what completes an argument may take.
     pub(crate) completion_limits: CallLimits,
     pub(crate) telemetry: Telemetry,
+    /// The calls that have not ended.
+    pub(crate) calls: TaskTracker,
 }
 
 /// Where a request came from, as far as a call needs to know.
@@ -90,6 +96,17 @@ pub(crate) enum Dispatched {
 }
 
 impl Dispatcher {
+    /// Ends what goes on when all connections are closed: calls that wait for answers at once, tasks that work after
+    /// this time. When it returns, no function runs any more, unless it blocks its thread.
+    pub(crate) async fn end(&self, time: Duration) {
+        self.rounds.end();
+        self.tasks.end(time).await;
+        self.calls.close();
+        if timeout(time, self.calls.wait()).await.is_err() {
+            tracing::warn!(calls = self.calls.len(), "calls block their threads while the server ends");
+        }
+    }
+
     pub(crate) fn dispatch(self: &Arc<Self>, request: &Request<'_, '_>) -> Dispatched {
         if !request.is_observed && self.telemetry.observes_server() {
             return self.dispatch_observed(request);

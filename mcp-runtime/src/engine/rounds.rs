@@ -319,9 +319,16 @@ impl Rounds {
     }
 }
 
+impl Rounds {
+    /// Drops all calls that are here. Those that remember what they asked can go on elsewhere.
+    pub(crate) fn end(&self) {
+        self.shared.tickets.drop_all();
+    }
+}
+
 impl Drop for Rounds {
     fn drop(&mut self) {
-        self.shared.tickets.drop_all();
+        self.end();
         self.shared.counters.parked_now.set(0);
         self.shared.counters.parked_bytes.set(0);
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
 use super::limits::{self, CallLimits, Limited, Place};
@@ -102,6 +104,8 @@ pub(crate) struct Running {
     span: Span,
     /// It is a part of its call, which goes on when it ends.
     is_part: bool,
+    /// Counts it for as long as its future is there; so it is the last to be dropped.
+    counted: Option<TaskTrackerToken>,
 }
 
 /// What the first poll led to.
@@ -124,7 +128,7 @@ impl Running {
         let limited = limits.begin();
         let future = work.into_future(limited.as_ref().map(|limited| limited.place()));
         let span = if call.is_none() { current() } else { Span::none() };
-        Self { name, kind, future, limited, call, span, is_part: false }
+        Self { name, kind, future, limited, call, span, is_part: false, counted: None }
     }
 
     /// Something that a call does with limits of its own.
@@ -138,6 +142,13 @@ impl Running {
         let mut part = Self::new(name, kind, limits, work, Some(call));
         part.is_part = true;
         part
+    }
+
+    /// Counts it among the calls that have not ended.
+    #[must_use]
+    pub(crate) fn counted_in(mut self, calls: &TaskTracker) -> Self {
+        self.counted = Some(calls.token());
+        self
     }
 
     /// Polls in place; the waker does not matter, since a driver that takes over polls again.

@@ -9,7 +9,9 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::claim::at_once;
 use super::rounds::{Begun, millis};
@@ -65,6 +67,10 @@ struct Shared {
     limits: TaskLimits,
     /// Those that this process runs.
     running: Mutex<HashMap<String, Arc<Seat>>>,
+    drivers: TaskTracker,
+    /// Cancelled when no answers come any more, and when there is no time left.
+    no_answers: CancellationToken,
+    no_time: CancellationToken,
 }
 
 impl Shared {
@@ -75,7 +81,30 @@ impl Shared {
 
 impl Tasks {
     pub(crate) fn new(store: Arc<dyn AnyTaskStore>, limits: TaskLimits) -> Self {
-        Self { shared: Arc::new(Shared { store, limits, running: Mutex::default() }) }
+        let (no_answers, no_time) = (CancellationToken::new(), CancellationToken::new());
+        let (running, drivers) = (Mutex::default(), TaskTracker::new());
+        Self { shared: Arc::new(Shared { store, limits, running, drivers, no_answers, no_time }) }
+    }
+
+    /// Ends all of them. Those that work have so long to finish; those that ask nobody can answer any more. That
+    /// they ended is in the store, for whoever asks other servers for them.
+    pub(crate) async fn end(&self, time: Duration) {
+        let Shared { drivers, no_answers, no_time, .. } = &*self.shared;
+        no_answers.cancel();
+        drivers.close();
+        if timeout(time, drivers.wait()).await.is_err() {
+            tracing::warn!(tasks = drivers.len(), "tasks were stopped: they did not end in time");
+            no_time.cancel();
+            // A store that does not answer must not hold up the end.
+            if timeout(time, drivers.wait()).await.is_err() {
+                self.abort();
+            }
+        }
+    }
+
+    fn abort(&self) {
+        let seats: Vec<_> = self.shared.running().drain().map(|(_, seat)| seat).collect();
+        seats.iter().for_each(|seat| seat.abort());
     }
 
     /// Whether one more may run.
@@ -141,8 +170,7 @@ impl Tasks {
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        let seats: Vec<_> = self.shared.running().drain().map(|(_, seat)| seat).collect();
-        seats.iter().for_each(|seat| seat.abort());
+        self.abort();
     }
 }
 
@@ -239,7 +267,7 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, principa
     seat.call.change_span(operation.span().clone());
     let registration = Registration { shared: shared.clone(), seat: seat.clone() };
     let driver = Driver { registration, running, operation };
-    let driver = tokio::spawn(driver.run()).abort_handle();
+    let driver = shared.drivers.spawn(driver.run()).abort_handle();
     _ = seat.driver.set(driver);
     Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task))))
 }
@@ -272,7 +300,12 @@ enum Over {
     Finished(Finished),
     Cancelled,
     Expired,
+    /// The server ended before it.
+    Stopped,
 }
+
+/// What is said of a task that has been stopped.
+const STOPPED: &str = "the server ended before the task was finished";
 
 impl Seat {
     fn lock(&self) -> MutexGuard<'_, SeatState> {
@@ -321,6 +354,7 @@ impl Seat {
                 let error = ErrorObject::new(ErrorCode::InternalError, "the task was not finished in its time");
                 (TaskStatus::Failed, Some(Err(error)))
             }
+            Some(Over::Stopped) => (TaskStatus::Failed, Some(Err(ErrorObject::new(ErrorCode::InternalError, STOPPED)))),
         };
         task.status = status;
         if let Some(Err(error)) = &outcome {
@@ -378,6 +412,7 @@ impl Driver {
         let Registration { shared, seat } = &registration;
         let mut deadline = pin!(sleep_until(seat.until));
         let over = loop {
+            let asks = !seat.call.open_requests().is_empty();
             let polled = poll_fn(|cx| {
                 seat.call.set_driver(cx.waker());
                 if let Poll::Ready(finished) = Pin::new(&mut running).poll(cx) {
@@ -399,6 +434,8 @@ impl Driver {
                     Message::Cancel => break Over::Cancelled,
                     answers @ Message::Answers(_) => seat.hear(answers, shared).await,
                 },
+                () = shared.no_answers.cancelled(), if asks => break Over::Stopped,
+                () = shared.no_time.cancelled() => break Over::Stopped,
                 () = &mut deadline => break Over::Expired,
             }
         };
@@ -406,6 +443,7 @@ impl Driver {
         operation.ended(match &over {
             Over::Finished(finished) => finished.into(),
             Over::Cancelled => Ended::Cancelled,
+            Over::Stopped => Ended::Unanswered("shutdown", STOPPED),
             Over::Expired => Ended::Unanswered("timeout", "the task was not finished in its time"),
         });
         drop(operation);

@@ -503,6 +503,7 @@ impl Server {
             page: self.page,
             completion_limits: CallLimits::new(Some(self.completion_time), None),
             telemetry: self.telemetry,
+            calls: TaskTracker::new(),
         };
         Ok(ReadyServer {
             live: self.live,

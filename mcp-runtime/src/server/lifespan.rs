@@ -75,8 +75,8 @@ impl Lifespan {
         }
     }
 
-    /// Waits for background work, for so long, and runs what comes last. Nothing happens the second time.
-    pub(super) async fn end(&self, time: Duration) {
+    /// Waits for background work, for so long.
+    pub(super) async fn end_background(&self, time: Duration) {
         self.stop.cancel();
         let mut background = std::mem::take(&mut *self.background.lock().unwrap_or_else(PoisonError::into_inner));
         let all = async {
@@ -90,6 +90,10 @@ impl Lifespan {
             tracing::warn!(works = background.len(), "background work was stopped: it did not end in time");
             background.shutdown().await;
         }
+    }
+
+    /// Runs what comes last. Nothing happens the second time.
+    pub(super) async fn end(&self) {
         // Whoever came first ends last.
         let hooks = std::mem::take(&mut *self.shutdown.lock().unwrap_or_else(PoisonError::into_inner));
         for hook in hooks.into_iter().rev() {

@@ -108,14 +108,17 @@ impl ReadyServer {
         served
     }
 
-    /// Ends the server: reads nothing more, gives calls that run [a while](crate::Server::drain_timeout) to end,
-    /// and background work too, ends subscriptions, and runs the hooks of
-    /// [`Server::on_shutdown`](crate::Server::on_shutdown).
+    /// Ends the server: reads nothing more, gives calls and tasks that run [a while](crate::Server::drain_timeout) to
+    /// end, and background work too, and ends subscriptions. Calls and tasks that wait for answers are dropped: what
+    /// their clients have of them is good for other servers with the same key and stores. When nothing runs any more,
+    /// it runs the hooks of [`Server::on_shutdown`](crate::Server::on_shutdown).
     pub async fn shutdown(&self) {
         self.lifespan.stop.cancel();
         self.connections.close();
         self.connections.wait().await;
-        self.lifespan.end(self.limits.drain).await;
+        let time = self.limits.drain;
+        tokio::join!(self.dispatcher.end(time), self.lifespan.end_background(time));
+        self.lifespan.end().await;
     }
 }
 

@@ -6,14 +6,15 @@ use mcp_runtime::client::{Client, ClientBuilder, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ListRootsResult,
-    Root,
+    LoggingLevel, Root,
 };
 use mcp_runtime::testing::Trial;
 use mcp_runtime::{ErrorKind, Resource};
 use mcp_tests::World;
 use mcp_tests::library;
 use mcp_tests::raw::{Call, Peer, shout, text};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 
 /// Adds.
 #[tool(title = "Sum", annotations(read_only), tags = ["math"])]
@@ -221,4 +222,130 @@ async fn a_server_that_is_gone_costs_its_calls_and_nothing_else() {
     assert_eq!(error.kind(), ErrorKind::Tool);
     assert!(error.to_string().contains("connection ended"), "{error}");
     assert_eq!(client.call::<i64>("add", json!({ "a": 1, "b": 2 })).await.expect("a sum"), 3);
+}
+
+/// Reports and logs.
+#[tool]
+async fn report(ctx: Context) -> &'static str {
+    ctx.report_progress(1.0).total(2.0).message("half").await;
+    ctx.debug("details").await;
+    ctx.info("it goes on").logger("upstream").await;
+    ctx.report_progress(2.0).total(2.0).await;
+    "done"
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_call_is_heard_by_whoever_makes_it() {
+    for (above, below) in all_pairs() {
+        let upstream = Server::new("upstream").tools(tools![report]);
+        let proxy = Client::in_memory(upstream).era(above).proxy().await.expect("a proxy");
+        let heard = Arc::<std::sync::Mutex<Vec<String>>>::default();
+        let (progress, log) = (heard.clone(), heard.clone());
+        let say = |heard: &std::sync::Mutex<Vec<String>>, what: String| heard.lock().expect("no panic").push(what);
+        let client = Client::in_memory(Server::new("gateway").mount("up", proxy))
+            .era(below)
+            .on_progress(move |it| say(&progress, format!("{} of {:?}: {:?}", it.progress, it.total, it.message)))
+            .on_log(LoggingLevel::Debug, move |it| say(&log, format!("{:?} {:?} {}", it.level, it.logger, it.data)))
+            .connect()
+            .await
+            .expect("a connection");
+        assert_eq!(client.call::<String>("up_report", ()).await.expect("a result"), "done");
+        let expected = [
+            "1 of Some(2.0): Some(\"half\")",
+            "Debug None \"details\"",
+            "Info Some(\"upstream\") \"it goes on\"",
+            "2 of Some(2.0): None",
+        ];
+        assert_eq!(*heard.lock().expect("no panic"), expected, "{above:?} above, {below:?} below");
+    }
+}
+
+/// A server by hand, which answers each message with some.
+fn by_hand(mut answer: impl FnMut(&Value) -> Vec<Value> + Send + 'static) -> ClientBuilder {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move {
+        let (reader, mut writer) = tokio::io::split(theirs);
+        let mut lines = tokio::io::BufReader::new(reader).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            for mut message in answer(&serde_json::from_str(&line).expect("JSON")) {
+                message["jsonrpc"] = json!("2.0");
+                writer.write_all(format!("{message}\n").as_bytes()).await.expect("written");
+            }
+        }
+    });
+    let (reader, writer) = tokio::io::split(ours);
+    Client::streams(reader, writer)
+}
+
+fn one_tool() -> Value {
+    json!({ "tools": [{ "name": "it", "inputSchema": { "type": "object" } }], "resultType": "complete",
+        "ttlMs": 0, "cacheScope": "public" })
+}
+
+/// A server may ask something for a call that was given up before it has heard of that. It is nobody else's to answer.
+#[tokio::test]
+async fn what_is_asked_for_a_call_that_was_given_up_is_not_asked_of_the_next() {
+    let (mut first, mut last) = (None, None);
+    let (refused, is_refused) = tokio::sync::oneshot::channel();
+    let mut refused = Some(refused);
+    let done = |id: &Value| json!({ "id": id, "result": { "content": [{ "type": "text", "text": "done" }] } });
+    let upstream = by_hand(move |message| match message["method"].as_str() {
+        Some("initialize") => {
+            let result = json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} },
+                "serverInfo": { "name": "by hand", "version": "1" } });
+            vec![json!({ "id": message["id"], "result": result })]
+        }
+        Some("tools/list") => vec![json!({ "id": message["id"], "result": one_tool() })],
+        Some("tools/call") if first.is_none() => {
+            first = Some(message["id"].clone());
+            vec![]
+        }
+        Some("tools/call") => {
+            last = Some(message["id"].clone());
+            vec![]
+        }
+        Some("notifications/cancelled") => {
+            let params = json!({ "maxTokens": 1, "messages": [
+                { "role": "user", "content": { "type": "text", "text": "secret" } }] });
+            vec![json!({ "id": "late", "method": "sampling/createMessage", "params": params })]
+        }
+        Some("ping") => {
+            vec![json!({ "id": message["id"], "result": {} })]
+        }
+        None if message["id"] == "late" => {
+            let _ = refused.take().expect("once").send(message["error"].clone());
+            last.iter().map(done).collect()
+        }
+        _ => vec![],
+    });
+    let mut peer = Peer::start(upstream.era(Era::Legacy).proxy().await.expect("a proxy"));
+    let given_up = peer.send("tools/call", Call::new("it", json!({})).params).await;
+    peer.request("tools/list", serde_json::Map::new()).await.expect("it has begun");
+    peer.cancel(given_up).await;
+    let next = peer.send("tools/call", Call::new("it", json!({})).params).await;
+    let error = tokio::select! {
+        error = is_refused => error.expect("an answer"),
+        asked = peer.receive(next) => panic!("it was asked: {asked:?}"),
+    };
+    assert_eq!(error["message"], "no call is made that this could be asked for");
+}
+
+/// A server that wants one round after the other and says nothing new is given up.
+#[tokio::test(start_paused = true)]
+async fn rounds_without_questions_come_to_an_end() {
+    let upstream = by_hand(|message| {
+        let result = match message["method"].as_str() {
+            Some("server/discover") => json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"],
+                "capabilities": { "tools": {} }, "ttlMs": 0, "cacheScope": "public" }),
+            Some("tools/list") => one_tool(),
+            Some("tools/call") => json!({ "resultType": "input_required", "requestState": "again" }),
+            _ => return vec![],
+        };
+        vec![json!({ "id": message["id"], "result": result })]
+    });
+    let proxy = upstream.era(Era::Modern).max_rounds(3).proxy().await.expect("a proxy");
+    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let result = tokio::time::timeout(std::time::Duration::from_secs(60), client.call_tool("it", ())).await;
+    let result = result.expect("it comes to an end").expect("a result");
+    assert!(result.is_error && result.joined_text().contains("more than 3 rounds"), "{result:?}");
 }

@@ -3,8 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 
-use crate::protocol::Method;
+use crate::protocol::{LoggingMessageNotificationParams, Method, ProgressNotificationParams};
 
 /// A call of the client on which its server may ask something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +18,21 @@ pub struct CallInFlight {
     pub name: Option<String>,
 }
 
+/// What a server says of a call while it runs.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Progress(ProgressNotificationParams),
+    Message(LoggingMessageNotificationParams),
+}
+
 /// One call, over all its rounds.
 #[derive(Debug)]
 pub(super) struct Call {
     facts: CallInFlight,
     /// How many tokens the questions of this call may have taken.
     spent: Mutex<u64>,
+    /// Who hears what is said of it, if that is not for the listeners of the client.
+    pub(super) hears: Option<mpsc::Sender<Heard>>,
     /// Which trace its rounds belong to.
     #[cfg(feature = "otel")]
     pub(super) origin: crate::telemetry::Origin,
@@ -34,9 +44,15 @@ impl Call {
         Self {
             facts: CallInFlight { method: method.to_owned(), name },
             spent: Mutex::default(),
+            hears: None,
             #[cfg(feature = "otel")]
             origin: Default::default(),
         }
+    }
+
+    /// One of which somebody else hears what is said of it.
+    pub(super) fn heard_by(method: &str, params: &Map<String, Value>, hears: mpsc::Sender<Heard>) -> Self {
+        Self { hears: Some(hears), ..Self::new(method, params) }
     }
 
     /// Of a task of which nothing but its id is known.

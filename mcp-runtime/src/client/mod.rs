@@ -34,6 +34,7 @@ pub use task::{Called, TaskHandle};
 pub use terminal::Terminal;
 
 use crate::codec::request_meta;
+use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
     CallToolResult, ClientCapabilities, GetPromptResult, Implementation, ListPromptsResult,
@@ -450,26 +451,36 @@ impl Options {
         self.params_with(capabilities, params)
     }
 
-    /// Adds what a modern request says that is made for somebody else, who can be asked this.
-    fn params_of_call(&self, params: Map<String, Value>, asked: &ClientCapabilities) -> Map<String, Value> {
-        let mut capabilities = asked.clone();
-        capabilities.extensions.clear();
-        self.params_with(Some(capabilities), params)
+    /// Adds what a request says that is made for a call of somebody else: what that can be asked, and wants to hear.
+    fn params_of_call(&self, version: ProtocolVersion, params: Map<String, Value>, of: &Context) -> Map<String, Value> {
+        let capabilities = version.is_modern().then(|| {
+            let mut capabilities = of.client_capabilities().clone();
+            capabilities.extensions.clear();
+            capabilities
+        });
+        self.params_to_hear(capabilities, of.log_level(), of.wants_progress(), params)
     }
 
-    fn params_with(
+    fn params_with(&self, capabilities: Option<ClientCapabilities>, params: Map<String, Value>) -> Map<String, Value> {
+        let (level, wants_progress) = (self.handlers.log_level(), self.handlers.wants_progress());
+        self.params_to_hear(capabilities, level, wants_progress, params)
+    }
+
+    fn params_to_hear(
         &self,
         capabilities: Option<ClientCapabilities>,
+        level: Option<LoggingLevel>,
+        wants_progress: bool,
         mut params: Map<String, Value>,
     ) -> Map<String, Value> {
         let mut meta = Map::new();
         if let Some(capabilities) = capabilities {
             meta = request_meta(&self.info, &capabilities);
-            if let Some(level) = self.handlers.log_level() {
+            if let Some(level) = level {
                 meta.insert(keys::LOG_LEVEL.to_owned(), json!(level));
             }
         }
-        if self.handlers.wants_progress() {
+        if wants_progress {
             // The wire puts the id of the request here.
             meta.insert(keys::PROGRESS_TOKEN.to_owned(), Value::Null);
         }

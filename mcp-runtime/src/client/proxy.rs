@@ -1,8 +1,10 @@
 //! A server whose tools, prompts and resources are those of another.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -12,15 +14,20 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 
+use super::call::{Call, Heard};
+use super::rounds::{Pauses, too_many_rounds, wants_nothing};
+use super::wire::Wire;
 use super::{Client, ClientBuilder, decode};
 use crate::context::{Context, QuestionError, ToolError};
 use crate::engine::Resume;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
     Answered, CallToolResult, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
-    ErrorCode, ErrorObject, GetPromptResult, ListRootsResult, Method, ReadResourceResult, ReceivedInputRequired,
+    ErrorCode, ErrorObject, GetPromptResult, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams, Method,
+    ProgressNotificationParams, ReadResourceResult, ReceivedInputRequired,
 };
 use crate::registry::{DynPrompt, DynTool, Prompts, Resource, Resources, Tools};
 use crate::sampling::{ProviderError, SamplingProvider};
@@ -36,7 +43,9 @@ impl ClientBuilder {
     /// on other replicas. An older one does not say for which call it asks something: its calls are made one at a
     /// time, and one that has asked cannot go on after a restart ([`Resume::Parked`]).
     ///
-    /// Progress, logs and changes of the other server are not passed on.
+    /// Whoever makes a call hears the progress and the log messages of the other server, as far as they can be told
+    /// apart: a server that does not say of which call a message is, is believed when one call runs. What that server
+    /// offers later, and how it changes, is not passed on.
     ///
     /// ```no_run
     /// use mcp_runtime::Client;
@@ -193,7 +202,8 @@ impl Upstream {
         ctx: &Context,
     ) -> Result<Box<RawValue>, Failure> {
         let (mut answers, mut state): (Map<String, Value>, Option<String>) = (Map::new(), None);
-        loop {
+        let mut pauses = Pauses::default();
+        for _ in 0..=self.client.options.max_rounds {
             let round = async || {
                 let mut params = params.clone();
                 if !answers.is_empty() {
@@ -202,9 +212,7 @@ impl Upstream {
                 if let Some(state) = &state {
                     params.insert("requestState".to_owned(), json!(state));
                 }
-                let params = self.client.options.params_of_call(params, &ctx.client_capabilities());
-                let result = self.client.wire.request(method.as_str(), params, self.client.options.timeout, None).await;
-                Ok(Kept::of(result))
+                Ok(Kept::of(self.request(method, params, ctx, std::future::pending()).await))
             };
             let kept = ctx.step("mcp-runtime/proxy", round).await.map_err(Failure::Ours)?;
             let result = match kept {
@@ -217,8 +225,10 @@ impl Upstream {
                 return Ok(result);
             }
             let asked: ReceivedInputRequired = decode(method.as_str(), result.get()).map_err(Failure::Broken)?;
-            if asked.input_requests.is_empty() {
-                tokio::time::sleep(WAIT).await;
+            match asked.input_requests.is_empty() {
+                true if asked.request_state.is_none() => return Err(Failure::Broken(wants_nothing(method.as_str()))),
+                true => pauses.pause().await,
+                false => pauses = Pauses::default(),
             }
             let questions = asked.input_requests.iter().map(|(key, request)| async move {
                 let answer = ctx.pass_on(&request.method, request.params.as_deref(), None).await;
@@ -226,6 +236,51 @@ impl Upstream {
             });
             let all: Result<_, _> = join_all(questions).await.into_iter().collect();
             (answers, state) = (all.map_err(Failure::Question)?, asked.request_state);
+        }
+        Err(Failure::Broken(too_many_rounds(method.as_str(), self.client.options.max_rounds)))
+    }
+
+    /// Makes one request, beside something else that must not end, and tells the client of the call what is said of
+    /// it meanwhile.
+    async fn request(
+        &self,
+        method: Method,
+        params: Map<String, Value>,
+        ctx: &Context,
+        beside: impl Future<Output = Infallible>,
+    ) -> Result<Box<RawValue>, Error> {
+        let (hears, mut heard) = mpsc::channel(UNHEARD);
+        let call = Arc::new(Call::heard_by(method.as_str(), &params, hears));
+        let (wire, options) = (&self.client.wire, &self.client.options);
+        let params = options.params_of_call(self.client.protocol_version(), params, ctx);
+        let mut request = std::pin::pin!(wire.request(method.as_str(), params, options.timeout, Some(&call)));
+        let mut beside = std::pin::pin!(beside);
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(heard) = heard.recv() => tell(ctx, heard).await,
+                result = &mut request => break result,
+                never = &mut beside => match never {},
+            }
+        };
+        // What came before the answer goes before it.
+        while let Ok(heard) = heard.try_recv() {
+            tell(ctx, heard).await;
+        }
+        result
+    }
+
+    /// Has a legacy server log as much as the client of the call wants to hear.
+    async fn set_log_level(&self, ctx: &Context) {
+        let Some(level) = ctx.log_level().filter(|_| self.client.server_capabilities().logging.is_some()) else {
+            return;
+        };
+        if self.relay.log_level().replace(level) == Some(level) {
+            return;
+        }
+        let params = Map::from_iter([("level".to_owned(), json!(level))]);
+        if let Err(error) = self.client.request(Method::LoggingSetLevel.as_str(), params).await {
+            tracing::debug!(%error, "the other server logs as it likes");
         }
     }
 
@@ -236,31 +291,63 @@ impl Upstream {
         params: Map<String, Value>,
         ctx: &Context,
     ) -> Result<Box<RawValue>, Failure> {
-        let _turn = self.relay.turn.lock().await;
+        let turn = self.relay.turn.clone().lock_owned().await;
+        self.set_log_level(ctx).await;
         let (questions, mut asked) = mpsc::unbounded_channel::<Question>();
         self.relay.direct(Some(questions));
-        let _end = EndOfTurn(&self.relay);
-        let mut request = std::pin::pin!(self.client.request(method.as_str(), params));
-        let mut asking = FuturesUnordered::new();
-        loop {
-            tokio::select! {
-                result = &mut request => return result.map_err(Failure::of),
-                Some(Question { method, params, answer }) = asked.recv() => asking.push(async move {
-                    let result = ctx.pass_on(method.as_str(), Some(&params), None).await;
-                    // If it was given up meanwhile, nobody wants to know.
-                    let _ = answer.send(result.map_err(|error| match error {
-                        QuestionError::Refused(error) => error,
-                        other => ErrorObject::new(ErrorCode::InvalidRequest, other.to_string()),
-                    }));
-                }),
-                Some(()) = asking.next() => {}
+        let mut turn = Turn { relay: self.relay.clone(), wire: self.client.wire.clone(), held: Some(turn) };
+        let asking = async {
+            let mut asking = FuturesUnordered::new();
+            loop {
+                tokio::select! {
+                    Some(Question { method, params, answer }) = asked.recv() => asking.push(async move {
+                        let result = ctx.pass_on(method.as_str(), Some(&params), None).await;
+                        // If it was given up meanwhile, nobody wants to know.
+                        let _ = answer.send(result.map_err(|error| match error {
+                            QuestionError::Refused(error) => error,
+                            other => ErrorObject::new(ErrorCode::InvalidRequest, other.to_string()),
+                        }));
+                    }),
+                    Some(()) = asking.next() => {}
+                    // The relay has the other end for as long as the turn lasts.
+                    else => std::future::pending().await,
+                }
+            }
+        };
+        let result = self.request(method, params, ctx, asking).await;
+        // It was answered, or given up in time: nothing more is asked for it. One that was not answered in time may
+        // still be.
+        if !matches!(&result, Err(error) if error.kind() == ErrorKind::Timeout) {
+            turn.held = None;
+        }
+        result.map_err(Failure::of)
+    }
+}
+
+/// How much of what is said of a call may wait until its client has heard what was said before.
+const UNHEARD: usize = 64;
+
+async fn tell(ctx: &Context, heard: Heard) {
+    match heard {
+        Heard::Progress(ProgressNotificationParams { progress, total, message, .. }) => {
+            let mut report = ctx.report_progress(progress);
+            if let Some(total) = total {
+                report = report.total(total);
+            }
+            if let Some(message) = message {
+                report = report.message(message);
+            }
+            report.await;
+        }
+        Heard::Message(LoggingMessageNotificationParams { level, logger, data, .. }) => {
+            let log = ctx.log(level, data);
+            match logger {
+                Some(logger) => log.logger(logger).await,
+                None => log.await,
             }
         }
     }
 }
-
-/// The pause before a round that brings nothing new.
-const WAIT: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// What came of a round, as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -324,8 +411,10 @@ fn told(failure: Failure) -> ToolError {
 /// Brings what a legacy server asks to the one call that is made at the moment.
 #[derive(Default)]
 struct Relay {
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     current: Mutex<Option<mpsc::UnboundedSender<Question>>>,
+    /// What the server was last told to log.
+    log_level: Mutex<Option<LoggingLevel>>,
 }
 
 struct Question {
@@ -339,6 +428,10 @@ impl Relay {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = questions;
     }
 
+    fn log_level(&self) -> MutexGuard<'_, Option<LoggingLevel>> {
+        self.log_level.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn ask(self: Arc<Self>, method: Method, params: Value) -> Answered {
         let nobody = || ErrorObject::new(ErrorCode::InvalidRequest, "no call is made that this could be asked for");
         let (answer, answered) = oneshot::channel();
@@ -349,11 +442,28 @@ impl Relay {
     }
 }
 
-struct EndOfTurn<'r>(&'r Relay);
+/// The turn of one call of a legacy server.
+struct Turn {
+    relay: Arc<Relay>,
+    wire: Arc<Wire>,
+    /// None once the call was answered.
+    held: Option<OwnedMutexGuard<()>>,
+}
 
-impl Drop for EndOfTurn<'_> {
+/// How long the next call waits for a server to show that it knows that one was given up.
+const SETTLES: Duration = Duration::from_secs(5);
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.direct(None);
+        self.relay.direct(None);
+        let (Some(held), Ok(runtime)) = (self.held.take(), Handle::try_current()) else { return };
+        // The call was given up, and what the server asks for it until it knows that is not for the next caller. It
+        // has read so far when it answers what was sent after.
+        let wire = self.wire.clone();
+        runtime.spawn(async move {
+            _ = wire.request(Method::Ping.as_str(), Map::new(), SETTLES, None).await;
+            drop(held);
+        });
     }
 }
 

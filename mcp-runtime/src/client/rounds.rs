@@ -25,7 +25,6 @@ struct Kind {
     result_type: Option<String>,
 }
 
-/// The first wait before a round that only repeats the state; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -44,7 +43,7 @@ pub(super) async fn complete(client: &Client, method: &str, params: Map<String, 
     let call = Arc::new(Call::new(method, &params));
     let mut answers = Map::new();
     let mut state: Option<String> = None;
-    let mut wait = FIRST_WAIT;
+    let mut pauses = Pauses::default();
     for round in 0..=client.options.max_rounds {
         let mut params = params.clone();
         if !answers.is_empty() {
@@ -72,26 +71,46 @@ pub(super) async fn complete(client: &Client, method: &str, params: Map<String, 
         let required: ReceivedInputRequired = decode(method, result.get())?;
         if required.input_requests.is_empty() {
             if required.request_state.is_none() {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    format!("the server wants another round of `{method}`, but gave neither requests nor a state"),
-                ));
+                return Err(wants_nothing(method));
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            pauses.pause().await;
         } else {
             answers = answer_all(client, &call, required.input_requests).await?;
-            wait = FIRST_WAIT;
+            pauses = Pauses::default();
         }
         state = required.request_state;
     }
-    Err(Error::new(
+    Err(too_many_rounds(method, client.options.max_rounds))
+}
+
+pub(super) fn wants_nothing(method: &str) -> Error {
+    let message = format!("the server wants another round of `{method}`, but gave neither requests nor a state");
+    Error::new(ErrorKind::Protocol, message)
+}
+
+pub(super) fn too_many_rounds(method: &str, most: u32) -> Error {
+    Error::new(
         ErrorKind::Protocol,
         format!(
-            "the server asked for more than {} rounds of `{method}`; allow more with `ClientBuilder::max_rounds`",
-            client.options.max_rounds
+            "the server asked for more than {most} rounds of `{method}`; allow more with `ClientBuilder::max_rounds`"
         ),
-    ))
+    )
+}
+
+/// The pauses before rounds that only repeat the state, each twice as long as the one before.
+pub(super) struct Pauses(Duration);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(FIRST_WAIT)
+    }
+}
+
+impl Pauses {
+    pub(super) async fn pause(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LONGEST_WAIT);
+    }
 }
 
 /// Answers the questions of one round at the same time.

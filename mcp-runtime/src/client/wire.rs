@@ -15,14 +15,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
-use super::call::Call;
+use super::call::{Call, Heard};
 use super::handler::Handlers;
 use super::subscription::{Changes, End, Listening};
 use super::{Options, observe, timed_out};
 use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse_with_params, split_batch};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
-    Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId, keys,
+    Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, ProgressNotificationParams, ProgressToken,
+    ProtocolVersion, RequestId, keys,
 };
 use crate::telemetry::{Ended, Operation, Telemetry};
 use crate::transport::{Line, LineReader};
@@ -336,11 +337,46 @@ impl Dispatch<'_> {
         if self.changes.hear(method, params) {
             return;
         }
+        if self.heard_by_a_call(method, params) {
+            return;
+        }
         // A listener that panics must not take the connection with it.
         let heard = catch_unwind(AssertUnwindSafe(|| self.handlers.hear(method, params)));
         if heard.is_err() {
             tracing::error!(method, "a listener of the client panicked");
         }
+    }
+
+    /// Hands what is said of one call to whoever hears it. Whether there is somebody.
+    fn heard_by_a_call(&self, method: &str, params: Option<&RawValue>) -> bool {
+        let raw = params.map_or("null", RawValue::get);
+        let hearing = |id: Option<i64>| -> Vec<mpsc::Sender<Heard>> {
+            let is_it = |it: &i64| id.is_none_or(|id| id == *it);
+            let hears = |waits: &Waits| waits.call.as_ref()?.hears.clone();
+            self.waiting.with(|waiting| {
+                let calls = waiting.iter().flatten().filter(|(id, _)| is_it(id));
+                calls.filter_map(|(_, waits)| hears(waits)).collect()
+            })
+        };
+        let (heard, hearing) = match Method::from_name(method) {
+            Some(Method::NotificationsProgress) => {
+                let Ok(progress) = serde_json::from_str::<ProgressNotificationParams>(raw) else { return false };
+                let ProgressToken::Number(id) = progress.progress_token else { return false };
+                (Heard::Progress(progress), hearing(Some(id)))
+            }
+            Some(Method::NotificationsMessage) => {
+                let Ok(message) = serde_json::from_str(raw) else { return false };
+                (Heard::Message(message), hearing(None))
+            }
+            _ => return false,
+        };
+        match &hearing[..] {
+            [] => return false,
+            // Who hears no more, or not fast enough, misses it.
+            [hears] => _ = hears.try_send(heard),
+            _ => tracing::debug!("a log message came while several calls ran; nobody can say of which it is"),
+        }
+        true
     }
 
     fn asked(&self, id: RequestId, method: String, params: Option<&RawValue>, operation: Option<Arc<Operation>>) {

@@ -9,9 +9,20 @@ use super::question::{Asking, QuestionError};
 use super::roots::missing_roots;
 use super::sampling::{missing_sampling, missing_sampling_tools};
 use crate::engine::Required;
-use crate::protocol::{ErrorCode, ErrorObject, Members, Method};
+use crate::protocol::{ErrorCode, ErrorObject, LoggingLevel, Members, Method};
 
 impl Context {
+    /// The least severe log message that the client wants to hear; `None` for none at all.
+    pub(crate) fn log_level(&self) -> Option<LoggingLevel> {
+        self.call().round().log_level
+    }
+
+    /// Whether somebody wants to know how far the call has come.
+    pub(crate) fn wants_progress(&self) -> bool {
+        let call = self.call();
+        call.round().progress_token.is_some() || call.outlet().is_some_and(|outlet| outlet.own_token().is_some())
+    }
+
     /// Passes a question of another server on to the client, as it is. `key` tells it from others of the call.
     pub(crate) fn pass_on(
         &self,

@@ -5,7 +5,10 @@ use std::sync::Mutex;
 use mcp_runtime::client::{Client, Era, ServerChange};
 use mcp_runtime::layer::{CallKind, CallRequest, Next, from_fn};
 use mcp_runtime::prelude::*;
-use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, SubscriptionFilter};
+use mcp_runtime::protocol::{
+    CallToolResult, ContentBlock, CreateMessageRequestParams, CreateMessageResult, EmbeddedResource, PromptMessage,
+    ReadResourceResult, ResourceContents, ResourceLink, Role, SubscriptionFilter,
+};
 use mcp_runtime::testing::Trial;
 use mcp_runtime::{Extensions, Item, Resource};
 
@@ -302,6 +305,76 @@ async fn who_chooses_may_use_a_handle() {
     assert!(apart(move || disabling.disable(chooses)).await);
     assert_eq!(offered().await, [""; 0]);
     assert!(!handle.remove_tool("nothing"), "it can be changed as before");
+}
+
+/// Names resources in every way.
+#[tool]
+async fn point(wait: bool, ctx: Context) -> Result<CallToolResult> {
+    if wait {
+        ctx.sample("where?").await?;
+    }
+    let contents = ResourceContents::text("note://b", "text/plain", "about b");
+    Ok(CallToolResult::text("here")
+        .with(ContentBlock::ResourceLink(ResourceLink::new("note://a", "a")))
+        .with(ContentBlock::Resource(EmbeddedResource::new(contents)))
+        .with(ContentBlock::ResourceLink(ResourceLink::new("https://example.com/x", "elsewhere"))))
+}
+
+/// The same, for a person.
+#[prompt]
+fn pointing() -> PromptMessage {
+    PromptMessage::new(Role::User, ContentBlock::ResourceLink(ResourceLink::new("note://a", "a")))
+}
+
+/// Holds more than what is asked for.
+#[resource("pair://{name}")]
+fn pair(name: &str) -> ReadResourceResult {
+    let part = |uri: String| ResourceContents::text(uri, "text/plain", "it");
+    ReadResourceResult::new([part(format!("pair://{name}")), part(format!("note://{name}"))])
+}
+
+/// What a mounted server says of its resources, clients can read.
+#[tokio::test]
+async fn the_resources_that_results_name_can_be_read() {
+    for era in [Era::Legacy, Era::Modern] {
+        let part = || {
+            let part = Server::new("part").tools(tools![point]).prompts(prompts![pointing]);
+            part.resources(resources![note, pair])
+        };
+        let proxy = Client::in_memory(part()).era(era).proxy().await.expect("a proxy");
+        let server = Server::new("whole")
+            .mount("deep", Server::new("middle").mount("er", part()))
+            .mount("proxy", proxy)
+            .resources(resources![note]);
+        let client =
+            Client::in_memory(server).era(era).on_sampling(|_| async { Ok(CreateMessageResult::text("m", "there")) });
+        let client = client.connect().await.expect("a connection");
+        for (prefix, path) in [("deep_er", "deep/er"), ("proxy", "proxy")] {
+            let uri = |block: &ContentBlock| match block {
+                ContentBlock::ResourceLink(link) => link.uri.clone(),
+                ContentBlock::Resource(embedded) => embedded.resource.uri.clone(),
+                _ => String::new(),
+            };
+            let mut uris = Vec::new();
+            for wait in [false, true] {
+                let result = client.call_tool(&format!("{prefix}_point"), [("wait", wait)]).await.expect("a result");
+                uris = result.content.iter().map(uri).collect();
+                let expected = [
+                    String::new(),
+                    format!("note://{path}/a"),
+                    format!("note://{path}/b"),
+                    "https://example.com/x".to_owned(),
+                ];
+                assert_eq!(uris, expected, "{era:?}");
+            }
+            let prompt = client.get_prompt(&format!("{prefix}_pointing"), ()).await.expect("a prompt");
+            assert_eq!(uri(&prompt.messages[0].content), uris[1]);
+            assert_eq!(client.read_resource(&uris[1]).await.expect("it is there").joined_text(), "about a");
+            let pair = client.read_resource(&format!("pair://{path}/x")).await.expect("two");
+            let uris: Vec<&str> = pair.contents.iter().map(|contents| &*contents.uri).collect();
+            assert_eq!(uris, [format!("pair://{path}/x"), format!("note://{path}/x")]);
+        }
+    }
 }
 
 /// What comes while somebody chooses is not among what is chosen.

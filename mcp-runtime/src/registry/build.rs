@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::dynamic::is_name;
+use super::served::{LateServed, Served};
 use super::spec::{Details, Offer, Offered, Prompts, Resources, SharedReceiver, Spec, Tools};
 use super::template::Template;
 use super::{Completable, Entry, EntryCall, Fill, Filter, Place, Registry, Section, Source, schema};
@@ -89,6 +90,8 @@ pub(crate) struct Built {
     filters: Vec<Filter>,
     /// The server that it comes from, if that is mounted.
     host: Option<Arc<Host>>,
+    /// Its resources, once they are all there.
+    served: LateServed,
     resume: Option<Resume>,
     /// What holds for what is added next.
     own_layers: Vec<AnyLayer>,
@@ -164,7 +167,10 @@ impl Built {
         let depth = host.prefix.len();
         offers.filters.iter_mut().for_each(|filter| filter.depth = depth);
         offers.layers = offers.layers.into_iter().map(|layer| layer.at(depth)).collect();
+        let served = LateServed::default();
+        let before = (self.registry.resources.len(), self.registry.templates.len());
         let part = Self {
+            served: served.clone(),
             registry: std::mem::take(&mut self.registry),
             layers: self.layers.clone(),
             filters: self.filters.clone(),
@@ -173,6 +179,8 @@ impl Built {
             ..Self::default()
         };
         let part = part.with(offers, policy);
+        // It is set here alone.
+        _ = served.set(Served::after(before, &part.registry));
         let prefix = host.prefix.join("_");
         let mut problems = part.problems(&host.states);
         if !host.prefix.iter().all(|part| is_name(part)) {
@@ -455,7 +463,7 @@ impl Built {
         let own = std::mem::take(&mut self.own_layers).into_iter().map(|layer| layer.at(depth));
         let layers = self.layers.iter().cloned().chain(own).collect();
         let tags = details.tags.into_iter().chain(std::mem::take(&mut self.own_tags)).collect();
-        let (filters, host) = (self.filters.clone(), self.host.clone());
+        let (filters, host, served) = (self.filters.clone(), self.host.clone(), self.served.clone());
         Entry {
             kind,
             name,
@@ -475,6 +483,7 @@ impl Built {
             scopes: details.scopes,
             #[cfg(feature = "http")]
             mirrored: Vec::new(),
+            served,
         }
     }
 }

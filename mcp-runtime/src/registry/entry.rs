@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
+use super::served::{LateServed, outside};
 use super::{Completable, not_found};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{CallLimits, Finished, Kind, Resume, TaskMode, Work};
@@ -45,6 +46,8 @@ pub(crate) struct Entry {
     pub(super) layers: Vec<AnyLayer>,
     /// The server that it comes from, if that is mounted.
     pub(super) host: Option<Arc<Host>>,
+    /// The resources of that.
+    pub(super) served: LateServed,
 }
 
 /// A tool, a prompt or a resource, for those who decide who sees it.
@@ -150,6 +153,22 @@ impl Entry {
     /// Enters what stands around the function, and so the function; a panic is an outcome. `called` is what it is
     /// called by.
     pub(crate) fn enter(
+        self: &Arc<Self>,
+        called: &str,
+        host: &Arc<Host>,
+        arguments: Option<&RawValue>,
+        extensions: &Extensions,
+        requester: &dyn Fn() -> Requester,
+        context: &dyn Fn() -> Context,
+    ) -> Started {
+        let started = self.enter_layers(called, host, arguments, extensions, requester, context);
+        match &self.host {
+            Some(host) => outside(started, host, &self.served),
+            None => started,
+        }
+    }
+
+    fn enter_layers(
         self: &Arc<Self>,
         called: &str,
         host: &Arc<Host>,

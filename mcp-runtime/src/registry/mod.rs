@@ -10,6 +10,7 @@ mod entry;
 mod file;
 mod resource;
 mod schema;
+mod served;
 mod spec;
 mod template;
 mod toolbox;

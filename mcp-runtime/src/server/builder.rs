@@ -358,7 +358,8 @@ impl Server {
     }
 
     /// Offers all that another server does, too: its tool `add` becomes `prefix_add`, as do prompts, and its
-    /// resource `a://b` becomes `a://prefix/b`.
+    /// resource `a://b` becomes `a://prefix/b`. Where its results name a resource of its own, by link, embedded or as
+    /// what was read, they say so too.
     ///
     /// What is mounted keeps its states, its layers (inside of those of this server), its own model, who may see it,
     /// how it reads arguments, masks errors and goes on with calls, and its hooks. Its layers and rules know names as it

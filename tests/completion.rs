@@ -376,3 +376,15 @@ async fn getting_a_prompt_completes_nothing() {
     assert_eq!(values(&client, "count", "it", "").await, ["x"]);
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn so_many_are_completed_in_a_while() {
+    let client = connect(server().completion_rate(2, Duration::from_secs(5)), Era::Modern).await;
+    for _ in 0..2 {
+        assert_eq!(values(&client, "code_review", "language", "t").await[0], "typescript");
+    }
+    let error = refusal(client.complete_prompt("code_review", "language", "t").await);
+    assert_eq!(error.message, "there were 2 calls in 5s already; call again in 5 s");
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(values(&client, "code_review", "language", "t").await[0], "typescript");
+}

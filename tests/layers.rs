@@ -252,6 +252,61 @@ async fn a_cache_gives_again_what_it_may() {
     assert_eq!(call(json!(1)).await, "5");
 }
 
+/// What is kept for one is given to nobody for whom it may be another.
+#[tokio::test]
+async fn a_cache_gives_nobody_what_is_for_somebody_else() {
+    #[derive(Clone)]
+    struct Tenant(&'static str);
+
+    /// For whom it is.
+    #[tool]
+    fn whose(tenant: Option<Extension<Tenant>>) -> &'static str {
+        tenant.map_or("nobody's", |tenant| tenant.0.0)
+    }
+
+    let cache = || Cache::new(Duration::from_secs(60));
+    let by_tenant = cache().key(|call| call.context().extensions().get::<Tenant>().map(|it| it.0.to_owned()));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = {
+        let calls = calls.clone();
+        from_fn(move |request: CallRequest, next: Next| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            next.run(request)
+        })
+    };
+    for (cache, expected) in [(cache(), 5), (by_tenant, 3)] {
+        let server = Server::new("cached").tools(tools![whose].layer(cache).layer(counted.clone()));
+        let ready = server.build().expect("it fits together");
+        calls.store(0, Ordering::Relaxed);
+        for tenant in [Some("ada"), Some("bob"), Some("ada"), Some("bob"), None] {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            let extensions = tenant.map_or_else(Extensions::new, |tenant| Extensions::new().with(Tenant(tenant)));
+            let ready = ready.clone();
+            tokio::spawn(async move {
+                let (reader, writer) = tokio::io::split(theirs);
+                ready.serve_with(reader, writer, extensions).await
+            });
+            let (reader, writer) = tokio::io::split(ours);
+            let client = Client::streams(reader, writer).connect().await.expect("a connection");
+            assert_eq!(client.call::<String>("whose", ()).await.expect("said"), tenant.unwrap_or("nobody's"));
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), expected);
+    }
+}
+
+/// What a client was asked, another might answer otherwise.
+#[tokio::test]
+async fn a_cache_does_not_keep_what_was_asked() {
+    let server = || Server::new("cached").tools(tools![ask].layer(Cache::new(Duration::from_secs(60))));
+    let mut peer = Peer::start(server());
+    let call = Call::new("ask", json!({ "what": "tea" }));
+    for answer in ["first", "second"] {
+        let asked = peer.call(&call).await.expect("a question");
+        let done = peer.call(&call.next(&asked, |_, _| Some(mcp_tests::raw::said(answer)))).await.expect("a result");
+        assert_eq!(text(&done), answer);
+    }
+}
+
 #[tokio::test]
 async fn a_result_that_is_too_large_is_refused() {
     /// Says a lot.
@@ -269,14 +324,14 @@ async fn a_result_that_is_too_large_is_refused() {
 #[tokio::test]
 async fn what_limits_a_tool_limits_its_layers_too() {
     /// Blocks.
-    #[tool(blocking, timeout = "10ms", concurrency = 1)]
+    #[tool(blocking, timeout = "500ms", concurrency = 1)]
     fn block() -> &'static str {
         "done"
     }
     let slow = from_fn(|_: CallRequest, _: Next| std::future::pending());
     let client = connect(Server::new("slow").tools(tools![block].layer(slow))).await;
     let error = client.call::<String>("block", ()).await.expect_err("too slow");
-    assert_eq!(error.to_string(), "tool `block` took longer than 10ms and was stopped");
+    assert_eq!(error.to_string(), "tool `block` took longer than 500ms and was stopped");
     let client = connect(Server::new("quick").layer(Timing::new()).tools(tools![block])).await;
     assert_eq!(client.call::<String>("block", ()).await.expect("done"), "done");
 }

@@ -10,7 +10,9 @@ use super::call::params_are_missing;
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Requester};
 use crate::engine::{Call, First, Running, push};
-use crate::protocol::{CompleteResult, Completion, ErrorObject, Members, Method, Params, ServerResult, must_be, text};
+use crate::protocol::{
+    CompleteResult, Completion, ErrorCode, ErrorObject, Members, Method, Params, ServerResult, must_be, text,
+};
 use crate::registry::Source;
 use crate::schema::shortened;
 use crate::tool::{COMPLETION, Completing, PROMPT, Progress, Started, rank};
@@ -33,6 +35,9 @@ enum Reference<'a> {
 
 impl Dispatcher {
     pub(super) fn complete(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
+        if let Some(Err(refusal)) = self.completion_rate.as_ref().map(|rate| rate.admit(request.principal())) {
+            return Err(ErrorObject::new(ErrorCode::InternalError, refusal));
+        }
         let Asked { reference, argument, typed, mut arguments } = Asked::read(request.params)?;
         let requester: &dyn Fn() -> Requester = &|| request.requester();
         let lazy = LazyCell::new(requester);

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::context::{Host, Requester};
 use crate::engine::{CallLimits, Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
+use crate::layer::RateLimit;
 use crate::protocol::{
     ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult,
     SubscriptionFilter,
@@ -37,6 +38,8 @@ pub(crate) struct Dispatcher {
     pub(crate) page: Option<usize>,
     /// How long what completes an argument may take.
     pub(crate) completion_limits: CallLimits,
+    /// How many of them each principal may ask for.
+    pub(crate) completion_rate: Option<RateLimit>,
     pub(crate) telemetry: Telemetry,
     /// The calls that have not ended.
     pub(crate) calls: TaskTracker,

@@ -139,6 +139,11 @@ impl Call {
         self.lock().journal.has_unsent()
     }
 
+    /// Whether it has asked its client something, in this run.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.lock().journal.has_asked()
+    }
+
     /// Whether somebody waits for an answer of the client.
     pub(super) fn waits_for_client(&self) -> bool {
         self.lock().wakers.iter().any(Option::is_some)

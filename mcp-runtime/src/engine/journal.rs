@@ -440,6 +440,11 @@ impl Journal {
         open
     }
 
+    /// Whether something was asked in this run.
+    pub(crate) fn has_asked(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
     pub(crate) fn question(&self, id: QuestionId) -> &Question {
         &self.entries[id.0].question
     }

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ use crate::protocol::{BoxFuture, Principal};
 /// Keeps results, and gives them again to the same call with the same arguments by the same
 /// [principal](Principal). For functions that only read and are slow: put it around these alone.
 ///
-/// Errors, and tools that say that they failed, are not kept. Who is not authenticated shares what is kept with all who
-/// are not; a function whose result depends on anything else about the caller, or that asks its client, must not be
-/// under it.
+/// Errors, tools that say that they failed, and what came of asking the client are not kept. Where more is known of a
+/// caller than the principal ([`Extensions`](crate::Extensions)), nothing is, until [`key`](Self::key) says for whom a
+/// result is the same. Who is not authenticated shares what is kept with all who are not.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,10 +34,11 @@ use crate::protocol::{BoxFuture, Principal};
 ///
 /// let server = Server::new("dictionary").tools(tools![look_up].layer(Cache::new(Duration::from_secs(60))));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Cache {
     time: Duration,
     most: usize,
+    audience: Option<Arc<Audience>>,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -48,13 +50,23 @@ struct Kept {
     bytes: usize,
 }
 
-type Key = (CallKind, Arc<str>, [u8; 32], Option<Principal>);
+type Key = (CallKind, Arc<str>, [u8; 32], For);
+
+/// Says for whom the result of a call is the same.
+type Audience = dyn Fn(&CallRequest) -> Option<String> + Send + Sync;
+
+/// For whom a result is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum For {
+    Principal(Option<Principal>),
+    Key(String),
+}
 
 impl Cache {
     /// Keeps each result for so long, and up to 16 MiB of them.
     #[must_use]
     pub fn new(time: Duration) -> Self {
-        Self { time, most: 16 << 20, kept: Arc::default() }
+        Self { time, most: 16 << 20, audience: None, kept: Arc::default() }
     }
 
     /// About how many bytes are kept; 16 MiB by default.
@@ -62,6 +74,42 @@ impl Cache {
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.most = bytes;
         self
+    }
+
+    /// Says for whom the result of a call is the same, instead of for its principal: calls with the same arguments and
+    /// the same key get the same result. What has no key is not kept.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use mcp_runtime::layer::Cache;
+    ///
+    /// #[derive(Clone)]
+    /// struct Tenant(String);
+    ///
+    /// let by_tenant = Cache::new(Duration::from_secs(60))
+    ///     .key(|call| call.context().extensions().get::<Tenant>().map(|tenant| tenant.0.clone()));
+    /// let for_everyone = Cache::new(Duration::from_secs(60)).key(|_| Some(String::new()));
+    /// ```
+    #[must_use]
+    pub fn key(mut self, key: impl Fn(&CallRequest) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.audience = Some(Arc::new(key));
+        self
+    }
+
+    /// For whom the result of a call may be kept, if for anybody.
+    fn audience(&self, request: &CallRequest) -> Option<For> {
+        match &self.audience {
+            Some(key) => key(request).map(For::Key),
+            None if request.context().extensions().has_only::<Principal>() => Some(For::Principal(request.principal())),
+            None => {
+                tracing::debug!(
+                    name = request.name(),
+                    "more is known of the caller than `Cache` goes by; see its `key`"
+                );
+                None
+            }
+        }
     }
 
     fn find(&self, key: &Key) -> Option<CallResponse> {
@@ -104,7 +152,17 @@ impl Kept {
 
 /// About how many bytes an entry takes.
 fn size(key: &Key, response: &CallResponse) -> usize {
-    size_of::<(Key, Instant, CallResponse)>() + 2 * size_of::<Key>() + key.1.len() + response.size()
+    let audience = match &key.3 {
+        For::Principal(_) => 0,
+        For::Key(key) => 2 * key.len(),
+    };
+    size_of::<(Key, Instant, CallResponse)>() + 2 * size_of::<Key>() + key.1.len() + audience + response.size()
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("time", &self.time).field("most", &self.most).finish_non_exhaustive()
+    }
 }
 
 impl<S> Layer<S> for Cache {
@@ -122,14 +180,16 @@ impl Policy for Cache {
         S::Future: Send + 'static,
     {
         let digest = digest_of_arguments(request.arguments.as_deref());
-        let key: Key = (request.kind(), request.called.clone(), digest, request.principal());
+        let Some(audience) = self.audience(&request) else { return Box::pin(inner.call(request)) };
+        let key: Key = (request.kind(), request.called.clone(), digest, audience);
         if let Some(response) = self.find(&key) {
             return Box::pin(std::future::ready(Ok(response)));
         }
-        let cache = self.clone();
+        let (cache, made) = (self.clone(), request.context().call().clone());
         then(inner.call(request), move |result| {
             if let Ok(response) = &result
                 && !response.is_error()
+                && !made.has_asked()
             {
                 cache.keep(key, response.clone());
             }

@@ -21,7 +21,22 @@ use crate::protocol::{BoxFuture, Principal};
 pub struct RateLimit {
     calls: usize,
     per: Duration,
-    made: Arc<Mutex<HashMap<Option<Principal>, VecDeque<Instant>>>>,
+    made: Arc<Mutex<Made>>,
+}
+
+/// When each principal has called.
+#[derive(Debug)]
+struct Made {
+    calls: HashMap<Option<Principal>, VecDeque<Instant>>,
+    /// After so many calls, those are forgotten that have not called for long. As many as there are to look through,
+    /// so that it costs each call little.
+    until_sweep: usize,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self { calls: HashMap::default(), until_sweep: FEW }
+    }
 }
 
 impl RateLimit {
@@ -31,15 +46,26 @@ impl RateLimit {
         Self { calls, per, made: Arc::default() }
     }
 
+    /// Counts a call, or says why it is refused.
+    pub(crate) fn admit(&self, principal: Option<Principal>) -> Result<(), String> {
+        self.count(principal).map_err(|wait| {
+            let Self { calls, per, .. } = self;
+            let seconds = wait.as_millis().div_ceil(1000);
+            format!("there were {calls} calls in {per:?} already; call again in {seconds} s")
+        })
+    }
+
     /// Counts a call, or says how long to wait.
     fn count(&self, principal: Option<Principal>) -> Result<(), Duration> {
         let now = Instant::now();
         let is_over = |made: &Instant| now.duration_since(*made) >= self.per;
         let mut all = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MANY {
-            all.retain(|_, made| made.back().is_some_and(|last| !is_over(last)));
+        all.until_sweep -= 1;
+        if all.until_sweep == 0 {
+            all.calls.retain(|_, made| made.back().is_some_and(|last| !is_over(last)));
+            all.until_sweep = all.calls.len().max(FEW);
         }
-        let made = all.entry(principal).or_default();
+        let made = all.calls.entry(principal).or_default();
         while made.front().is_some_and(is_over) {
             made.pop_front();
         }
@@ -51,8 +77,8 @@ impl RateLimit {
     }
 }
 
-/// With more principals than this, those are forgotten that have not called for long.
-const MANY: usize = 1024;
+/// So many calls, at least, are between two looks for those who have not called for long.
+const FEW: usize = 1024;
 
 impl<S> Layer<S> for RateLimit {
     type Service = Around<S, Self>;
@@ -68,14 +94,9 @@ impl Policy for RateLimit {
         S: Service<CallRequest, Response = CallResponse, Error = CallError>,
         S::Future: Send + 'static,
     {
-        match self.count(request.principal()) {
+        match self.admit(request.principal()) {
             Ok(()) => Box::pin(inner.call(request)),
-            Err(wait) => {
-                let (calls, per) = (self.calls, self.per);
-                let seconds = wait.as_millis().div_ceil(1000);
-                let message = format!("there were {calls} calls in {per:?} already; call again in {seconds} s");
-                Box::pin(std::future::ready(Err(Refusal::new(message).into())))
-            }
+            Err(message) => Box::pin(std::future::ready(Err(Refusal::new(message).into()))),
         }
     }
 }
@@ -101,10 +122,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_are_gone_are_forgotten() {
         let limit = RateLimit::new(1, Duration::from_secs(1));
-        for number in 0..3 * MANY {
+        for number in 0..3 * FEW {
             assert_eq!(limit.count(Some(Principal::new(number.to_string()))), Ok(()));
             tokio::time::advance(Duration::from_millis(10)).await;
         }
-        assert!(limit.made.lock().expect("no panic").len() <= MANY);
+        assert!(limit.made.lock().expect("no panic").calls.len() <= 2 * FEW);
+    }
+
+    /// Looking for those who are gone must not cost each call of those who are not.
+    #[tokio::test(start_paused = true)]
+    async fn those_who_are_there_are_seldom_looked_through() {
+        let limit = RateLimit::new(2, Duration::from_secs(1));
+        let until_sweep = || limit.made.lock().expect("no panic").until_sweep;
+        let (mut sweeps, mut last) = (0, until_sweep());
+        for number in (0..16 * FEW).chain(0..16 * FEW) {
+            assert_eq!(limit.count(Some(Principal::new(number.to_string()))), Ok(()));
+            sweeps += usize::from(std::mem::replace(&mut last, until_sweep()) < last);
+        }
+        assert_eq!(sweeps, 6);
     }
 }

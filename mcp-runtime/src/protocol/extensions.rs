@@ -60,6 +60,11 @@ impl Extensions {
         self.request = Some(Arc::new(request));
         self
     }
+
+    /// Whether there is nothing but, at most, a value of this type.
+    pub(crate) fn has_only<T: 'static>(&self) -> bool {
+        self.by_type.iter().flat_map(|by_type| by_type.keys()).all(|it| *it == TypeId::of::<T>())
+    }
 }
 
 impl fmt::Debug for Extensions {

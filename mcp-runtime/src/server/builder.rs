@@ -23,7 +23,7 @@ use crate::engine::{
     StateKey, TaskLimits, Tasks,
 };
 use crate::error::{Error, ErrorKind};
-use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
+use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService, RateLimit};
 use crate::protocol::{
     DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
 };
@@ -77,6 +77,7 @@ pub struct Server {
     pub(super) task_limits: TaskLimits,
     pub(super) tasks_in: Option<Arc<dyn AnyTaskStore>>,
     pub(super) completion_time: Duration,
+    pub(super) completion_rate: Option<RateLimit>,
     pub(super) telemetry: Telemetry,
 }
 
@@ -106,6 +107,7 @@ impl Server {
             task_limits: TaskLimits::default(),
             tasks_in: None,
             completion_time: Duration::from_secs(10),
+            completion_rate: None,
             telemetry: Telemetry::default(),
         }
     }
@@ -503,6 +505,7 @@ impl Server {
             seal,
             page: self.page,
             completion_limits: CallLimits::new(Some(self.completion_time), None),
+            completion_rate: self.completion_rate,
             telemetry: self.telemetry,
             calls: TaskTracker::new(),
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Server;
 use crate::engine::{Metrics, OutcomeStore, Resume, StateKey, TaskStore};
+use crate::layer::RateLimit;
 #[cfg(feature = "otel")]
 use crate::telemetry::Telemetry;
 
@@ -26,6 +27,23 @@ impl Server {
     /// How long running calls may go on when the input has ended; 2 seconds by default.
     pub fn drain_timeout(mut self, time: Duration) -> Self {
         self.limits.drain = time;
+        self
+    }
+
+    /// How many requests to complete an argument each [principal](crate::Principal) may make in any period of some
+    /// length, and all together who are not authenticated; one more is answered with an error. There is no limit by
+    /// default. [Layers](crate::layer), such as [`RateLimit`], stand around calls and not around these: people who
+    /// type make many.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// let server = Server::new("catalog").completion_rate(20, Duration::from_secs(1));
+    /// ```
+    pub fn completion_rate(mut self, requests: usize, per: Duration) -> Self {
+        self.completion_rate = Some(RateLimit::new(requests, per));
         self
     }
 

@@ -11,6 +11,7 @@ use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject,
     SamplingMessage,
 };
+use mcp_tests::over::Over;
 use mcp_tests::raw::{Call, Peer, text};
 use mcp_tests::{Effects, World, server, server_in};
 use tokio::process::Command;
@@ -26,11 +27,10 @@ async fn connect(builder: ClientBuilder, era: Era) -> Client {
     builder.era(era).on_sampling(shout).connect().await.expect("a connection")
 }
 
-#[tokio::test]
-async fn every_carrier_gives_the_same_result_and_runs_the_code_once() {
-    for era in [Era::Legacy, Era::Modern] {
+async fn every_carrier_gives_the_same_result_and_runs_the_code_once(over: Over) {
+    for &era in over.eras() {
         let effects = Arc::new(Effects::default());
-        let client = connect(Client::in_memory(server(effects.clone())), era).await;
+        let client = connect(over.client(server(effects.clone())), era).await;
         let answer: String = client.call("ask_thrice", ()).await.expect("an answer");
         assert_eq!(answer, "ONE AND TWO", "{era:?}");
         assert_eq!(effects.before.load(Ordering::SeqCst), 1, "{era:?}");
@@ -75,13 +75,12 @@ fn same(server: Server) -> Server {
     server.state_key([3; 32]).task_poll_interval(Duration::from_millis(10))
 }
 
-#[tokio::test]
-async fn a_tool_gives_one_result_on_every_carrier_and_does_what_the_carrier_promises() {
+async fn a_tool_gives_one_result_on_every_carrier_and_does_what_the_carrier_promises(over: Over) {
     let arguments = [("topic", "tea")];
     // Where a client is connected for the whole call: pushed, parked, and as a task.
     for (era, tasks) in [(Era::Legacy, false), (Era::Modern, false), (Era::Modern, true)] {
         let world = Arc::<World>::default();
-        let client = Client::in_memory(same(server_in(Arc::default(), Some(world.clone())))).on_elicitation(wish);
+        let client = over.client(same(server_in(Arc::default(), Some(world.clone())))).on_elicitation(wish);
         let client = connect(if tasks { client.tasks() } else { client }, era).await;
         let planned: String = client.call("plan", arguments).await.expect("a plan");
         assert_eq!((planned.as_str(), world.counts()), (PLANNED, counts(1)), "{era:?}, tasks: {tasks}");
@@ -89,7 +88,7 @@ async fn a_tool_gives_one_result_on_every_carrier_and_does_what_the_carrier_prom
     // Where the process is another one in every round, or in the last one only.
     for (replaced, before) in [(&[true, true][..], 3), (&[false, true], 2)] {
         let world = Arc::<World>::default();
-        let start = || Peer::start(same(server_in(Arc::default(), Some(world.clone()))));
+        let start = || Peer::start_over(over, same(server_in(Arc::default(), Some(world.clone()))));
         let mut peer = start();
         let mut call = Call::new("plan", serde_json::json!({ "topic": "tea" }));
         for replaced in replaced {
@@ -172,8 +171,7 @@ impl Process {
     }
 }
 
-#[tokio::test]
-async fn questions_that_wait_together_are_one_round() {
+async fn questions_that_wait_together_are_one_round(over: Over) {
     let most = Arc::new(AtomicU32::new(0));
     let open = Arc::new(AtomicU32::new(0));
     let both = Arc::new(Notify::new());
@@ -193,18 +191,17 @@ async fn questions_that_wait_together_are_one_round() {
             }
         }
     };
-    for era in [Era::Legacy, Era::Modern] {
-        let builder = Client::in_memory(server(Arc::default())).era(era).on_sampling(handler.clone());
+    for &era in over.eras() {
+        let builder = over.client(server(Arc::default())).era(era).on_sampling(handler.clone());
         let client = builder.connect().await.expect("a connection");
         let answer: String = client.call("ask_thrice", ()).await.expect("an answer");
         assert_eq!((answer.as_str(), most.load(Ordering::SeqCst)), ("ONE AND TWO", 2), "{era:?}");
     }
 }
 
-#[tokio::test]
-async fn many_calls_at_once_get_their_own_answers() {
-    for era in [Era::Legacy, Era::Modern] {
-        let client = Arc::new(connect(Client::in_memory(server(Arc::default())), era).await);
+async fn many_calls_at_once_get_their_own_answers(over: Over) {
+    for &era in over.eras() {
+        let client = Arc::new(connect(over.client(server(Arc::default())), era).await);
         let mut calls = tokio::task::JoinSet::new();
         for number in 0..200 {
             let client = client.clone();
@@ -219,11 +216,10 @@ async fn many_calls_at_once_get_their_own_answers() {
     }
 }
 
-#[tokio::test]
-async fn a_call_that_the_client_drops_is_dropped_by_the_server() {
-    for era in [Era::Legacy, Era::Modern] {
+async fn a_call_that_the_client_drops_is_dropped_by_the_server(over: Over) {
+    for &era in over.eras() {
         let effects = Arc::new(Effects::default());
-        let client = connect(Client::in_memory(server(effects.clone())), era).await;
+        let client = connect(over.client(server(effects.clone())), era).await;
         {
             let call = client.call_tool("hang", ());
             tokio::pin!(call);
@@ -275,14 +271,13 @@ impl MaxTokensSeen for CreateMessageResult {
     }
 }
 
-#[tokio::test]
-async fn a_question_arrives_as_it_was_asked() {
+async fn a_question_arrives_as_it_was_asked(over: Over) {
     let echo = |request: CreateMessageRequestParams| async move {
         Ok(CreateMessageResult::text("echo", serde_json::to_string(&request).expect("JSON")))
     };
-    for era in [Era::Legacy, Era::Modern] {
+    for &era in over.eras() {
         let server = Server::new("test").tools(tools![ask_in_detail]);
-        let client = Client::in_memory(server).era(era).on_sampling(echo).connect().await.expect("a connection");
+        let client = over.client(server).era(era).on_sampling(echo).connect().await.expect("a connection");
         let answer = client.call_tool("ask_in_detail", ()).await.expect("an answer").joined_text();
         assert_eq!(
             answer,
@@ -311,15 +306,14 @@ async fn race(ctx: Context) -> Result<String> {
     Ok(first.text()?.to_owned())
 }
 
-#[tokio::test]
-async fn a_question_that_is_dropped_is_withdrawn() {
+async fn a_question_that_is_dropped_is_withdrawn(over: Over) {
     let never_slow = |request: CreateMessageRequestParams| async move {
         assert_eq!(request.messages[0].content[0].as_text(), Some("fast"));
         shout(request).await
     };
-    for era in [Era::Legacy, Era::Modern] {
+    for &era in over.eras() {
         let server = Server::new("test").tools(tools![race]);
-        let client = Client::in_memory(server).era(era).on_sampling(never_slow).connect().await.expect("a connection");
+        let client = over.client(server).era(era).on_sampling(never_slow).connect().await.expect("a connection");
         let answer: String = client.call("race", ()).await.expect("an answer");
         assert_eq!(answer, "FAST", "{era:?}");
     }
@@ -334,8 +328,7 @@ async fn ask_until(ctx: Context, signal: State<Notify>) -> &'static str {
     }
 }
 
-#[tokio::test]
-async fn a_legacy_client_hears_of_a_withdrawn_question() {
+async fn a_legacy_client_hears_of_a_withdrawn_question(over: Over) {
     /// Tells when the handler is dropped.
     struct Dropped(Arc<Notify>);
     impl Drop for Dropped {
@@ -354,7 +347,7 @@ async fn a_legacy_client_hears_of_a_withdrawn_question() {
         }
     };
     let server = Server::new("t").state(signal).tools(tools![ask_until]);
-    let client = Client::in_memory(server).era(Era::Legacy).on_sampling(never).connect().await.expect("a connection");
+    let client = over.client(server).era(Era::Legacy).on_sampling(never).connect().await.expect("a connection");
     let answer: String = client.call("ask_until", ()).await.expect("an answer");
     assert_eq!(answer, "withdrawn");
     stopped.notified().await;
@@ -405,12 +398,10 @@ async fn ask_later(ctx: Context, signal: State<Notify>) -> Result<String> {
     Ok(ctx.sample("later").await?.text()?.to_owned())
 }
 
-#[tokio::test]
-async fn a_call_may_do_other_things_before_it_asks() {
-    for era in [Era::Legacy, Era::Modern] {
+async fn a_call_may_do_other_things_before_it_asks(over: Over) {
+    for &era in over.eras() {
         let signal = Arc::new(Notify::new());
-        let client =
-            connect(Client::in_memory(Server::new("t").state(signal.clone()).tools(tools![ask_later])), era).await;
+        let client = connect(over.client(Server::new("t").state(signal.clone()).tools(tools![ask_later])), era).await;
         let (answer, ()) = tokio::join!(client.call::<String>("ask_later", ()), async { signal.notify_one() });
         assert_eq!(answer.expect("an answer"), "LATER", "{era:?}");
     }
@@ -427,11 +418,10 @@ async fn leave_behind(ctx: Context, outcome: State<tokio::sync::mpsc::UnboundedS
     });
 }
 
-#[tokio::test]
-async fn a_task_that_outlives_its_call_gets_an_error_and_does_not_hang() {
-    for era in [Era::Legacy, Era::Modern] {
+async fn a_task_that_outlives_its_call_gets_an_error_and_does_not_hang(over: Over) {
+    for &era in over.eras() {
         let (sender, mut outcomes) = tokio::sync::mpsc::unbounded_channel::<String>();
-        let client = connect(Client::in_memory(Server::new("t").state(sender).tools(tools![leave_behind])), era).await;
+        let client = connect(over.client(Server::new("t").state(sender).tools(tools![leave_behind])), era).await;
         client.call_tool("leave_behind", ()).await.expect("it returns");
         let outcome = outcomes.recv().await.expect("the task goes on");
         assert!(outcome.contains("the call has ended"), "{era:?}: {outcome}");
@@ -520,13 +510,27 @@ async fn when_the_server_ends_parked_calls_are_dropped() {
     assert_eq!(dropped, [Some(1), Some(2)]);
 }
 
-#[tokio::test]
-async fn a_capability_that_is_missing_is_named() {
-    let modern = Client::in_memory(server(Arc::default())).era(Era::Modern).connect().await.expect("a connection");
+async fn a_capability_that_is_missing_is_named(over: Over) {
+    let modern = over.client(server(Arc::default())).era(Era::Modern).connect().await.expect("a connection");
     let error = modern.call_tool("ask", [("question", "?")]).await.expect_err("it cannot be asked");
     assert_eq!(error.peer_error().map(|error| error.code), Some(ErrorCode::MissingRequiredClientCapability));
 
-    let legacy = Client::in_memory(server(Arc::default())).era(Era::Legacy).connect().await.expect("a connection");
+    let legacy = over.client(server(Arc::default())).era(Era::Legacy).connect().await.expect("a connection");
     let result = legacy.call_tool("ask", [("question", "?")]).await.expect("a result");
     assert!(result.is_error && result.joined_text().contains("sampling"), "{result:?}");
+}
+
+mcp_tests::over_every_transport! {
+    broken;
+    every_carrier_gives_the_same_result_and_runs_the_code_once,
+    a_tool_gives_one_result_on_every_carrier_and_does_what_the_carrier_promises,
+    questions_that_wait_together_are_one_round,
+    many_calls_at_once_get_their_own_answers,
+    a_call_that_the_client_drops_is_dropped_by_the_server,
+    a_question_arrives_as_it_was_asked,
+    a_question_that_is_dropped_is_withdrawn,
+    a_legacy_client_hears_of_a_withdrawn_question,
+    a_call_may_do_other_things_before_it_asks,
+    a_task_that_outlives_its_call_gets_an_error_and_does_not_hang,
+    a_capability_that_is_missing_is_named,
 }

@@ -13,12 +13,11 @@ use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject, ListRootsResult, Root,
 };
+use mcp_tests::over::Over;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
-
-const BOTH: [Era; 2] = [Era::Legacy, Era::Modern];
 
 /// Not part of the form.
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -247,14 +246,13 @@ fn content(value: Value) -> Map<String, Value> {
 }
 
 /// Calls a tool whose form is answered like this.
-async fn answered(era: Era, tool: &str, answer: ElicitResult) -> (bool, String) {
-    let client = User::default().answering(Client::in_memory(server()).era(era), answer);
+async fn answered(over: Over, era: Era, tool: &str, answer: ElicitResult) -> (bool, String) {
+    let client = User::default().answering(over.client(server()).era(era), answer);
     let result = client.connect().await.expect("a connection").call_tool(tool, ()).await.expect("a result");
     (result.is_error, result.joined_text())
 }
 
-#[tokio::test]
-async fn each_kind_of_field_goes_there_and_back() {
+async fn each_kind_of_field_goes_there_and_back(over: Over) {
     let filled_in = json!({
         "name": "Ada", "email": "ada@example.com", "day": "2026-02-28", "pieces": 2.0, "ratio": 1, "gift": true,
         "size": "large", "speed": "express", "extras": ["Salt", "Sauce"], "wishes": ["standard"], "note": null,
@@ -273,10 +271,9 @@ async fn each_kind_of_field_goes_there_and_back() {
         wishes: vec![Speed::Standard],
         note: None,
     };
-    for era in BOTH {
+    for &era in over.eras() {
         let user = User::default();
-        let client =
-            user.answering(Client::in_memory(server()).era(era), ElicitResult::accept(content(filled_in.clone())));
+        let client = user.answering(over.client(server()).era(era), ElicitResult::accept(content(filled_in.clone())));
         let client = client.connect().await.expect("a connection");
         let order: Order = client.call("order", ()).await.expect("an order");
         assert_eq!(order, expected, "{era:?}");
@@ -287,12 +284,10 @@ async fn each_kind_of_field_goes_there_and_back() {
     }
 }
 
-#[tokio::test]
-async fn what_is_left_out_is_its_default() {
+async fn what_is_left_out_is_its_default(over: Over) {
     let filled_in = content(json!({ "name": "Ada", "pieces": 1, "ratio": 0.5, "size": "small", "extras": [] }));
-    for era in BOTH {
-        let client =
-            User::default().answering(Client::in_memory(server()).era(era), ElicitResult::accept(filled_in.clone()));
+    for &era in over.eras() {
+        let client = User::default().answering(over.client(server()).era(era), ElicitResult::accept(filled_in.clone()));
         let client = client.connect().await.expect("a connection");
         let order: Order = client.call("order", ()).await.expect("an order");
         assert_eq!((order.gift, order.speed, order.email), (false, Speed::Standard, None), "{era:?}");
@@ -318,8 +313,7 @@ async fn typed(ctx: Context) -> Result<String> {
     Ok(format!("{day} {at:?} {page} {id} {address}"))
 }
 
-#[tokio::test]
-async fn types_that_are_text_say_what_they_are() {
+async fn types_that_are_text_say_what_they_are(over: Over) {
     let form = json!({
         "type": "object",
         "properties": {
@@ -333,10 +327,10 @@ async fn types_that_are_text_say_what_they_are() {
     });
     let id = "123e4567-e89b-12d3-a456-426614174000";
     let good = json!({ "day": "2026-02-28", "page": "https://example.com/", "id": id, "address": "::1" });
-    for era in BOTH {
+    for &era in over.eras() {
         let user = User::default();
         let server = || Server::new("t").tools(tools![typed]);
-        let client = user.answering(Client::in_memory(server()).era(era), ElicitResult::accept(content(good.clone())));
+        let client = user.answering(over.client(server()).era(era), ElicitResult::accept(content(good.clone())));
         let client = client.connect().await.expect("a connection");
         let answer: String = client.call("typed", ()).await.expect("an answer");
         assert_eq!(answer, format!("2026-02-28 None https://example.com/ {id} ::1"), "{era:?}");
@@ -345,7 +339,7 @@ async fn types_that_are_text_say_what_they_are() {
         let mut bad = content(good.clone());
         bad.insert("id".to_owned(), json!("7"));
         bad.insert("address".to_owned(), json!("here"));
-        let client = user.answering(Client::in_memory(server()).era(era), ElicitResult::accept(bad));
+        let client = user.answering(over.client(server()).era(era), ElicitResult::accept(bad));
         let result = client.connect().await.expect("a connection").call_tool("typed", ()).await.expect("a result");
         let text = result.joined_text();
         assert!(
@@ -371,19 +365,17 @@ fn questions_can_be_held_anywhere() {
     is_future::<mcp_runtime::ListRoots>();
 }
 
-#[tokio::test]
-async fn declining_and_dismissing_are_told_apart() {
-    for era in BOTH {
-        assert_eq!(answered(era, "order", ElicitResult::decline()).await, (true, "declined".to_owned()));
-        assert_eq!(answered(era, "order", ElicitResult::cancel()).await, (false, "null".to_owned()));
+async fn declining_and_dismissing_are_told_apart(over: Over) {
+    for &era in over.eras() {
+        assert_eq!(answered(over, era, "order", ElicitResult::decline()).await, (true, "declined".to_owned()));
+        assert_eq!(answered(over, era, "order", ElicitResult::cancel()).await, (false, "null".to_owned()));
     }
 }
 
-#[tokio::test]
-async fn confirming_is_a_form_without_fields() {
-    for era in BOTH {
+async fn confirming_is_a_form_without_fields(over: Over) {
+    for &era in over.eras() {
         let user = User::default();
-        let client = user.answering(Client::in_memory(server()).era(era), ElicitResult::accept(Map::new()));
+        let client = user.answering(over.client(server()).era(era), ElicitResult::accept(Map::new()));
         let client = client.connect().await.expect("a connection");
         assert!(client.call::<bool>("confirm", ()).await.expect("yes"), "{era:?}");
         let [asked] = &user.asked()[..] else { panic!("one question") };
@@ -391,19 +383,18 @@ async fn confirming_is_a_form_without_fields() {
         for (answer, expected) in
             [(ElicitResult::agree(), "true"), (ElicitResult::decline(), "false"), (ElicitResult::cancel(), "false")]
         {
-            assert_eq!(answered(era, "confirm", answer).await, (false, expected.to_owned()), "{era:?}");
+            assert_eq!(answered(over, era, "confirm", answer).await, (false, expected.to_owned()), "{era:?}");
         }
     }
 }
 
-#[tokio::test]
-async fn answers_that_do_not_fit_are_explained_field_by_field() {
+async fn answers_that_do_not_fit_are_explained_field_by_field(over: Over) {
     let start = "the client's answer to `elicitation/create` is not right: ";
     let filled_in = content(json!({
         "name": "A", "email": "nobody", "pieces": "2", "size": "larg", "extras": ["Salt", "Salt"], "speed": "slow",
     }));
-    for era in BOTH {
-        let (is_error, text) = answered(era, "order", ElicitResult::accept(filled_in.clone())).await;
+    for &era in over.eras() {
+        let (is_error, text) = answered(over, era, "order", ElicitResult::accept(filled_in.clone())).await;
         assert!(is_error);
         let problems: Vec<&str> = text.strip_prefix(start).expect("the start").split("; `").collect();
         let expected = [
@@ -419,19 +410,16 @@ async fn answers_that_do_not_fit_are_explained_field_by_field() {
             assert!(problems.contains(&expected), "{expected} in {problems:#?}");
         }
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");
-        let (is_error, text) = answered(era, "order", ElicitResult::agree()).await;
+        let (is_error, text) = answered(over, era, "order", ElicitResult::agree()).await;
         assert!(is_error && text.contains("`name` is missing: expected a string of 2 to 40 characters"), "{text}");
     }
 }
 
-#[tokio::test]
-async fn what_cannot_be_a_form_is_explained_and_not_asked() {
-    for era in BOTH {
+async fn what_cannot_be_a_form_is_explained_and_not_asked(over: Over) {
+    for &era in over.eras() {
         let user = User::default();
         // Also where the client has no forms: it is the tool that is wrong.
-        for builder in
-            [Client::in_memory(server()), user.answering(Client::in_memory(server()), ElicitResult::cancel())]
-        {
+        for builder in [over.client(server()), user.answering(over.client(server()), ElicitResult::cancel())] {
             let client = builder.era(era).connect().await.expect("a connection");
             let result = client.call_tool("nested", ()).await.expect("a result");
             assert!(result.is_error);
@@ -448,9 +436,8 @@ async fn what_cannot_be_a_form_is_explained_and_not_asked() {
     }
 }
 
-#[tokio::test]
-async fn a_page_is_opened_or_not() {
-    for era in BOTH {
+async fn a_page_is_opened_or_not(over: Over) {
+    for &era in over.eras() {
         for (answer, expected) in [
             (ElicitResult::agree(), "Accept(())"),
             (ElicitResult::decline(), "Decline"),
@@ -458,7 +445,7 @@ async fn a_page_is_opened_or_not() {
         ] {
             let opened = Arc::new(Mutex::new(Vec::new()));
             let page = opened.clone();
-            let client = Client::in_memory(server()).era(era).on_elicitation_url(move |question| {
+            let client = over.client(server()).era(era).on_elicitation_url(move |question| {
                 page.lock().expect("no panic").push(question);
                 let answer = answer.clone();
                 async move { Ok(answer) }
@@ -478,38 +465,34 @@ async fn a_page_is_opened_or_not() {
     }
 }
 
-#[tokio::test]
-async fn what_is_no_url_is_not_asked() {
-    for era in BOTH {
-        let client = Client::in_memory(server()).era(era).connect().await.expect("a connection");
+async fn what_is_no_url_is_not_asked(over: Over) {
+    for &era in over.eras() {
+        let client = over.client(server()).era(era).connect().await.expect("a connection");
         let said: String = client.call("visit_nothing", ()).await.expect("what is wrong");
         assert!(said.starts_with("\"example.com\" is not a URL that a user can open: "), "{said}");
     }
 }
 
-#[tokio::test]
-async fn roots_are_listed() {
-    for era in BOTH {
+async fn roots_are_listed(over: Over) {
+    for &era in over.eras() {
         let roots = |()| async { Ok(ListRootsResult::new(vec![Root::new("file:///a"), Root::new("file:///b")])) };
-        let client = Client::in_memory(server()).era(era).on_roots(roots).connect().await.expect("a connection");
+        let client = over.client(server()).era(era).on_roots(roots).connect().await.expect("a connection");
         let places: Vec<String> = client.call("places", ()).await.expect("the roots");
         assert_eq!(places, ["file:///a", "file:///b"], "{era:?}");
     }
 }
 
-#[tokio::test]
-async fn a_handler_that_refuses_is_no_answer() {
+async fn a_handler_that_refuses_is_no_answer(over: Over) {
     let refuse = |_| async { Err(ErrorObject::new(ErrorCode::Other(-1), "nobody is here")) };
-    let client = Client::in_memory(server()).era(Era::Legacy).on_elicitation(refuse);
+    let client = over.client(server()).era(Era::Legacy).on_elicitation(refuse);
     let result = client.connect().await.expect("a connection").call_tool("confirm", ()).await.expect("a result");
     assert!(result.is_error && result.joined_text().contains("nobody is here"), "{}", result.joined_text());
 }
 
-#[tokio::test]
-async fn what_the_client_cannot_do_is_named() {
-    let forms = || Client::in_memory(server()).on_elicitation(|_| async { Ok(ElicitResult::decline()) });
-    let pages = || Client::in_memory(server()).on_elicitation_url(|_| async { Ok(ElicitResult::decline()) });
-    let (nothing, empty) = (|| Client::in_memory(server()), json!({}));
+async fn what_the_client_cannot_do_is_named(over: Over) {
+    let forms = || over.client(server()).on_elicitation(|_| async { Ok(ElicitResult::decline()) });
+    let pages = || over.client(server()).on_elicitation_url(|_| async { Ok(ElicitResult::decline()) });
+    let (nothing, empty) = (|| over.client(server()), json!({}));
     for (tool, client, name, required) in [
         ("confirm", nothing(), "elicitation", json!({ "elicitation": empty })),
         ("order", nothing(), "elicitation", json!({ "elicitation": empty })),
@@ -749,4 +732,20 @@ async fn modes_count_as_far_as_the_revision_has_them() {
             }
         }
     }
+}
+
+mcp_tests::over_every_transport! {
+    broken;
+    each_kind_of_field_goes_there_and_back,
+    what_is_left_out_is_its_default,
+    types_that_are_text_say_what_they_are,
+    declining_and_dismissing_are_told_apart,
+    confirming_is_a_form_without_fields,
+    answers_that_do_not_fit_are_explained_field_by_field,
+    what_cannot_be_a_form_is_explained_and_not_asked,
+    a_page_is_opened_or_not,
+    what_is_no_url_is_not_asked,
+    roots_are_listed,
+    a_handler_that_refuses_is_no_answer,
+    what_the_client_cannot_do_is_named,
 }

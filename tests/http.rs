@@ -66,6 +66,26 @@ async fn a_question_ends_the_round_and_its_answer_goes_on() {
     assert_eq!(effects.before.load(Ordering::SeqCst), 1, "the call was parked meanwhile");
 }
 
+#[tokio::test]
+async fn a_call_that_runs_again_is_answered_with_what_comes_of_it() {
+    let effects = Arc::<Effects>::default();
+    let served = Served::start(server(effects.clone()).max_parked_calls(0)).await;
+    let mut message = call(1, "ask", json!({ "question": "how many?" }));
+    let asked = served.modern(&message, &[]).await.json().await;
+    let question = asked["result"]["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+    message["params"]["inputResponses"] = json!({ question: mcp_tests::raw::said("seven") });
+    message["params"]["requestState"] = asked["result"]["requestState"].clone();
+    // And one that is repeated, with what came of it before.
+    for _ in 0..2 {
+        let reply = served.modern(&message, &[]).await;
+        assert_eq!((reply.status, reply.is_stream()), (200, false));
+        assert_eq!(reply.json().await["result"]["content"][0]["text"], "seven");
+        assert_eq!(effects.before.load(Ordering::SeqCst), 2);
+    }
+    message["params"]["requestState"] = json!("forged");
+    assert_eq!(served.modern(&message, &[]).await.code().await, -32602);
+}
+
 /// Begin, and say so when the call is dropped.
 #[tool]
 async fn linger(effects: State<Effects>) {

@@ -12,7 +12,7 @@ use mcp_runtime::protocol::{
     ImageContent, Role, SamplingContent, SamplingMessage, ToolChoice, ToolResultContent, ToolUseContent,
 };
 use mcp_runtime::sampling::{ProviderError, ProviderErrorKind, SamplingFallback, SamplingProvider};
-use mcp_runtime::testing::Trial;
+use mcp_tests::over::Over;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -246,18 +246,16 @@ fn learns(request: &CreateMessageRequestParams) -> CreateMessageResult {
     }
 }
 
-#[tokio::test]
-async fn an_answer_of_a_type_is_asked_for_again_until_it_is_right() {
-    let trial = Trial::new(World::default, server).model(|request| learns(&request));
+async fn an_answer_of_a_type_is_asked_for_again_until_it_is_right(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| learns(&request));
     let invented: Product =
         trial.on_every_carrier(async |client, _| client.call("invent", ()).await.expect("a product")).await;
     assert_eq!(invented, serde_json::from_value(product()).expect("a product"));
     trial.assert_replay_safe("invent", (), async |_| ()).await;
 }
 
-#[tokio::test]
-async fn an_answer_of_a_type_that_is_never_right_is_an_error_with_the_last_one() {
-    let trial = Trial::new(World::default, server).model(|request| {
+async fn an_answer_of_a_type_that_is_never_right_is_an_error_with_the_last_one(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| {
         assert!(request.messages.len() < 6, "three attempts are enough");
         uses(&[("a", "final_response", json!({ "name": "Lamp", "price": "free" }))])
     });
@@ -268,11 +266,10 @@ async fn an_answer_of_a_type_that_is_never_right_is_an_error_with_the_last_one()
     assert!(error.contains("free"), "{error}");
 }
 
-#[tokio::test]
-async fn a_model_without_tools_is_told_in_words() {
-    for era in [Era::Legacy, Era::Modern] {
+async fn a_model_without_tools_is_told_in_words(over: Over) {
+    for &era in over.eras() {
         let asked = Arc::new(AtomicU32::new(0));
-        let client = Client::in_memory(server(Arc::default())).era(era).on_sampling({
+        let client = over.client(server(Arc::default())).era(era).on_sampling({
             let asked = asked.clone();
             move |request: CreateMessageRequestParams| {
                 let turn = asked.fetch_add(1, Ordering::SeqCst);
@@ -292,9 +289,8 @@ async fn a_model_without_tools_is_told_in_words() {
     }
 }
 
-#[tokio::test]
-async fn what_is_no_object_is_wrapped_into_one() {
-    let trial = Trial::new(World::default, server).model(|request| {
+async fn what_is_no_object_is_wrapped_into_one(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| {
         let schema = serde_json::to_value(&request.tools[0].input_schema).expect("a schema");
         let validator = jsonschema::validator_for(&schema).expect("a schema");
         let tree = json!({ "value": { "node": [{ "leaf": 1 }, { "node": [{ "leaf": 2 }, { "leaf": 3 }] }] } });
@@ -327,9 +323,8 @@ fn shops(request: &CreateMessageRequestParams) -> CreateMessageResult {
     }
 }
 
-#[tokio::test]
-async fn a_model_uses_tools_that_ask_the_user_and_each_use_happens_once() {
-    let trial = Trial::new(World::default, server).model(|request| shops(&request)).user(|question| {
+async fn a_model_uses_tools_that_ask_the_user_and_each_use_happens_once(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| shops(&request)).user(|question| {
         match question.message.contains("tea") {
             true => mcp_runtime::protocol::ElicitResult::accept(serde_json::Map::new()),
             false => mcp_runtime::protocol::ElicitResult::decline(),
@@ -347,9 +342,8 @@ async fn a_model_uses_tools_that_ask_the_user_and_each_use_happens_once() {
     trial.assert_replay_safe("shop", [("wish", "tea and cake")], async |world| world.done()).await;
 }
 
-#[tokio::test]
-async fn conversations_at_the_same_time_keep_apart() {
-    let trial = Trial::new(World::default, server).model(|request| {
+async fn conversations_at_the_same_time_keep_apart(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| {
         let text = request.messages[0].content[0].as_text().unwrap_or_default().to_owned();
         let query = text.trim_start_matches("search for ");
         match request.messages.len() {
@@ -363,9 +357,8 @@ async fn conversations_at_the_same_time_keep_apart() {
     trial.assert_replay_safe("both", (), async |world| world.done()).await;
 }
 
-#[tokio::test]
-async fn what_goes_wrong_with_a_tool_is_told_to_the_model() {
-    let trial = Trial::new(World::default, server).model(|request| match request.messages.len() {
+async fn what_goes_wrong_with_a_tool_is_told_to_the_model(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| match request.messages.len() {
         1 => uses(&[
             ("1", "serach", json!({})),
             ("2", "search", json!({ "query": 5, "limit": "many" })),
@@ -390,10 +383,9 @@ async fn what_goes_wrong_with_a_tool_is_told_to_the_model() {
     assert_eq!(told.matches("true").count(), 3, "{told}");
 }
 
-#[tokio::test]
-async fn a_model_that_wants_tools_for_ever_is_stopped_and_told_before() {
+async fn a_model_that_wants_tools_for_ever_is_stopped_and_told_before(over: Over) {
     let last = Arc::new(Mutex::new(None));
-    let trial = Trial::new(World::default, server).model({
+    let trial = over.trial(World::default, server).model({
         let last = last.clone();
         move |request| {
             *last.lock().expect("a lock") = request.tool_choice.clone();
@@ -412,9 +404,8 @@ async fn a_model_that_wants_tools_for_ever_is_stopped_and_told_before() {
     assert_eq!(*last.lock().expect("a lock"), Some(ToolChoice::none()));
 }
 
-#[tokio::test]
-async fn a_turn_that_is_the_first_and_the_last_one_is_told_to_use_no_tools() {
-    let trial = Trial::new(World::default, server).model(|request| {
+async fn a_turn_that_is_the_first_and_the_last_one_is_told_to_use_no_tools(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| {
         assert_eq!(request.tool_choice, Some(ToolChoice::none()));
         says("nothing")
     });
@@ -423,9 +414,8 @@ async fn a_turn_that_is_the_first_and_the_last_one_is_told_to_use_no_tools() {
     assert_eq!(said, "nothing");
 }
 
-#[tokio::test]
-async fn tools_and_a_typed_answer_go_together() {
-    let trial = Trial::new(World::default, server).model(|request| match request.messages.len() {
+async fn tools_and_a_typed_answer_go_together(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| match request.messages.len() {
         // One of the two is not right, and each gets its answer.
         1 => uses(&[("1", "search", json!({ "query": "lamp" })), ("2", "final_response", json!({}))]),
         _ => {
@@ -441,9 +431,8 @@ async fn tools_and_a_typed_answer_go_together() {
     assert_eq!(found.price, 900);
 }
 
-#[tokio::test]
-async fn a_loop_can_be_driven_step_by_step() {
-    let trial = Trial::new(World::default, server).model(|request| shops(&request)).user_says(json!({}));
+async fn a_loop_can_be_driven_step_by_step(over: Over) {
+    let trial = over.trial(World::default, server).model(|request| shops(&request)).user_says(json!({}));
     let seen = trial
         .on_every_carrier(async |client, _| {
             client.call::<Vec<String>>("watch", [("wish", "tea")]).await.expect("an answer")
@@ -452,7 +441,7 @@ async fn a_loop_can_be_driven_step_by_step() {
     assert_eq!(seen, ["search", "search", "reserve", "reserve", "reserved tea 1: false, reserved cake 1: false"]);
     trial.assert_replay_safe("watch", [("wish", "tea")], async |world| world.done()).await;
 
-    let trial = Trial::new(World::default, server).model(|request| match request.messages.len() {
+    let trial = over.trial(World::default, server).model(|request| match request.messages.len() {
         1 => uses(&[("1", "search", json!({ "query": "tea" }))]),
         _ => says(&results(&request)[0].1),
     });
@@ -506,10 +495,10 @@ fn asking() -> Server {
     Server::new("asking").state(World::default()).tools(tools![ask, nonsense, misfit, invent, shop, numbers])
 }
 
-#[tokio::test]
-async fn what_is_no_conversation_is_never_sent() {
-    for era in [Era::Legacy, Era::Modern] {
-        let client = Client::in_memory(asking())
+async fn what_is_no_conversation_is_never_sent(over: Over) {
+    for &era in over.eras() {
+        let client = over
+            .client(asking())
             .era(era)
             .sampling_tools()
             .on_sampling(|_: CreateMessageRequestParams| async { panic!("it was asked") });
@@ -527,10 +516,10 @@ async fn what_is_no_conversation_is_never_sent() {
     }
 }
 
-#[tokio::test]
-async fn a_client_without_tools_for_its_model_is_not_asked_for_them() {
+async fn a_client_without_tools_for_its_model_is_not_asked_for_them(over: Over) {
     for (era, code) in [(Era::Legacy, None), (Era::Modern, Some(ErrorCode::MissingRequiredClientCapability))] {
-        let client = Client::in_memory(asking())
+        let client = over
+            .client(asking())
             .era(era)
             .on_sampling(|_: CreateMessageRequestParams| async { panic!("it was asked") });
         let client = client.connect().await.expect("a connection");
@@ -543,8 +532,7 @@ async fn a_client_without_tools_for_its_model_is_not_asked_for_them() {
     }
 }
 
-#[tokio::test]
-async fn bad_answers_are_clear_errors() {
+async fn bad_answers_are_clear_errors(over: Over) {
     let answer = |role: Role, content: Vec<SamplingContent>| {
         let mut result = says("");
         result.role = role;
@@ -559,7 +547,7 @@ async fn bad_answers_are_clear_errors() {
         ("ask", Err(ErrorObject::new(ErrorCode::Other(-1), "User rejected sampling request")), "User rejected"),
     ];
     for (tool, answer, expected) in cases {
-        let client = Client::in_memory(asking()).era(Era::Legacy).on_sampling({
+        let client = over.client(asking()).era(Era::Legacy).on_sampling({
             let answer = answer.clone();
             move |_: CreateMessageRequestParams| {
                 let answer = answer.clone();
@@ -573,7 +561,7 @@ async fn bad_answers_are_clear_errors() {
     // Cut off.
     let mut cut = says("{\"name\": \"La");
     cut.stop_reason = Some("maxTokens".to_owned());
-    let client = Client::in_memory(asking()).on_sampling(move |_: CreateMessageRequestParams| {
+    let client = over.client(asking()).on_sampling(move |_: CreateMessageRequestParams| {
         let cut = cut.clone();
         async move { Ok(cut) }
     });
@@ -589,9 +577,8 @@ async fn look(ctx: Context) -> Result<String> {
     Ok(ctx.sample(question).metadata("user", "me").await?.text()?.to_owned())
 }
 
-#[tokio::test]
-async fn pictures_go_with_words() {
-    let trial = Trial::new(|| (), |_| Server::new("eyes").tools(tools![look])).model(|request| {
+async fn pictures_go_with_words(over: Over) {
+    let trial = over.trial(|| (), |_| Server::new("eyes").tools(tools![look])).model(|request| {
         let [SamplingMessage { content, .. }] = &request.messages[..] else { panic!("one message") };
         assert!(matches!(content[..], [SamplingContent::Text(_), SamplingContent::Image(_)]), "{content:?}");
         assert_eq!(request.metadata.as_ref().and_then(|it| it.get("user")), Some(&json!("me")));
@@ -626,15 +613,18 @@ async fn ask_both(ctx: Context) -> Result<String> {
     Ok(format!("{} {} {yes}", one?.text()?, two?.text()?))
 }
 
-#[tokio::test]
-async fn the_servers_own_model_answers_for_clients_without_one_and_is_asked_once() {
+async fn the_servers_own_model_answers_for_clients_without_one_and_is_asked_once(over: Over) {
     let asked = Arc::new(AtomicU32::new(0));
     let own = asked.clone();
-    let trial = Trial::new(World::default, move |world| {
-        let answer = |request: &CreateMessageRequestParams| says(&format!("own {}", request.joined_text()));
-        Server::new("own").state(world).tools(tools![ask_both]).sampling_fallback(Own { asked: own.clone(), answer })
-    })
-    .user_says(json!({}));
+    let trial = over
+        .trial(World::default, move |world| {
+            let answer = |request: &CreateMessageRequestParams| says(&format!("own {}", request.joined_text()));
+            Server::new("own")
+                .state(world)
+                .tools(tools![ask_both])
+                .sampling_fallback(Own { asked: own.clone(), answer })
+        })
+        .user_says(json!({}));
     let answer: String = trial
         .on_every_carrier(async |client, _| {
             let before = asked.load(Ordering::SeqCst);
@@ -646,10 +636,9 @@ async fn the_servers_own_model_answers_for_clients_without_one_and_is_asked_once
     assert_eq!(answer, "own one own two true");
 }
 
-#[tokio::test]
-async fn the_servers_own_model_uses_tools_and_gives_answers_of_a_type() {
+async fn the_servers_own_model_uses_tools_and_gives_answers_of_a_type(over: Over) {
     let own = |answer| {
-        Trial::new(World::default, move |world| server(world).sampling_fallback(Own { asked: Arc::default(), answer }))
+        over.trial(World::default, move |world| server(world).sampling_fallback(Own { asked: Arc::default(), answer }))
             .user_says(json!({}))
     };
     let trial = own(shops);
@@ -672,8 +661,7 @@ async fn ask_there(there: bool, ctx: Context) -> Result<String> {
     Ok(ctx.sample("?").fallback(when).await?.text()?.to_owned())
 }
 
-#[tokio::test]
-async fn when_the_own_model_answers_is_a_matter_of_policy() {
+async fn when_the_own_model_answers_is_a_matter_of_policy(over: Over) {
     use SamplingFallback::{Always, IfRefused, IfUnsupported, Never};
     for (when, refuses, expected) in [
         (IfUnsupported, false, Ok("client")),
@@ -689,7 +677,7 @@ async fn when_the_own_model_answers_is_a_matter_of_policy() {
             .sampling_fallback(Own { asked: Arc::default(), answer: |_| says("own") })
             .sampling_fallback_when(when);
         let client =
-            Client::in_memory(server).era(Era::Legacy).on_sampling(move |_: CreateMessageRequestParams| async move {
+            over.client(server).era(Era::Legacy).on_sampling(move |_: CreateMessageRequestParams| async move {
                 match refuses {
                     true => Err(ErrorObject::new(ErrorCode::Other(-1), "User rejected sampling request")),
                     false => Ok(says("client")),
@@ -708,14 +696,13 @@ async fn when_the_own_model_answers_is_a_matter_of_policy() {
     }
 }
 
-#[tokio::test]
-async fn a_failure_of_the_own_model_is_told_without_secrets() {
+async fn a_failure_of_the_own_model_is_told_without_secrets(over: Over) {
     let fails = |_: CreateMessageRequestParams| async {
         let error = ProviderError::of(ProviderErrorKind::Unauthorized).with_source("key sk-123 is not valid");
         Err::<CreateMessageResult, _>(ErrorObject::from(error))
     };
-    for era in [Era::Legacy, Era::Modern] {
-        let client = Client::in_memory(asking().sampling_fallback(fails)).era(era);
+    for &era in over.eras() {
+        let client = over.client(asking().sampling_fallback(fails)).era(era);
         let error = said(client.connect().await.expect("a connection").call::<String>("ask", ()).await);
         assert!(
             error.contains("the server's model did not answer: the provider of the model did not accept"),
@@ -725,10 +712,10 @@ async fn a_failure_of_the_own_model_is_told_without_secrets() {
     }
 }
 
-#[tokio::test]
-async fn ten_megabytes_of_text_are_an_answer_or_a_clear_error() {
-    for era in [Era::Legacy, Era::Modern] {
-        let client = Client::in_memory(asking())
+async fn ten_megabytes_of_text_are_an_answer_or_a_clear_error(over: Over) {
+    for &era in over.eras() {
+        let client = over
+            .client(asking())
             .era(era)
             .on_sampling(|_: CreateMessageRequestParams| async { Ok(says(&"4".repeat(10 << 20))) });
         let client = client.connect().await.expect("a connection");
@@ -813,4 +800,27 @@ async fn models_are_asked_over_standard_streams_on_every_carrier() {
         assert!(call("find", json!({})).await.contains("250"), "{place}");
         client.close().await.expect("it ends");
     }
+}
+
+mcp_tests::over_every_transport! {
+    an_answer_of_a_type_is_asked_for_again_until_it_is_right,
+    an_answer_of_a_type_that_is_never_right_is_an_error_with_the_last_one,
+    a_model_without_tools_is_told_in_words,
+    what_is_no_object_is_wrapped_into_one,
+    a_model_uses_tools_that_ask_the_user_and_each_use_happens_once,
+    conversations_at_the_same_time_keep_apart,
+    what_goes_wrong_with_a_tool_is_told_to_the_model,
+    a_model_that_wants_tools_for_ever_is_stopped_and_told_before,
+    a_turn_that_is_the_first_and_the_last_one_is_told_to_use_no_tools,
+    tools_and_a_typed_answer_go_together,
+    a_loop_can_be_driven_step_by_step,
+    what_is_no_conversation_is_never_sent,
+    a_client_without_tools_for_its_model_is_not_asked_for_them,
+    bad_answers_are_clear_errors,
+    pictures_go_with_words,
+    the_servers_own_model_answers_for_clients_without_one_and_is_asked_once,
+    the_servers_own_model_uses_tools_and_gives_answers_of_a_type,
+    when_the_own_model_answers_is_a_matter_of_policy,
+    a_failure_of_the_own_model_is_told_without_secrets,
+    ten_megabytes_of_text_are_an_answer_or_a_clear_error,
 }

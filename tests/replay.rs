@@ -9,6 +9,7 @@ use mcp_runtime::{
     AnswersDigest, Claim, Claimant, Extensions, MemoryOutcomes, OutcomeStore, Principal, RememberedOutcome, Resume,
     Ticket,
 };
+use mcp_tests::over::Over;
 use mcp_tests::raw::{Call, Peer, said, shout, text};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -85,15 +86,14 @@ fn heard(peer: &mut Peer) -> Vec<String> {
     peer.heard.drain(..).map(|it| it["params"]["data"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-#[tokio::test]
-async fn a_call_that_another_replica_continues_gives_the_same_result() {
+async fn a_call_that_another_replica_continues_gives_the_same_result(over: Over) {
     let world = Arc::<World>::default();
     let mut call = Call::new("twice", json!({}));
     call.params.insert("_meta".to_owned(), log_meta());
     let mut said = Vec::new();
     let mut results = Vec::new();
     for round in 1..=3 {
-        let mut replica = Peer::start(server(&world));
+        let mut replica = Peer::start_over(over, server(&world));
         let result = replica.call(&call).await.expect("a result");
         said.push(heard(&mut replica));
         if round < 3 {
@@ -107,12 +107,11 @@ async fn a_call_that_another_replica_continues_gives_the_same_result() {
     assert_eq!(said, [vec!["begun"], vec!["half"], vec![]], "nothing is said twice");
 }
 
-#[tokio::test]
-async fn a_tool_that_never_parks_runs_from_the_top_each_round() {
+async fn a_tool_that_never_parks_runs_from_the_top_each_round(over: Over) {
     let world = Arc::<World>::default();
     let server = server(&world);
     let metrics = server.metrics();
-    let mut peer = Peer::start(server);
+    let mut peer = Peer::start_over(over, server);
     let mut call = Call::new("twice_from_state", json!({}));
     for _ in 0..2 {
         call = call.next(&peer.call(&call).await.expect("a result"), shout);
@@ -122,10 +121,9 @@ async fn a_tool_that_never_parks_runs_from_the_top_each_round() {
     assert_eq!((metrics.parked(), metrics.replayed(), metrics.resumed()), (0, 2, 0));
 }
 
-#[tokio::test]
-async fn a_tool_that_only_parks_says_so_when_it_is_gone() {
+async fn a_tool_that_only_parks_says_so_when_it_is_gone(over: Over) {
     let world = Arc::<World>::default();
-    let mut peer = Peer::start(server(&world));
+    let mut peer = Peer::start_over(over, server(&world));
     let first = Call::new("twice_in_memory", json!({}));
     let asked = peer.call(&first).await.expect("a result");
     let state = asked["requestState"].as_str().expect("a state");
@@ -133,19 +131,18 @@ async fn a_tool_that_only_parks_says_so_when_it_is_gone() {
     let call = first.next(&asked, shout);
     let asked = peer.call(&call).await.expect("a result");
     peer.kill().await;
-    let mut other = Peer::start(server(&world));
+    let mut other = Peer::start_over(over, server(&world));
     let error = other.call(&call.next(&asked, shout)).await.expect_err("it is gone");
     assert_eq!(error["code"], -32603);
     assert!(error["message"].as_str().is_some_and(|it| it.contains("cannot be continued")), "{error}");
     assert_eq!(world.counts(), [1, 1, 0]);
 }
 
-#[tokio::test]
-async fn an_evicted_call_runs_again() {
+async fn an_evicted_call_runs_again(over: Over) {
     let world = Arc::<World>::default();
     let server = server(&world).max_parked_calls(0);
     let metrics = server.metrics();
-    let mut peer = Peer::start(server);
+    let mut peer = Peer::start_over(over, server);
     let mut call = Call::new("twice", json!({}));
     for _ in 0..2 {
         call = call.next(&peer.call(&call).await.expect("a result"), shout);
@@ -155,15 +152,14 @@ async fn an_evicted_call_runs_again() {
     assert_eq!((metrics.evicted(), metrics.replayed(), metrics.parked_now()), (2, 2, 0));
 }
 
-#[tokio::test]
-async fn a_reply_that_got_lost_is_given_again_without_running_again() {
+async fn a_reply_that_got_lost_is_given_again_without_running_again(over: Over) {
     let (world, outcomes) = (Arc::<World>::default(), MemoryOutcomes::default());
-    let mut one = Peer::start(server(&world).outcomes(outcomes.clone()));
+    let mut one = Peer::start_over(over, server(&world).outcomes(outcomes.clone()));
     let first = Call::new("twice", json!({}));
     let second = first.next(&one.call(&first).await.expect("a result"), shout);
     let asked = one.call(&second).await.expect("a result");
     // Lost; the client asks again, here and elsewhere.
-    let mut other = Peer::start(server(&world).outcomes(outcomes));
+    let mut other = Peer::start_over(over, server(&world).outcomes(outcomes));
     for peer in [&mut one, &mut other] {
         assert_eq!(peer.call(&second).await.as_ref(), Ok(&asked), "the same questions and state");
     }
@@ -192,11 +188,10 @@ async fn slow_step(ctx: Context, world: State<World>) -> Result<String> {
     Ok(answer)
 }
 
-#[tokio::test]
-async fn two_identical_retries_at_the_same_time_run_the_call_once() {
+async fn two_identical_retries_at_the_same_time_run_the_call_once(over: Over) {
     for resume in [Resume::Auto, Resume::Replay] {
         let (world, outcomes) = (Arc::<World>::default(), MemoryOutcomes::default());
-        let replica = || Peer::start(server(&world).resume(resume).outcomes(outcomes.clone()));
+        let replica = || Peer::start_over(over, server(&world).resume(resume).outcomes(outcomes.clone()));
         let (mut one, mut other) = (replica(), replica());
         let first = Call::new("slow_step", json!({}));
         let retry = first.next(&one.call(&first).await.expect("a result"), shout);
@@ -239,10 +234,9 @@ async fn run(call: Call, mut replica: impl FnMut() -> Peer) -> Result<Value, Val
     }
 }
 
-#[tokio::test]
-async fn steps_are_known_by_name_and_occurrence() {
+async fn steps_are_known_by_name_and_occurrence(over: Over) {
     let world = Arc::<World>::default();
-    let result = run(Call::new("steps", json!({})), || Peer::start(server(&world))).await.expect("a result");
+    let result = run(Call::new("steps", json!({})), || Peer::start_over(over, server(&world))).await.expect("a result");
     assert_eq!(result["structuredContent"], json!({ "result": [1, 2, 3, 4] }));
     assert_eq!(world.steps.load(Ordering::SeqCst), 4);
 }
@@ -254,10 +248,10 @@ async fn wander(ctx: Context, world: State<World>) -> Result<String> {
     Ok(ctx.sample(format!("question {now}")).await?.text()?.to_owned())
 }
 
-#[tokio::test]
-async fn a_run_that_does_not_ask_what_it_had_asked_is_told_how_to_mend_it() {
+async fn a_run_that_does_not_ask_what_it_had_asked_is_told_how_to_mend_it(over: Over) {
     let world = Arc::<World>::default();
-    let error = run(Call::new("wander", json!({})), || Peer::start(server(&world))).await.expect_err("it diverged");
+    let error =
+        run(Call::new("wander", json!({})), || Peer::start_over(over, server(&world))).await.expect_err("it diverged");
     let message = error["message"].as_str().expect("text");
     for part in ["`wander`", "question 0", "question 2", "`ctx.step(..)`", "`.key(\"..\")`"] {
         assert!(message.contains(part), "{part}: {message}");
@@ -272,10 +266,9 @@ async fn keyed(ctx: Context, world: State<World>) -> Result<String> {
     Ok(ctx.sample(format!("question {now}")).key("the question").await?.text()?.to_owned())
 }
 
-#[tokio::test]
-async fn a_question_with_a_key_is_the_same_whatever_it_asks() {
+async fn a_question_with_a_key_is_the_same_whatever_it_asks(over: Over) {
     let world = Arc::<World>::default();
-    let result = run(Call::new("keyed", json!({})), || Peer::start(server(&world))).await.expect("a result");
+    let result = run(Call::new("keyed", json!({})), || Peer::start_over(over, server(&world))).await.expect("a result");
     assert_eq!(text(&result), "QUESTION 0");
 }
 
@@ -293,9 +286,8 @@ async fn unwritable(ctx: Context) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn what_steps_cannot_do_is_said() {
-    let mut peer = Peer::start(server(&Arc::default()));
+async fn what_steps_cannot_do_is_said(over: Over) {
+    let mut peer = Peer::start_over(over, server(&Arc::default()));
     for (tool, said) in
         [("nest", "step `inner` stands inside of step `outer`"), ("unwritable", "cannot be written as JSON")]
     {
@@ -313,17 +305,16 @@ async fn endless(ctx: Context) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn rounds_and_states_are_bounded() {
+async fn rounds_and_states_are_bounded(over: Over) {
     let rounds = AtomicU32::new(0);
     let replica = || {
         rounds.fetch_add(1, Ordering::SeqCst);
-        Peer::start(server(&Arc::default()).max_rounds(5))
+        Peer::start_over(over, server(&Arc::default()).max_rounds(5))
     };
     let error = run(Call::new("endless", json!({})), replica).await.expect_err("too many rounds");
     assert!(error["message"].as_str().is_some_and(|it| it.contains("more than 5 rounds")), "{error}");
     assert_eq!(rounds.load(Ordering::SeqCst), 6);
-    let replica = || Peer::start(server(&Arc::default()).max_state_bytes(1_000));
+    let replica = || Peer::start_over(over, server(&Arc::default()).max_state_bytes(1_000));
     let error = run(Call::new("endless", json!({})), replica).await.expect_err("too large");
     assert!(error["message"].as_str().is_some_and(|it| it.contains("`Server::max_state_bytes`")), "{error}");
 }
@@ -342,11 +333,12 @@ async fn complete(fails: bool, ctx: Context, world: State<World>) -> Result<Stri
     Ok("done".to_owned())
 }
 
-#[tokio::test]
-async fn effects_of_a_complete_call_happen_once_and_in_order_and_only_then() {
+async fn effects_of_a_complete_call_happen_once_and_in_order_and_only_then(over: Over) {
     for (fails, expected) in [(false, vec!["one", "two"]), (true, vec![])] {
         let world = Arc::<World>::default();
-        run(Call::new("complete", json!({ "fails": fails })), || Peer::start(server(&world))).await.expect("a result");
+        run(Call::new("complete", json!({ "fails": fails })), || Peer::start_over(over, server(&world)))
+            .await
+            .expect("a result");
         assert_eq!(*world.notes.lock().expect("a lock"), expected);
     }
 }
@@ -360,11 +352,10 @@ async fn identify(ctx: Context, world: State<World>) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn identity_time_and_identifiers_are_the_same_in_every_run_and_others_in_other_calls() {
+async fn identity_time_and_identifiers_are_the_same_in_every_run_and_others_in_other_calls(over: Over) {
     let world = Arc::<World>::default();
     for _ in 0..2 {
-        run(Call::new("identify", json!({})), || Peer::start(server(&world))).await.expect("a result");
+        run(Call::new("identify", json!({})), || Peer::start_over(over, server(&world))).await.expect("a result");
     }
     let notes = world.notes.lock().expect("a lock");
     let [first, again, other, _] = &notes[..] else { panic!("{notes:?}") };
@@ -390,10 +381,10 @@ async fn ask_in_step(ctx: Context, world: State<World>) -> Result<String> {
     .await
 }
 
-#[tokio::test]
-async fn a_question_inside_of_a_step_ends_the_round_as_others_do() {
+async fn a_question_inside_of_a_step_ends_the_round_as_others_do(over: Over) {
     let world = Arc::<World>::default();
-    let result = run(Call::new("ask_in_step", json!({})), || Peer::start(server(&world))).await.expect("a result");
+    let result =
+        run(Call::new("ask_in_step", json!({})), || Peer::start_over(over, server(&world))).await.expect("a result");
     assert_eq!(text(&result), "INSIDE");
     assert_eq!(world.steps.load(Ordering::SeqCst), 2);
 }
@@ -410,11 +401,10 @@ async fn two_answers(ctx: Context, world: State<World>) -> Result<String> {
     Ok(one? + &two?)
 }
 
-#[tokio::test]
-async fn answers_that_are_missing_are_asked_for_again_and_those_given_are_not() {
+async fn answers_that_are_missing_are_asked_for_again_and_those_given_are_not(over: Over) {
     for resume in [Resume::Auto, Resume::Parked, Resume::Replay] {
         let world = Arc::<World>::default();
-        let mut peer = Peer::start(server(&world).resume(resume));
+        let mut peer = Peer::start_over(over, server(&world).resume(resume));
         let first = Call::new("two_answers", json!({}));
         let only = |wanted: &'static str| {
             move |method: &str, params: &Value| {
@@ -442,11 +432,10 @@ async fn early(ctx: Context, world: State<World>, go: State<Notify>) -> Result<S
     Ok("early".to_owned())
 }
 
-#[tokio::test]
-async fn a_call_that_completes_between_rounds_is_there_for_the_next_one_and_those_that_repeat_it() {
+async fn a_call_that_completes_between_rounds_is_there_for_the_next_one_and_those_that_repeat_it(over: Over) {
     let (world, go) = (Arc::<World>::default(), Arc::new(Notify::new()));
     let server = Server::new("t").state(world.clone()).state(go.clone()).tools(tools![early]);
-    let mut peer = Peer::start(server);
+    let mut peer = Peer::start_over(over, server);
     let first = Call::new("early", json!({}));
     let asked = peer.call(&first).await.expect("a result");
     go.notify_one();
@@ -460,10 +449,9 @@ async fn a_call_that_completes_between_rounds_is_there_for_the_next_one_and_thos
     assert_eq!(world.after.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn states_are_refused_alike_before_any_code_runs() {
+async fn states_are_refused_alike_before_any_code_runs(over: Over) {
     let world = Arc::<World>::default();
-    let mut peer = Peer::start(server(&world).previous_state_keys([[8; 32]]));
+    let mut peer = Peer::start_over(over, server(&world).previous_state_keys([[8; 32]]));
     let first = Call::new("twice", json!({}));
     let asked = peer.call(&first).await.expect("a result");
     let good = first.next(&asked, shout);
@@ -495,7 +483,7 @@ async fn states_are_refused_alike_before_any_code_runs() {
         errors.push((*what, peer.call(call).await.expect_err(what)));
     }
     for (what, server) in elsewhere {
-        errors.push((what, Peer::start(server).call(&good).await.expect_err(what)));
+        errors.push((what, Peer::start_over(over, server).call(&good).await.expect_err(what)));
     }
     let uniform = errors[0].1.clone();
     assert_eq!(uniform["code"], -32602);
@@ -504,14 +492,13 @@ async fn states_are_refused_alike_before_any_code_runs() {
     }
     assert_eq!(world.counts(), [1, 1, 0], "no code ran");
     let rotated = Server::new("replica").state_key([8; 32]).previous_state_keys([KEY]).state(world.clone());
-    let mut rotated = Peer::start(rotated.tools(tools![twice]));
+    let mut rotated = Peer::start_over(over, rotated.tools(tools![twice]));
     assert_eq!(rotated.call(&good).await.expect("a result")["resultType"], "input_required", "a previous key opens");
 }
 
-#[tokio::test]
-async fn a_state_expires() {
+async fn a_state_expires(over: Over) {
     let world = Arc::<World>::default();
-    let mut peer = Peer::start(server(&world).state_timeout(Duration::from_millis(50)));
+    let mut peer = Peer::start_over(over, server(&world).state_timeout(Duration::from_millis(50)));
     let first = Call::new("twice", json!({}));
     let retry = first.next(&peer.call(&first).await.expect("a result"), shout);
     // Its time is real time, which nobody can pause.
@@ -520,10 +507,9 @@ async fn a_state_expires() {
     assert_eq!(world.counts(), [1, 1, 0]);
 }
 
-#[tokio::test]
-async fn a_round_that_was_cancelled_runs_again_when_it_is_repeated() {
+async fn a_round_that_was_cancelled_runs_again_when_it_is_repeated(over: Over) {
     let world = Arc::<World>::default();
-    let mut peer = Peer::start(server(&world));
+    let mut peer = Peer::start_over(over, server(&world));
     let first = Call::new("twice", json!({}));
     let retry = first.next(&peer.call(&first).await.expect("a result"), shout);
     let id = peer.send("tools/call", retry.params.clone()).await;
@@ -534,10 +520,9 @@ async fn a_round_that_was_cancelled_runs_again_when_it_is_repeated() {
     assert_eq!(world.steps.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn a_call_may_come_back_to_a_replica_that_others_have_overtaken() {
+async fn a_call_may_come_back_to_a_replica_that_others_have_overtaken(over: Over) {
     let world = Arc::<World>::default();
-    let (mut one, mut other) = (Peer::start(server(&world)), Peer::start(server(&world)));
+    let (mut one, mut other) = (Peer::start_over(over, server(&world)), Peer::start_over(over, server(&world)));
     let first = Call::new("twice", json!({}));
     let second = first.next(&one.call(&first).await.expect("a result"), shout);
     let third = second.next(&other.call(&second).await.expect("a result"), shout);
@@ -560,10 +545,10 @@ async fn try_again(ctx: Context, world: State<World>) -> Result<u32> {
     Ok(done)
 }
 
-#[tokio::test]
-async fn a_step_that_worked_at_the_second_try_is_not_tried_again() {
+async fn a_step_that_worked_at_the_second_try_is_not_tried_again(over: Over) {
     let world = Arc::<World>::default();
-    let replica = || Peer::start(Server::new("t").state_key(KEY).state(world.clone()).tools(tools![try_again]));
+    let replica =
+        || Peer::start_over(over, Server::new("t").state_key(KEY).state(world.clone()).tools(tools![try_again]));
     let result = run(Call::new("try_again", json!({})), replica).await.expect("a result");
     assert_eq!((text(&result).as_str(), world.steps.load(Ordering::SeqCst)), ("1", 2));
 }
@@ -575,10 +560,9 @@ fn at_once(ctx: Context, world: State<World>) -> u8 {
     1
 }
 
-#[tokio::test]
-async fn effects_of_a_tool_that_never_waits_happen_too() {
+async fn effects_of_a_tool_that_never_waits_happen_too(over: Over) {
     let world = Arc::<World>::default();
-    let mut peer = Peer::start(Server::new("t").state(world.clone()).tools(tools![at_once]));
+    let mut peer = Peer::start_over(over, Server::new("t").state(world.clone()).tools(tools![at_once]));
     assert_eq!(text(&peer.call(&Call::new("at_once", json!({}))).await.expect("a result")), "1");
     assert_eq!(world.after.load(Ordering::SeqCst), 1);
 }
@@ -593,10 +577,10 @@ async fn identifiers(ctx: Context, world: State<World>) -> Result<Vec<String>> {
     Ok(vec![inside, outside])
 }
 
-#[tokio::test]
-async fn identifiers_of_a_step_that_is_not_done_again_are_not_given_to_others() {
+async fn identifiers_of_a_step_that_is_not_done_again_are_not_given_to_others(over: Over) {
     let world = Arc::<World>::default();
-    let replica = || Peer::start(Server::new("t").state_key(KEY).state(world.clone()).tools(tools![identifiers]));
+    let replica =
+        || Peer::start_over(over, Server::new("t").state_key(KEY).state(world.clone()).tools(tools![identifiers]));
     let result = run(Call::new("identifiers", json!({})), replica).await.expect("a result");
     let notes = world.notes.lock().expect("a lock");
     let [first, again] = &notes[..] else { panic!("{notes:?}") };
@@ -627,11 +611,10 @@ async fn give_up(ctx: Context, go: State<Notify>) -> Result<String> {
     Ok(ctx.sample("second").await?.text()?.to_owned())
 }
 
-#[tokio::test]
-async fn a_run_that_starts_over_gives_up_what_was_given_up() {
+async fn a_run_that_starts_over_gives_up_what_was_given_up(over: Over) {
     let go = Arc::new(Notify::new());
     let server = || Server::new("t").state_key(KEY).state(go.clone()).tools(tools![give_up]);
-    let mut one = Peer::start(server());
+    let mut one = Peer::start_over(over, server());
     let first = Call::new("give_up", json!({}));
     let asked = one.call(&first).await.expect("a result");
     go.notify_one();
@@ -646,7 +629,7 @@ async fn a_run_that_starts_over_gives_up_what_was_given_up() {
     let third = second.next(&asked, shout);
     one.kill().await;
     go.notify_one();
-    assert_eq!(text(&Peer::start(server()).call(&third).await.expect("a result")), "SECOND");
+    assert_eq!(text(&Peer::start_over(over, server()).call(&third).await.expect("a result")), "SECOND");
 }
 
 /// A store that is elsewhere: everything takes a while.
@@ -690,11 +673,10 @@ impl OutcomeStore for Elsewhere {
     }
 }
 
-#[tokio::test]
-async fn a_store_that_is_elsewhere_is_waited_for() {
+async fn a_store_that_is_elsewhere_is_waited_for(over: Over) {
     for resume in [Resume::Auto, Resume::Replay] {
         let (world, store) = (Arc::<World>::default(), Arc::new(Elsewhere::default()));
-        let replica = || Peer::start(server(&world).resume(resume).outcomes(store.clone()));
+        let replica = || Peer::start_over(over, server(&world).resume(resume).outcomes(store.clone()));
         let (mut one, mut other) = (replica(), replica());
         let first = Call::new("twice", json!({}));
         let second = first.next(&one.call(&first).await.expect("a result"), shout);
@@ -735,10 +717,9 @@ impl OutcomeStore for Broken {
     }
 }
 
-#[tokio::test]
-async fn a_store_that_panics_fails_the_round_and_not_the_connection() {
+async fn a_store_that_panics_fails_the_round_and_not_the_connection(over: Over) {
     let world = Arc::<World>::default();
-    let mut peer = Peer::start(server(&world).outcomes(Broken));
+    let mut peer = Peer::start_over(over, server(&world).outcomes(Broken));
     let first = Call::new("twice", json!({}));
     let second = first.next(&peer.call(&first).await.expect("a result"), shout);
     let error = peer.call(&second).await.expect_err("it cannot be looked up");
@@ -763,16 +744,15 @@ async fn a_state_is_of_no_use_to_another_principal() {
     assert_eq!(connect(Some("ada")).call(&second).await.expect("a result")["resultType"], "input_required");
 }
 
-#[tokio::test]
-async fn a_client_that_can_no_longer_be_asked_ends_what_asks_it() {
+async fn a_client_that_can_no_longer_be_asked_ends_what_asks_it(over: Over) {
     for moved in [false, true] {
         let world = Arc::<World>::default();
-        let mut peer = Peer::start(server(&world));
+        let mut peer = Peer::start_over(over, server(&world));
         let first = Call::new("twice", json!({}));
         let mut second = first.next(&peer.call(&first).await.expect("a result"), shout);
         if moved {
             peer.kill().await;
-            peer = Peer::start(server(&world));
+            peer = Peer::start_over(over, server(&world));
         }
         let mut meta = mcp_tests::raw::meta();
         meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
@@ -780,4 +760,34 @@ async fn a_client_that_can_no_longer_be_asked_ends_what_asks_it() {
         let error = peer.call(&second).await.expect_err("it cannot be asked the second question");
         assert_eq!(error["code"], -32021, "{moved} {error}");
     }
+}
+
+mcp_tests::over_every_transport! {
+    a_call_that_another_replica_continues_gives_the_same_result,
+    a_tool_that_never_parks_runs_from_the_top_each_round,
+    a_tool_that_only_parks_says_so_when_it_is_gone,
+    an_evicted_call_runs_again,
+    a_reply_that_got_lost_is_given_again_without_running_again,
+    two_identical_retries_at_the_same_time_run_the_call_once,
+    steps_are_known_by_name_and_occurrence,
+    a_run_that_does_not_ask_what_it_had_asked_is_told_how_to_mend_it,
+    a_question_with_a_key_is_the_same_whatever_it_asks,
+    what_steps_cannot_do_is_said,
+    rounds_and_states_are_bounded,
+    effects_of_a_complete_call_happen_once_and_in_order_and_only_then,
+    identity_time_and_identifiers_are_the_same_in_every_run_and_others_in_other_calls,
+    a_question_inside_of_a_step_ends_the_round_as_others_do,
+    answers_that_are_missing_are_asked_for_again_and_those_given_are_not,
+    a_call_that_completes_between_rounds_is_there_for_the_next_one_and_those_that_repeat_it,
+    states_are_refused_alike_before_any_code_runs,
+    a_state_expires,
+    a_round_that_was_cancelled_runs_again_when_it_is_repeated,
+    a_call_may_come_back_to_a_replica_that_others_have_overtaken,
+    a_step_that_worked_at_the_second_try_is_not_tried_again,
+    effects_of_a_tool_that_never_waits_happen_too,
+    identifiers_of_a_step_that_is_not_done_again_are_not_given_to_others,
+    a_run_that_starts_over_gives_up_what_was_given_up,
+    a_store_that_is_elsewhere_is_waited_for,
+    a_store_that_panics_fails_the_round_and_not_the_connection,
+    a_client_that_can_no_longer_be_asked_ends_what_asks_it,
 }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcp_runtime::MemoryTasks;
-use mcp_runtime::client::{Called, Client, ClientBuilder, Era};
+use mcp_runtime::client::{Called, ClientBuilder, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorCode, TaskStatus};
+use mcp_tests::over::Over;
 use mcp_tests::raw::{Call, Peer, meta, said, text};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -114,8 +115,8 @@ fn tasks_meta() -> Value {
 struct Hand(Peer);
 
 impl Hand {
-    fn of(server: Server) -> Self {
-        Self(Peer::start(server))
+    fn over(over: Over, server: Server) -> Self {
+        Self(Peer::start_over(over, server))
     }
 
     async fn request(&mut self, method: &str, mut params: Value) -> Result<Value, Value> {
@@ -157,10 +158,9 @@ fn bare(mut result: Value) -> Value {
     result
 }
 
-#[tokio::test]
-async fn a_task_is_made_looked_at_and_done() {
+async fn a_task_is_made_looked_at_and_done(over: Over) {
     let go = Arc::new(Notify::new());
-    let mut client = Hand::of(server(&go));
+    let mut client = Hand::over(over, server(&go));
     let made = client.start("work", json!({ "label": "x" })).await;
     let names: Vec<_> = made.as_object().expect("an object").keys().cloned().collect();
     assert_eq!(
@@ -191,9 +191,8 @@ async fn a_task_is_made_looked_at_and_done() {
     assert_eq!(client.get(&made).await["status"], "completed");
 }
 
-#[tokio::test]
-async fn questions_wait_in_the_task_and_may_be_answered_one_by_one() {
-    let mut client = Hand::of(server(&Arc::default()));
+async fn questions_wait_in_the_task_and_may_be_answered_one_by_one(over: Over) {
+    let mut client = Hand::over(over, server(&Arc::default()));
     let task = client.start("ask_twice", json!({})).await;
     let asks = client.until(&task, "input_required").await;
     let open = asks["inputRequests"].as_object().expect("questions").clone();
@@ -218,9 +217,8 @@ async fn questions_wait_in_the_task_and_may_be_answered_one_by_one() {
     assert!(done.get("inputRequests").is_none());
 }
 
-#[tokio::test]
-async fn a_key_is_used_once() {
-    let mut client = Hand::of(server(&Arc::default()));
+async fn a_key_is_used_once(over: Over) {
+    let mut client = Hand::over(over, server(&Arc::default()));
     let task = client.start("ask_the_same", json!({})).await;
     let mut keys = Vec::new();
     for answer in ["1", "2"] {
@@ -233,9 +231,8 @@ async fn a_key_is_used_once() {
     assert_eq!(client.until(&task, "completed").await["result"]["content"][0]["text"], "1 2");
 }
 
-#[tokio::test]
-async fn a_tool_that_failed_is_completed_and_a_request_that_failed_is_failed() {
-    let mut client = Hand::of(server(&Arc::default()));
+async fn a_tool_that_failed_is_completed_and_a_request_that_failed_is_failed(over: Over) {
+    let mut client = Hand::over(over, server(&Arc::default()));
     let task = client.start("fail_in_the_background", json!({})).await;
     let done = client.until(&task, "completed").await;
     assert_eq!((&done["result"]["isError"], done.get("error")), (&json!(true), None));
@@ -251,11 +248,10 @@ async fn a_tool_that_failed_is_completed_and_a_request_that_failed_is_failed() {
     assert!(failed.get("result").is_none());
 }
 
-#[tokio::test]
-async fn a_task_that_is_cancelled_is_dropped() {
+async fn a_task_that_is_cancelled_is_dropped(over: Over) {
     let drops = Arc::new(AtomicU32::new(0));
     let server = Server::new("t").state(drops.clone()).tools(tools![hold]);
-    let mut client = Hand::of(server);
+    let mut client = Hand::over(over, server);
     let task = client.start("hold", json!({})).await;
     client.request("tasks/cancel", json!({ "taskId": task["taskId"] })).await.expect("an acknowledgement");
     assert_eq!(client.get(&task).await["status"], "cancelled");
@@ -269,7 +265,7 @@ async fn a_task_that_is_cancelled_is_dropped() {
 async fn a_task_is_dropped_when_its_time_is_over() {
     let drops = Arc::new(AtomicU32::new(0));
     let server = Server::new("t").state(drops.clone()).tools(tools![hold]).task_timeout(Duration::from_secs(60));
-    let mut client = Hand::of(server);
+    let mut client = Hand::over(Over::Memory, server);
     let task = client.start("hold", json!({})).await;
     assert_eq!(task["ttlMs"], 60_000);
     tokio::time::sleep(Duration::from_secs(61)).await;
@@ -278,10 +274,9 @@ async fn a_task_is_dropped_when_its_time_is_over() {
     assert_eq!(error["code"], -32602);
 }
 
-#[tokio::test]
-async fn a_call_may_ask_in_rounds_and_become_a_task_when_it_takes_long() {
+async fn a_call_may_ask_in_rounds_and_become_a_task_when_it_takes_long(over: Over) {
     let go = Arc::new(Notify::new());
-    let mut client = Hand::of(server(&go));
+    let mut client = Hand::over(over, server(&go));
     let mut first = Call::new("ask_and_work", json!({}));
     first.params.insert("_meta".to_owned(), tasks_meta());
     let asked = client.0.call(&first).await.expect("a result");
@@ -295,11 +290,10 @@ async fn a_call_may_ask_in_rounds_and_become_a_task_when_it_takes_long() {
     assert_eq!(client.until(&task, "completed").await["result"]["content"][0]["text"], "Hello, Alice!");
 }
 
-#[tokio::test]
-async fn clients_that_know_no_tasks_get_none() {
+async fn clients_that_know_no_tasks_get_none(over: Over) {
     let go = Arc::new(Notify::new());
     go.notify_one();
-    let mut peer = Peer::start(server(&go));
+    let mut peer = Peer::start_over(over, server(&go));
     let call = Call::new("work", json!({ "label": "x" }));
     assert_eq!(text(&peer.call(&call).await.expect("a result")), "done: x");
     let mut hinted = Call::new("add", json!({ "a": 1, "b": 2 }));
@@ -317,15 +311,14 @@ async fn clients_that_know_no_tasks_get_none() {
         assert_eq!(peer.request(method, Map::new()).await.expect_err("no such method")["code"], -32601);
     }
     // In the legacy era there are none at all, and what needs them runs as any tool.
-    let client = Client::in_memory(server(&go)).era(Era::Legacy).tasks().connect().await.expect("a connection");
+    let client = over.client(server(&go)).era(Era::Legacy).tasks().connect().await.expect("a connection");
     assert!(client.server_capabilities().extensions.is_empty());
     let result = client.call_tool("fail_in_the_background", ()).await.expect("a result");
     assert_eq!(result.joined_text(), "it went wrong");
 }
 
-#[tokio::test]
-async fn what_is_no_task_is_none_and_what_is_wrong_is_said() {
-    let mut client = Hand::of(server(&Arc::default()));
+async fn what_is_no_task_is_none_and_what_is_wrong_is_said(over: Over) {
+    let mut client = Hand::over(over, server(&Arc::default()));
     let discovered = client.request("server/discover", json!({})).await.expect("a result");
     assert_eq!(discovered["capabilities"]["extensions"], json!({ EXTENSION: {} }));
     let result = client.request("tools/call", json!({ "name": "at_once" })).await.expect("a result");
@@ -340,21 +333,19 @@ async fn what_is_no_task_is_none_and_what_is_wrong_is_said() {
     assert!(error["message"].as_str().is_some_and(|it| it.contains("inputResponses")), "{error}");
 }
 
-#[tokio::test]
-async fn when_too_many_run_a_call_goes_on_as_others_do() {
+async fn when_too_many_run_a_call_goes_on_as_others_do(over: Over) {
     let go = Arc::new(Notify::new());
-    let mut client = Hand::of(server(&go).max_running_tasks(1));
+    let mut client = Hand::over(over, server(&go).max_running_tasks(1));
     client.start("work", json!({ "label": "1" })).await;
     let asked = client.request("tools/call", json!({ "name": "ask_twice", "arguments": {} })).await.expect("a result");
     assert_eq!(asked["resultType"], "input_required");
 }
 
-#[tokio::test]
-async fn servers_that_share_a_store_answer_for_each_other() {
+async fn servers_that_share_a_store_answer_for_each_other(over: Over) {
     let store = MemoryTasks::default();
     let go = Arc::new(Notify::new());
-    let mut one = Hand::of(server(&go).task_store(store.clone()));
-    let mut other = Hand::of(server(&go).task_store(store));
+    let mut one = Hand::over(over, server(&go).task_store(store.clone()));
+    let mut other = Hand::over(over, server(&go).task_store(store));
     let task = one.start("ask_the_same", json!({})).await;
     let mut asked = Vec::new();
     for answer in ["1", "2"] {
@@ -381,13 +372,12 @@ async fn shout(request: CreateMessageRequestParams) -> Result<CreateMessageResul
     Ok(CreateMessageResult::text("shouting-model", question))
 }
 
-fn client(server: Server) -> ClientBuilder {
-    Client::in_memory(server).tasks().on_sampling(shout)
+fn client(over: Over, server: Server) -> ClientBuilder {
+    over.client(server).tasks().on_sampling(shout)
 }
 
-#[tokio::test]
-async fn a_client_waits_for_tasks_by_itself() {
-    let client = client(server(&Arc::default())).connect().await.expect("a connection");
+async fn a_client_waits_for_tasks_by_itself(over: Over) {
+    let client = client(over, server(&Arc::default())).connect().await.expect("a connection");
     let answer: String = client.call("ask_twice", ()).await.expect("an answer");
     assert_eq!(answer, "ONE TWO");
     let failed = client.call_tool("fail_in_the_background", ()).await.expect("a result");
@@ -396,10 +386,9 @@ async fn a_client_waits_for_tasks_by_itself() {
     assert_eq!(error.peer_error().map(|error| error.code), Some(ErrorCode::MissingRequiredClientCapability));
 }
 
-#[tokio::test]
-async fn a_task_is_handed_to_those_who_want_it() {
+async fn a_task_is_handed_to_those_who_want_it(over: Over) {
     let go = Arc::new(Notify::new());
-    let client = client(server(&go)).connect().await.expect("a connection");
+    let client = client(over, server(&go)).connect().await.expect("a connection");
     let Ok(Called::Task(task)) = client.start_tool("work", [("label", "x")]).await else { panic!("no task") };
     let id = task.id().to_owned();
     drop(task);
@@ -413,15 +402,30 @@ async fn a_task_is_handed_to_those_who_want_it() {
     assert!(matches!(client.start_tool("add", [("a", 1), ("b", 2)]).await, Ok(Called::Done(_))));
 }
 
-#[tokio::test]
-async fn a_call_that_is_dropped_cancels_its_task() {
+async fn a_call_that_is_dropped_cancels_its_task(over: Over) {
     let drops = Arc::new(AtomicU32::new(0));
     let server = Server::new("t").state(drops.clone()).tools(tools![hold]);
-    let client = client(server).connect().await.expect("a connection");
+    let client = client(over, server).connect().await.expect("a connection");
     let call = client.call_tool("hold", ());
     // Long enough to become a task; then nobody wants it any more.
     assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
     while drops.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
+}
+
+mcp_tests::over_every_transport! {
+    a_task_is_made_looked_at_and_done,
+    questions_wait_in_the_task_and_may_be_answered_one_by_one,
+    a_key_is_used_once,
+    a_tool_that_failed_is_completed_and_a_request_that_failed_is_failed,
+    a_task_that_is_cancelled_is_dropped,
+    a_call_may_ask_in_rounds_and_become_a_task_when_it_takes_long,
+    clients_that_know_no_tasks_get_none,
+    what_is_no_task_is_none_and_what_is_wrong_is_said,
+    when_too_many_run_a_call_goes_on_as_others_do,
+    servers_that_share_a_store_answer_for_each_other,
+    a_client_waits_for_tasks_by_itself,
+    a_task_is_handed_to_those_who_want_it,
+    a_call_that_is_dropped_cancels_its_task,
 }

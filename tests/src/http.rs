@@ -50,29 +50,12 @@ impl Served {
 
     /// Sends a request, with these headers beside those that every request has.
     pub async fn send(&self, method: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-        let mut head = format!("{method} /mcp HTTP/1.1\r\n");
-        let own = [("host", self.address.to_string()), ("connection", "close".to_owned())];
-        for (name, value) in own {
-            if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
-                head.push_str(&format!("{name}: {value}\r\n"));
-            }
-        }
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if !body.is_empty() {
-            head.push_str(&format!("content-length: {}\r\n", body.len()));
-        }
-        let stream = self.connect(&format!("{head}\r\n{body}")).await;
-        Reply::read(stream).await
+        Reply::read(begin(self.address, method, headers, body).await).await
     }
 
     /// Connects, and writes this.
     pub async fn connect(&self, bytes: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
-        // It may have answered before it has read all of it.
-        _ = stream.write_all(bytes.as_bytes()).await;
-        stream
+        connect(self.address, bytes).await
     }
 
     /// POSTs a message of the modern era, with the headers that it needs, and these.
@@ -111,6 +94,31 @@ impl Served {
     }
 }
 
+/// Sends a request, with these headers beside those that every request has; does not wait for the answer.
+pub(crate) async fn begin(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+    let mut head = format!("{method} /mcp HTTP/1.1\r\n");
+    let own = [("host", address.to_string()), ("connection", "close".to_owned())];
+    for (name, value) in own {
+        if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    connect(address, &format!("{head}\r\n{body}")).await
+}
+
+async fn connect(address: SocketAddr, bytes: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    // It may have answered before it has read all of it.
+    _ = stream.write_all(bytes.as_bytes()).await;
+    stream
+}
+
 /// What clients of all eras accept.
 pub const ACCEPT: &str = "application/json, text/event-stream";
 
@@ -141,7 +149,7 @@ pub fn modern_headers(message: &Value) -> Vec<(&'static str, String)> {
     ];
     headers.extend(message["method"].as_str().map(|method| ("mcp-method", method.to_owned())));
     let params = &message["params"];
-    let name = params["name"].as_str().or_else(|| params["uri"].as_str());
+    let name = ["name", "uri", "taskId"].into_iter().find_map(|member| params[member].as_str());
     headers.extend(name.map(|name| ("mcp-name", name.to_owned())));
     headers
 }

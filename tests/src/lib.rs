@@ -6,6 +6,7 @@ pub mod completing;
 pub mod constrained;
 pub mod http;
 pub mod library;
+pub mod over;
 pub mod raw;
 pub mod shop;
 

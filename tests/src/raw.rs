@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 
+use crate::over::Over;
+
 /// A connection to a server that runs in this process.
 #[derive(Debug)]
 pub struct Peer {
@@ -23,6 +25,18 @@ impl Peer {
     /// Starts a server.
     pub fn start(server: Server) -> Self {
         Self::start_with(server, Extensions::new())
+    }
+
+    /// Starts a server, to be spoken to over this.
+    pub fn start_over(over: Over, server: Server) -> Self {
+        match over {
+            Over::Memory => Self::start(server),
+            Over::Http | Over::BrokenHttp => {
+                let (ours, theirs) = tokio::io::duplex(1 << 20);
+                let ready = server.build().expect("it fits together");
+                Self::of(ours, tokio::spawn(over.serve(ready, theirs)))
+            }
+        }
     }
 
     /// Starts a server, with what is known of the connection.
@@ -49,7 +63,11 @@ impl Peer {
             let (reader, writer) = tokio::io::split(theirs);
             server.serve_with(reader, writer, extensions).await.expect("it serves");
         });
-        let (reader, writer) = tokio::io::split(ours);
+        Self::of(ours, serving)
+    }
+
+    fn of(stream: DuplexStream, serving: JoinHandle<()>) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
         Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }
     }
 

@@ -12,22 +12,40 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{ErrorCode, ErrorObject, Method, RequestId};
-use crate::server::Server;
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Method, RequestId};
+use crate::server::{ReadyServer, Server};
 use crate::transport::pair;
 
+/// Starts one more server.
+#[derive(Clone)]
+pub(super) struct Fresh {
+    pub(super) server: Arc<dyn Fn() -> Server + Send + Sync>,
+    pub(super) serve: Serve,
+}
+
+/// Serves one connection of a server.
+pub(super) type Serve = Arc<dyn Fn(ReadyServer, DuplexStream) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// One message a line.
+pub(super) fn in_lines() -> Serve {
+    Arc::new(|ready, stream| {
+        Box::pin(async move {
+            let (reader, writer) = split(stream);
+            // Only the client could tell, and its stream has ended.
+            let _ = ready.serve_only(reader, writer, std::future::pending()).await;
+        })
+    })
+}
+
 /// A server that runs. Dropping it kills it, as if its process died.
-pub(super) struct Serving(JoinHandle<Result<(), Error>>);
+pub(super) struct Serving(JoinHandle<()>);
 
 impl Serving {
     /// Starts a server; says how to reach it.
-    pub(super) fn start(server: Server) -> Result<(Self, DuplexStream), Error> {
-        let ready = server.build()?;
+    pub(super) fn start(fresh: &Fresh) -> Result<(Self, DuplexStream), Error> {
+        let ready = (fresh.server)().build()?;
         let (ours, theirs) = pair();
-        let serving = tokio::spawn(async move {
-            let (reader, writer) = split(theirs);
-            ready.serve_only(reader, writer, std::future::pending()).await
-        });
+        let serving = tokio::spawn((fresh.serve)(ready, theirs));
         Ok((Self(serving), ours))
     }
 
@@ -53,8 +71,8 @@ struct Replica {
 }
 
 impl Replica {
-    fn start(server: Server) -> Result<Self, Error> {
-        let (serving, stream) = Serving::start(server)?;
+    fn start(fresh: &Fresh) -> Result<Self, Error> {
+        let (serving, stream) = Serving::start(fresh)?;
         let (reader, writer) = split(stream);
         Ok(Self { serving, reader: BufReader::new(reader), writer })
     }
@@ -117,9 +135,6 @@ impl Message {
     }
 }
 
-/// Starts one more server.
-pub(super) type Fresh = Arc<dyn Fn() -> Server + Send + Sync>;
-
 /// Stands between one client and as many servers as it takes.
 pub(super) struct Router {
     fresh: Fresh,
@@ -140,7 +155,7 @@ impl Router {
     ///
     /// When the server does not fit together.
     pub(super) fn start(fresh: Fresh, stays: fn(u32) -> bool) -> Result<(JoinHandle<()>, DuplexStream), Error> {
-        let spare = Mutex::new(Some(Replica::start(fresh())?));
+        let spare = Mutex::new(Some(Replica::start(&fresh)?));
         let (near, far) = pair();
         let (out, replies) = mpsc::unbounded_channel();
         let router = Arc::new(Self { fresh, stays, spare, waiting: Mutex::default(), out });
@@ -214,10 +229,10 @@ impl Router {
             return Ok(spare);
         }
         // Without this the client would wait for an answer that never comes.
-        let made = catch_unwind(AssertUnwindSafe(|| (self.fresh)()));
-        Replica::start(made.map_err(|_| {
-            Error::new(ErrorKind::Configuration, "the function that makes the servers of this trial panicked")
-        })?)
+        catch_unwind(AssertUnwindSafe(|| Replica::start(&self.fresh))).unwrap_or_else(|_| {
+            let message = "the function that makes the servers of this trial panicked";
+            Err(Error::new(ErrorKind::Configuration, message))
+        })
     }
 
     /// After a round: the call waits here, or what is left of it ends with its server.

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
-use super::replica::{Fresh, Router, Serving};
+use super::replica::{Fresh, Router, Serve, Serving, in_lines};
 use super::{Answer, Carrier};
 use crate::client::{Client, ClientBuilder};
 use crate::error::Error;
 use crate::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ListRootsResult, Method, Root,
 };
-use crate::server::Server;
+use crate::server::{ReadyServer, Server};
 
 /// A server under test, with the client that tries it: a scripted model, a scripted user, roots.
 ///
@@ -44,6 +44,7 @@ use crate::server::Server;
 pub struct Trial<W> {
     world: Box<dyn Fn() -> W + Send + Sync>,
     server: Arc<ServerOf<W>>,
+    serve: Serve,
     model: Option<Script<CreateMessageRequestParams, CreateMessageResult>>,
     user: Option<Script<ElicitRequestParams, ElicitResult>>,
     roots: Option<Vec<Root>>,
@@ -73,6 +74,7 @@ impl<W: Send + Sync + 'static> Trial<W> {
         Self {
             world: Box::new(world),
             server: Arc::new(server),
+            serve: in_lines(),
             model: None,
             user: None,
             roots: None,
@@ -173,6 +175,29 @@ impl<W: Send + Sync + 'static> Trial<W> {
         self
     }
 
+    /// Says how the servers are served: each is given one connection, whose messages are one a line. By default
+    /// nothing is known of it; where layers in front of a server find out who calls, a trial can do so too. What
+    /// it returns is dropped when the server is killed.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// # use mcp_runtime::testing::Trial;
+    /// # use mcp_runtime::{Extensions, Principal};
+    /// # let trial = Trial::new(|| (), |_| Server::new("s"));
+    /// let trial = trial.serve_with(|server, stream| async move {
+    ///     let (reader, writer) = tokio::io::split(stream);
+    ///     let ada = Extensions::new().with(Principal::new("ada"));
+    ///     server.serve_with(reader, writer, ada).await.expect("it serves");
+    /// });
+    /// ```
+    pub fn serve_with<F>(mut self, serve: impl Fn(ReadyServer, DuplexStream) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.serve = Arc::new(move |server, stream| Box::pin(serve(server, stream)));
+        self
+    }
+
     /// Runs a test on every [`Carrier`], each time in a new world, and gives back what came of it,
     /// which must be the same on all.
     ///
@@ -228,7 +253,8 @@ impl<W: Send + Sync + 'static> Trial<W> {
             let (server, world) = (self.server.clone(), world.clone());
             // One key for all of them; and nobody waits for a task longer than it takes.
             let often = Duration::from_millis(10);
-            Arc::new(move || server(world.clone()).state_key([0x5e; 32]).task_poll_interval(often))
+            let server = move || server(world.clone()).state_key([0x5e; 32]).task_poll_interval(often);
+            Fresh { server: Arc::new(server), serve: self.serve.clone() }
         };
         let (behind, stream) = match Behind::start(carrier, fresh) {
             Ok(started) => started,
@@ -300,7 +326,7 @@ enum Behind {
 impl Behind {
     fn start(carrier: Carrier, fresh: Fresh) -> Result<(Self, DuplexStream), Error> {
         match carrier.stays() {
-            None => Serving::start(fresh()).map(|(serving, stream)| (Self::Server(serving), stream)),
+            None => Serving::start(&fresh).map(|(serving, stream)| (Self::Server(serving), stream)),
             Some(stays) => Router::start(fresh, stays).map(|(router, stream)| (Self::Router(router), stream)),
         }
     }

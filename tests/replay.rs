@@ -67,6 +67,7 @@ fn server(world: &Arc<World>) -> Server {
         endless,
         unwritable,
         keyed,
+        two_named,
         slow_step,
         complete,
         identify,
@@ -105,6 +106,30 @@ async fn a_call_that_another_replica_continues_gives_the_same_result(over: Over)
     assert_eq!(text(&results[2]), "1 TWO ONE");
     assert_eq!(world.counts(), [3, 1, 1], "what is no step runs again, a step does not");
     assert_eq!(said, [vec!["begun"], vec!["half"], vec![]], "nothing is said twice");
+}
+
+/// Ask two things that have names.
+#[tool]
+async fn two_named(ctx: Context) -> Result<String> {
+    let (one, two) = tokio::join!(ctx.sample("one").key("one"), ctx.sample("two").key("two"));
+    let three = ctx.sample("three").await?.text()?.to_owned();
+    Ok(format!("{} {} {three}", one?.text()?, two?.text()?))
+}
+
+#[tokio::test]
+async fn answers_that_come_before_they_are_asked_for_are_taken() {
+    for resume in [Resume::Auto, Resume::Replay, Resume::Parked] {
+        let mut peer = Peer::start(server(&Arc::default()).resume(resume));
+        let mut first = Call::new("two_named", json!({}));
+        let answers = json!({ "one": said("1"), "two": 12345, "unknown": said("4") });
+        first.params.insert("inputResponses".to_owned(), answers);
+        let asked = peer.call(&first).await.expect("a result");
+        let open: Vec<_> = asked["inputRequests"].as_object().into_iter().flatten().map(|(key, _)| &**key).collect();
+        assert_eq!(open, ["two"], "{resume:?}: what was answered is not asked, and what is no answer is");
+        let second = first.next(&asked, |_, _| Some(said("2")));
+        let third = second.next(&peer.call(&second).await.expect("a result"), |_, _| Some(said("3")));
+        assert_eq!(text(&peer.call(&third).await.expect("a result")), "1 2 3", "{resume:?}");
+    }
 }
 
 async fn a_tool_that_never_parks_runs_from_the_top_each_round(over: Over) {

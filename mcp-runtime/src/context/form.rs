@@ -159,6 +159,7 @@ fn field(schema: &Value) -> Option<Map<String, Value>> {
         "string" => match choices(schema) {
             Some(choices) => {
                 choices.write(&mut field, "oneOf");
+                choices.write_names(&mut field, schema);
                 default(&mut field, schema, |value| choices.has(value));
             }
             None => {
@@ -224,6 +225,14 @@ impl Choices {
         } else {
             let titled = |(value, title): &(String, Option<String>)| json!({ "const": value, "title": title.as_ref().unwrap_or(value) });
             schema.insert(keyword.to_owned(), self.0.iter().map(titled).collect());
+        }
+    }
+
+    /// Takes over what older clients call the choices, where the author has said so and they have no titles.
+    fn write_names(&self, field: &mut Map<String, Value>, schema: &Value) {
+        let Some(Value::Array(names)) = schema.get("enumNames") else { return };
+        if field.contains_key("enum") && names.len() == self.0.len() && names.iter().all(Value::is_string) {
+            field.insert("enumNames".to_owned(), Value::Array(names.clone()));
         }
     }
 }

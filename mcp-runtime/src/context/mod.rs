@@ -94,7 +94,8 @@ impl Context {
     /// | `Option` of one of these | may be left empty |
     ///
     /// `#[serde(default = "..")]` fills a field in before the user does, `#[schemars(title = "..")]`
-    /// names it, `#[serde(flatten)]` takes in the fields of another struct. What has no place in a
+    /// names it, `#[schemars(extend("enumNames" = [..]))]` names the choices of an enum for older clients,
+    /// `#[serde(flatten)]` takes in the fields of another struct. What has no place in a
     /// form, such as a list of structs, is [`QuestionError::NotAForm`].
     ///
     /// What the user accepted was held against all that the type says before it is handed out.

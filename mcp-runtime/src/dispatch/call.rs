@@ -107,6 +107,7 @@ impl Dispatcher {
             arguments: digest_of_arguments(arguments),
             principal: request.principal(),
         };
+        let mut early = None;
         if request.carrier == Carrier::Rounds {
             let answers = params.optional_object("inputResponses")?;
             if let Some(state) = params.optional_text("requestState")? {
@@ -128,12 +129,15 @@ impl Dispatcher {
                 let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, enter_later, reply };
                 return self.rounds.retry(retry).map(begun);
             }
+            early = answers;
         }
 
         let call: OnceCell<Arc<Call>> = OnceCell::new();
         let begin = || {
             let resume = (request.carrier == Carrier::Rounds).then_some(resume);
-            Call::new((request.round)(), request.origin.outlet(), resume)
+            let call = Call::new((request.round)(), request.origin.outlet(), resume);
+            call.bring_early(early);
+            call
         };
         let host = entry.host(&self.host);
         let context = || Context::new(call.get_or_init(begin).clone(), host.clone());

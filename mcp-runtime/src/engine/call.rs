@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::journal::{Ask, Journal, Memory, Question, QuestionId, Step, StepKey};
 use super::state::{CallId, Reports};
 use super::{RawParams, Resume, Round, digest};
-use crate::protocol::{Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, InputRequest, Outlet};
+use crate::protocol::{Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, InputRequest, Members, Outlet};
 use crate::telemetry::Trail;
 
 /// One call over all of its rounds: what its `Context` and its driver share.
@@ -47,6 +48,11 @@ pub(super) struct CallState {
 /// Something to be done when a call has completed.
 pub(crate) type OnComplete = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
+/// Whether this can be an answer: every result is an object. Anything else counts as missing.
+pub(super) fn is_result(answer: &RawValue) -> bool {
+    answer.get().starts_with('{')
+}
+
 /// More log messages of a call than these are not remembered from one run to the next.
 const LOGS_REMEMBERED: usize = 1_000;
 
@@ -56,6 +62,13 @@ impl Call {
         let keeps = resume.is_some_and(Resume::remembers);
         let journal = if keeps { Journal::keeping() } else { Journal::default() };
         Self::with(journal, round, outlet, Reports::default(), OnceLock::new())
+    }
+
+    /// Answers that came with the first request. Those that fit no question that is asked go nowhere.
+    pub(crate) fn bring_early(&self, answers: Option<&RawValue>) {
+        let Some(answers) = answers.map(Members::of) else { return };
+        let results = answers.iter().filter(|(_, answer)| is_result(answer));
+        self.lock().journal.bring_early(results.map(|(key, answer)| (key.to_owned(), answer.to_owned())));
     }
 
     /// A call that runs again, with what is remembered of it and the answers that came since.

@@ -92,6 +92,8 @@ pub(crate) struct Journal {
     /// The answers that nobody has taken in this run, if it started over: the key of each, and what
     /// the question was about.
     untaken: BTreeMap<String, String>,
+    /// Answers that came before they were asked for, by key.
+    early: BTreeMap<String, super::RawParams>,
     /// Questions that were given up: key and name.
     given_up: Vec<(String, String)>,
     /// What the client was asked last and did not answer.
@@ -209,6 +211,11 @@ impl Journal {
         Self { memory: Some(memory), untaken, unanswered, ..Self::default() }
     }
 
+    /// Brings answers before they are asked for.
+    pub(crate) fn bring_early(&mut self, answers: impl Iterator<Item = (String, super::RawParams)>) {
+        self.early.extend(answers);
+    }
+
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
         let id = self.entries.len();
         if id == 0 {
@@ -216,6 +223,14 @@ impl Journal {
             self.entries.reserve_exact(1);
         }
         let mut entry = Entry { question, key: None, state: State::Unsent };
+        if !self.early.is_empty()
+            && let Some(answer) = self.early.remove(entry.key(&mut self.names))
+        {
+            match &mut self.memory {
+                Some(memory) => memory.answers.keep(entry.key(&mut self.names).to_owned(), answer),
+                None => entry.state = State::Answered(Ok(answer)),
+            }
+        }
         if let Some(memory) = &self.memory {
             // At once, so that a run that starts over counts in the same way.
             let key = entry.key(&mut self.names);
@@ -460,7 +475,9 @@ impl Journal {
     pub(crate) fn size(&self) -> usize {
         let texts: usize = self.entries.iter().map(|entry| entry.question.params.get().len()).sum();
         let names: usize = self.names.keys().map(|name| name.len() + size_of::<(String, usize)>()).sum();
-        texts + names + self.entries.capacity() * size_of::<Entry>() + self.memory.as_ref().map_or(0, Memory::size)
+        let early: usize = self.early.iter().map(|(key, answer)| key.len() + answer.get().len()).sum();
+        let memory = self.memory.as_ref().map_or(0, Memory::size);
+        texts + names + early + self.entries.capacity() * size_of::<Entry>() + memory
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
+use super::call::is_result;
 use super::claim::{AnyStore, ClaimOf, Claimed, Grant, claim};
 use super::digest::{self, Digest};
 use super::metrics::Counters;
@@ -385,9 +386,7 @@ impl Shared {
             }
         };
         let given = answers.map(Members::of).unwrap_or_default();
-        // Every result is an object; anything else counts as missing.
-        let is_result = |answer: &&RawValue| answer.get().starts_with('{');
-        let answer_of = |key: &str| given.get(key).filter(is_result).map(RawValue::to_owned);
+        let answer_of = |key: &str| given.get(key).filter(|answer| is_result(answer)).map(RawValue::to_owned);
         if let Some(seat) = self.tickets.find(&id) {
             // The seat stays locked until the answers are in, so that the driver sees all or none.
             let mut state = seat.lock();

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::call::is_result;
 use super::claim::at_once;
 use super::rounds::{Begun, millis};
 use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
@@ -143,7 +144,7 @@ impl Tasks {
         mut answers: HashMap<String, RawParams>,
         reply: impl FnOnce() -> Reply,
     ) -> Begun {
-        answers.retain(|_, answer| answer.get().starts_with('{'));
+        answers.retain(|_, answer| is_result(answer));
         self.tell(asked, Message::Answers(answers), reply)
     }
 

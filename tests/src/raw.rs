@@ -34,7 +34,7 @@ impl Peer {
             Over::Http | Over::BrokenHttp => {
                 let (ours, theirs) = tokio::io::duplex(1 << 20);
                 let ready = server.build().expect("it fits together");
-                Self::of(ours, tokio::spawn(over.serve(ready, theirs)))
+                Self::over(ours, tokio::spawn(over.serve(ready, theirs)))
             }
         }
     }
@@ -63,10 +63,10 @@ impl Peer {
             let (reader, writer) = tokio::io::split(theirs);
             server.serve_with(reader, writer, extensions).await.expect("it serves");
         });
-        Self::of(ours, serving)
+        Self::over(ours, serving)
     }
 
-    fn of(stream: DuplexStream, serving: JoinHandle<()>) -> Self {
+    fn over(stream: DuplexStream, serving: JoinHandle<()>) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }
     }

@@ -30,6 +30,9 @@ mod server;
 #[doc = include_str!("docs/servers.md")]
 pub mod servers {}
 mod session;
+#[cfg(feature = "http")]
+#[doc = include_str!("docs/http.md")]
+pub mod streamable_http {}
 mod subscription;
 mod telemetry;
 #[cfg(feature = "testing")]

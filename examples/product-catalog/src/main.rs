@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use mcp_runtime::prelude::*;
+use tokio::net::TcpListener;
 
 use crate::catalog::Catalog;
 use crate::tools::Style;
@@ -74,7 +75,11 @@ async fn main() -> Result<()> {
                 None => server,
             };
             match cli.http {
-                Some(address) => Ok(server.serve_http(address).await?),
+                Some(address) => {
+                    let listener = TcpListener::bind(address).await?;
+                    eprintln!("serving at http://{}/mcp", listener.local_addr()?);
+                    Ok(server.build()?.http().serve(listener).await?)
+                }
                 None => Ok(server.serve_stdio().await?),
             }
         }

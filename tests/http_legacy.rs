@@ -394,3 +394,43 @@ async fn the_end_of_the_server_ends_streams_and_calls() {
     assert_eq!(hanging.messages().await[0]["error"]["code"], -32603);
     served.shutdown().await;
 }
+
+#[tokio::test]
+async fn clients_of_the_first_revision_have_their_own_way() {
+    let effects = Arc::<Effects>::default();
+    let served = Served::start_with(server(effects), |http| http.deprecated_sse()).await;
+    let open = format!("GET /sse HTTP/1.1\r\nhost: {}\r\naccept: text/event-stream\r\n\r\n", served.address);
+    let mut stream = Reply::read(served.connect(&open).await).await;
+    assert!(stream.is_stream());
+    let endpoint = stream.event().await.unwrap().data.unwrap();
+    assert!(endpoint.starts_with("/messages?sessionId="), "{endpoint}");
+    let post = async |path: &str, message: &Value| {
+        // However it is laid out.
+        let body = serde_json::to_string_pretty(message).unwrap();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n", served.address, body.len());
+        Reply::read(served.connect(&format!("{head}{body}")).await).await.status
+    };
+    let info = json!({ "name": "old", "version": "1" });
+    let params = json!({ "protocolVersion": "2024-11-05", "capabilities": { "sampling": {} }, "clientInfo": info });
+    assert_eq!(post(&endpoint, &request(0, "initialize", params)).await, 202);
+    assert_eq!(stream.message().await.unwrap()["result"]["protocolVersion"], "2024-11-05");
+    post(&endpoint, &json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
+    post(&endpoint, &call(1, "ask", json!({ "question": "?" }))).await;
+    let question = stream.message().await.unwrap();
+    assert_eq!(question["method"], "sampling/createMessage");
+    post(&endpoint, &answer(&question, "yes")).await;
+    assert_eq!(text(&stream.message().await.unwrap()), "yes");
+    assert_eq!(post("/messages?sessionId=made-up", &request(2, "ping", json!({}))).await, 404);
+    assert_eq!(post("/messages", &request(2, "ping", json!({}))).await, 404);
+    // The session ends with its stream.
+    drop(stream);
+    while post(&endpoint, &request(3, "ping", json!({}))).await != 404 {
+        tokio::task::yield_now().await;
+    }
+    // Without being asked for, it is not there.
+    let effects = Arc::<Effects>::default();
+    let without = Served::start(mcp_tests::server(effects)).await;
+    let open = open.replace(&served.address.to_string(), &without.address.to_string());
+    assert_eq!(Reply::read(without.connect(&open).await).await.status, 404);
+}

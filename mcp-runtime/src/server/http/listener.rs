@@ -240,12 +240,22 @@ async fn connection(
 }
 
 async fn answer(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Response<HttpBody> {
-    let is_metadata = endpoint.settings.authorization.is_some() && is_metadata(request.uri());
-    if !is_metadata && request.uri().path() != &*endpoint.settings.path {
+    let is_ours = endpoint.settings.authorization.is_some() && is_metadata(request.uri());
+    #[cfg(feature = "http-sse")]
+    let is_ours = is_ours || (endpoint.settings.has_sse && is_beside(request.uri(), &endpoint.settings.path));
+    if !is_ours && request.uri().path() != &*endpoint.settings.path {
         let message = format!("there is nothing at this path; the server is at `{}`", endpoint.settings.path);
         return Answer::refused(StatusCode::NOT_FOUND, &message).into_response();
     }
     endpoint.answer(request).await
+}
+
+/// Whether it is one of the paths of the deprecated transport.
+#[cfg(feature = "http-sse")]
+fn is_beside(uri: &http::Uri, path: &str) -> bool {
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let own = uri.path().strip_prefix(parent);
+    super::sse_2024::place(uri).is_some() && own.is_some_and(|own| own.matches('/').count() == 1)
 }
 
 impl fmt::Debug for Activity {

@@ -13,6 +13,8 @@ mod post;
 mod reading;
 mod session;
 mod settings;
+#[cfg(feature = "http-sse")]
+mod sse_2024;
 mod stream;
 
 use std::convert::Infallible;
@@ -79,13 +81,23 @@ struct Endpoint {
     ready: ReadyServer,
     settings: Settings,
     sessions: Arc<Sessions>,
+    #[cfg(feature = "http-sse")]
+    inputs: Arc<sse_2024::Inputs>,
 }
 
 impl ReadyServer {
     /// The server as an HTTP service. Sessions belong to the service and its clones: one is made, once.
     pub fn http(&self) -> StreamableHttp {
         let settings = Settings::new(self.limits.message_bytes);
-        StreamableHttp { endpoint: Arc::new(Endpoint { ready: self.clone(), settings, sessions: Arc::default() }) }
+        StreamableHttp {
+            endpoint: Arc::new(Endpoint {
+                ready: self.clone(),
+                settings,
+                sessions: Arc::default(),
+                #[cfg(feature = "http-sse")]
+                inputs: Arc::default(),
+            }),
+        }
     }
 }
 
@@ -100,6 +112,29 @@ impl Endpoint {
             // Browsers ask without a token whether they may ask with one.
             Method::OPTIONS => Ok(()),
             _ => authorization.admit(parts).await,
+        }
+    }
+
+    async fn route<B>(self: &Arc<Self>, parts: http::request::Parts, body: B, has_cors: bool) -> Answer
+    where
+        B: Body + Send,
+        B::Data: Buf,
+        B::Error: fmt::Display,
+    {
+        #[cfg(feature = "http-sse")]
+        if self.settings.has_sse {
+            match (sse_2024::place(&parts.uri), &parts.method) {
+                (Some(sse_2024::Place::Stream), &Method::GET) => return sse_2024::open(self, parts),
+                (Some(sse_2024::Place::Messages), &Method::POST) => return sse_2024::post(self, parts, body).await,
+                _ => {}
+            }
+        }
+        match parts.method {
+            Method::POST => self.clone().post(parts, body).await,
+            Method::GET => legacy::get(self, &parts),
+            Method::DELETE => legacy::delete(self, &parts),
+            Method::OPTIONS if has_cors => settings::preflight(),
+            _ => Answer::not_allowed(),
         }
     }
 
@@ -122,13 +157,7 @@ impl Endpoint {
             ),
             Ok(()) => match self.admit(&mut parts).await {
                 Err(answer) => answer,
-                Ok(()) => match parts.method {
-                    Method::POST => self.post(parts, body).await,
-                    Method::GET => legacy::get(&self, &parts),
-                    Method::DELETE => legacy::delete(&self, &parts),
-                    Method::OPTIONS if origin.is_some() => settings::preflight(),
-                    _ => Answer::not_allowed(),
-                },
+                Ok(()) => self.route(parts, body, origin.is_some()).await,
             },
         };
         let mut response = answer.into_response();

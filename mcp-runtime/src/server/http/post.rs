@@ -71,7 +71,7 @@ impl Endpoint {
         Answer::refused(StatusCode::PAYLOAD_TOO_LARGE, &message)
     }
 
-    async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
+    pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
     where
         B: Body + Send,
         B::Data: Buf,

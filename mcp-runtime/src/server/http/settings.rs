@@ -21,6 +21,8 @@ pub(super) struct Settings {
     pub(super) callers: Callers,
     pub(super) authorization: Option<Arc<Authorization>>,
     cors: bool,
+    #[cfg(feature = "http-sse")]
+    pub(super) has_sse: bool,
     pub(super) path: Arc<str>,
     pub(super) body_bytes: usize,
     pub(super) body_time: Duration,
@@ -51,6 +53,8 @@ impl Settings {
             callers: Callers::default(),
             authorization: None,
             cors: false,
+            #[cfg(feature = "http-sse")]
+            has_sse: false,
             path: "/mcp".into(),
             body_bytes,
             body_time: Duration::from_secs(30),
@@ -79,10 +83,16 @@ impl Settings {
 
 impl StreamableHttp {
     pub(super) fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let Endpoint { ready, settings, sessions } = &*self.endpoint;
+        let Endpoint { ready, settings, sessions, .. } = &*self.endpoint;
         let mut settings = settings.clone();
         change(&mut settings);
-        let endpoint = Endpoint { ready: ready.clone(), settings, sessions: sessions.clone() };
+        let endpoint = Endpoint {
+            ready: ready.clone(),
+            settings,
+            sessions: sessions.clone(),
+            #[cfg(feature = "http-sse")]
+            inputs: self.endpoint.inputs.clone(),
+        };
         Self { endpoint: Arc::new(endpoint) }
     }
 

@@ -369,9 +369,9 @@ impl Changes {
         match (id, change) {
             (None, Some(change)) => {
                 let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-                let change = about(change, watched.keys());
+                let changes = about(change, watched.keys());
                 drop(watched);
-                self.events.changed(&change);
+                changes.iter().for_each(|change| self.events.changed(change));
             }
             (Some(RequestId::Number(id)), change) => {
                 let mut listening = self.listening();
@@ -383,9 +383,9 @@ impl Changes {
                         }
                     }
                     Some(change) => {
-                        let (events, change) = (it.events.clone(), about(change, it.uris.iter()));
+                        let (events, changes) = (it.events.clone(), about(change, it.uris.iter()));
                         drop(listening);
-                        events.changed(&change);
+                        changes.iter().for_each(|change| events.changed(change));
                     }
                 }
             }
@@ -395,15 +395,16 @@ impl Changes {
     }
 }
 
-/// What a change is about, as it was subscribed to: a server may name the part that has changed.
-fn about<'u>(change: Change, uris: impl Iterator<Item = &'u String>) -> Change {
-    let Change::Resource(changed) = change else { return change };
+/// What a change is about, as it was subscribed to: a server may name the part that has changed, of which there may be
+/// several wholes.
+fn about<'u>(change: Change, uris: impl Iterator<Item = &'u String>) -> Vec<Change> {
+    let Change::Resource(changed) = &change else { return vec![change] };
     let is_part = |uri: &&String| {
         let rest = changed.strip_prefix(uri.as_str());
         rest.is_some_and(|rest| rest.is_empty() || uri.ends_with('/') || rest.starts_with(['/', '?', '#']))
     };
-    let whole = uris.filter(is_part).max_by_key(|uri| uri.len());
-    Change::Resource(whole.map_or(changed, |whole| whole.as_str().into()))
+    let wholes: Vec<_> = uris.filter(is_part).map(|whole| Change::Resource(whole.as_str().into())).collect();
+    if wholes.is_empty() { vec![change] } else { wholes }
 }
 
 /// What comes of the request that makes a subscription.
@@ -414,17 +415,19 @@ mod tests {
     use super::{Change, about};
 
     #[test]
-    fn a_part_of_a_resource_counts_as_the_longest_one_that_has_it() {
+    fn a_part_of_a_resource_is_one_of_all_that_have_it() {
         let uris = ["file:///a/", "file:///a/b/", "file:///c"].map(str::to_owned);
         for (changed, expected) in [
-            ("file:///a/x", "file:///a/"),
-            ("file:///a/b/x", "file:///a/b/"),
-            ("file:///c", "file:///c"),
-            ("file:///c/x", "file:///c"),
-            ("file:///cd", "file:///cd"),
-            ("file:///d", "file:///d"),
+            ("file:///a/x", vec!["file:///a/"]),
+            ("file:///a/b/x", vec!["file:///a/", "file:///a/b/"]),
+            ("file:///a/b/", vec!["file:///a/", "file:///a/b/"]),
+            ("file:///c", vec!["file:///c"]),
+            ("file:///c/x", vec!["file:///c"]),
+            ("file:///cd", vec!["file:///cd"]),
+            ("file:///d", vec!["file:///d"]),
         ] {
-            assert_eq!(about(Change::Resource(changed.into()), uris.iter()), Change::Resource(expected.into()));
+            let expected: Vec<_> = expected.into_iter().map(|uri| Change::Resource(uri.into())).collect();
+            assert_eq!(about(Change::Resource(changed.into()), uris.iter()), expected, "{changed}");
         }
     }
 }

@@ -425,3 +425,30 @@ async fn a_question_to_a_legacy_client_is_a_span_below_the_call() {
         assert_eq!(answered.events.iter().count(), 1, "what the handler traces is there");
     }
 }
+
+/// A request that does not say who makes it is refused, and seen all the same.
+#[tokio::test]
+async fn a_request_of_nobody_has_a_span() {
+    let seen = Seen::start();
+    let mut peer = Peer::start(server());
+    let params = serde_json::Map::from_iter([("_meta".to_owned(), json!({}))]);
+    peer.request("tools/list", params.clone()).await.expect_err("nobody has said who asks");
+    peer.request("made/up", params).await.expect_err("nobody has said who asks");
+    for (name, id) in [("tools/list", "1"), ("_OTHER", "2")] {
+        let span = seen.only(&SpanKind::Server, name);
+        assert!(matches!(span.status, Status::Error { .. }), "{span:?}");
+        let said = attributes(&span);
+        let (code, request) = (&said["rpc.response.status_code"], &said["jsonrpc.request.id"]);
+        assert_eq!((code.as_str(), request.as_str()), ("-32602", id));
+        assert!(!said.contains_key("network.transport"), "it came through memory");
+    }
+}
+
+#[tokio::test]
+async fn spans_say_what_carries_the_messages() {
+    let seen = Seen::start();
+    // Whatever becomes of it, the request went through a pipe.
+    let nobody = Client::stdio(tokio::process::Command::new("true")).era(Era::Legacy).connect().await;
+    nobody.expect_err("it ends at once");
+    assert_eq!(attributes(&seen.only(&SpanKind::Client, "initialize"))["network.transport"], "pipe");
+}

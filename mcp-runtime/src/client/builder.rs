@@ -391,7 +391,10 @@ impl ClientBuilder {
     /// protocol version is common to both, [`ErrorKind::Closed`] or [`ErrorKind::Timeout`] when
     /// it does not answer, [`ErrorKind::Configuration`] when a server in the same process does
     /// not fit together.
-    pub async fn connect(self) -> Result<Client, Error> {
+    pub async fn connect(mut self) -> Result<Client, Error> {
+        if matches!(self.target, Target::Command(_)) {
+            self.telemetry.transport = Some("pipe");
+        }
         let options = Arc::new(Options {
             info: self.info,
             handlers: Arc::new(self.handlers),

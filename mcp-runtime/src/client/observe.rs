@@ -45,12 +45,13 @@ pub(super) fn begin(
 
 /// Begins to observe a request of the server.
 pub(super) fn asked(
+    transport: Option<&'static str>,
     settled: Option<ProtocolVersion>,
     id: &RequestId,
     method: &str,
     params: Option<&Params<'_>>,
 ) -> Option<Arc<Operation>> {
-    let telemetry = Telemetry::default();
+    let telemetry = Telemetry::over(transport);
     telemetry.observes_server().then(|| {
         let version = settled.map(ProtocolVersion::as_str);
         let (method, meta) = (Method::from_name(method), params.and_then(Params::meta));

@@ -94,6 +94,7 @@ impl Wire {
         let changes = Arc::new(Changes::new(options.cache.clone()));
         let ended = CancellationToken::new();
         let version = Arc::<OnceLock<ProtocolVersion>>::default();
+        let transport = telemetry.transport;
         let reading = tokio::spawn({
             let (waiting, answering, changes) = (waiting.clone(), answering.clone(), changes.clone());
             let version = version.clone();
@@ -102,7 +103,8 @@ impl Wire {
                 let _ended = ended;
                 let mut lines = LineReader::new(reader, LONGEST);
                 let (handlers, answering, changes, version) = (&handlers, &answering, &*changes, &version);
-                let incoming = Dispatch { waiting: &waiting, handlers, answers, answering, changes, version };
+                let incoming =
+                    Dispatch { waiting: &waiting, handlers, answers, answering, changes, version, transport };
                 while let Ok(true) = lines.fill().await {
                     while let Some(line) = lines.next_line() {
                         incoming.line(&line);
@@ -275,6 +277,8 @@ struct Dispatch<'a> {
     answering: &'a Arc<Answering>,
     changes: &'a Changes,
     version: &'a OnceLock<ProtocolVersion>,
+    /// What carries the messages, as spans say it.
+    transport: Option<&'static str>,
 }
 
 impl Dispatch<'_> {
@@ -308,7 +312,8 @@ impl Dispatch<'_> {
             Ok((Incoming::Stray, _)) => tracing::debug!("a response came without an id that could be read"),
             Ok((Incoming::Notification { method, .. }, params)) => self.notified(&method, params),
             Ok((Incoming::Request { id, method, params: read }, params)) => {
-                let operation = observe::asked(self.version.get().copied(), &id, &method, read.as_ref());
+                let operation =
+                    observe::asked(self.transport, self.version.get().copied(), &id, &method, read.as_ref());
                 self.asked(id, method.into_owned(), params, operation);
             }
             Err(Malformed { id: Some(id), error }) => self.answered(&id, Err(error)),

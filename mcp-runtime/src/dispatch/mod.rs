@@ -19,7 +19,7 @@ use crate::context::{Host, Requester};
 use crate::engine::{CallLimits, Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
 use crate::layer::RateLimit;
 use crate::protocol::{
-    ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, ServerResult,
+    ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, RequestId, ServerResult,
     SubscriptionFilter,
 };
 use crate::registry::Registry;
@@ -61,6 +61,7 @@ pub(crate) trait Origin {
 
 /// A request with all that is known of it.
 pub(crate) struct Request<'a, 'm> {
+    pub(crate) id: &'a RequestId,
     pub(crate) method: &'a str,
     pub(crate) params: Option<&'a Params<'m>>,
     pub(crate) revision: ProtocolVersion,

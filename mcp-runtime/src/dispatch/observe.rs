@@ -65,10 +65,9 @@ impl Dispatcher {
             (_, _, Some(uri)) => Target::Resource(uri),
             _ => Target::Nothing,
         };
-        let round = (request.round)();
         let facts = Facts {
             method,
-            id: Some(&round.request_id),
+            id: Some(request.id),
             version: Some(request.revision.as_str()),
             target,
             meta: request.params.and_then(Params::meta),
@@ -90,7 +89,7 @@ impl Dispatcher {
     /// asks.
     pub(crate) fn observe(
         &self,
-        method: Method,
+        method: impl Into<Option<Method>>,
         id: &RequestId,
         meta: Option<&Members<'_>>,
         answer: impl FnOnce() -> Finished,
@@ -98,7 +97,7 @@ impl Dispatcher {
         if !self.telemetry.observes_server() {
             return answer();
         }
-        let facts = Facts { method: Some(method), id: Some(id), version: None, target: Target::Nothing, meta };
+        let facts = Facts { method: method.into(), id: Some(id), version: None, target: Target::Nothing, meta };
         let operation = Operation::served(&self.telemetry, &facts);
         let finished = operation.span().in_scope(answer);
         operation.ended((&finished).into());

@@ -222,7 +222,12 @@ impl<'a> Connection<'a> {
                 let outcome = self.observed(Method::Ping, &id, params, |_| Ok(ServerResult::Empty));
                 return self.reply(&id, ProtocolVersion::LATEST_LEGACY, known, outcome, source.batch, out);
             }
-            Err(error) => return self.error(Some(&id), &error, source.batch, out),
+            Err(error) => {
+                if let Err(error) = self.observed(known, &id, params, |_| Err(error)) {
+                    self.error(Some(&id), &error, source.batch, out);
+                }
+                return;
+            }
         };
         let revision = caller.revision;
         if known == Some(Method::Initialize) && revision.has(Method::Initialize) {
@@ -242,6 +247,7 @@ impl<'a> Connection<'a> {
         let (carrier, round) = (caller.carrier(), || caller.round(id.clone(), extensions.clone()));
         let registry = &self.offering.registry;
         let request = Request {
+            id: &id,
             method,
             params,
             revision,
@@ -287,7 +293,7 @@ impl<'a> Connection<'a> {
     #[inline(never)]
     fn observed(
         &mut self,
-        method: Method,
+        method: impl Into<Option<Method>>,
         id: &RequestId,
         params: Option<&Params<'_>>,
         answer: impl FnOnce(&mut Self) -> Finished,

@@ -13,11 +13,19 @@ use crate::protocol::{ErrorObject, Members, Method, RequestId, ServerResult};
 /// Where what is measured of requests goes.
 #[derive(Clone, Default)]
 pub(crate) struct Telemetry {
+    /// What carries the messages: `pipe` or `tcp`; `None` where that is not known, or memory.
+    pub(crate) transport: Option<&'static str>,
     #[cfg(feature = "otel")]
     pub(super) durations: Option<Arc<super::otel::Durations>>,
 }
 
 impl Telemetry {
+    /// Of messages that this carries, measured by nobody.
+    #[cfg(feature = "client")]
+    pub(crate) fn over(transport: Option<&'static str>) -> Self {
+        Self { transport, ..Self::default() }
+    }
+
     /// Whether anybody wants to know of a request that is served.
     pub(crate) fn observes_server(&self) -> bool {
         self.measures() || (is_on() && span_enabled!(target: SERVER, Level::INFO))
@@ -97,7 +105,7 @@ pub(crate) struct Operation {
 
 /// A span of a request. The macro wants literals, and the kind is in none of them.
 macro_rules! request_span {
-    ($target:expr, $name:literal, $kind:literal, $facts:expr) => {{
+    ($target:expr, $name:literal, $kind:literal, $telemetry:expr, $facts:expr) => {{
         let facts: &Facts<'_, '_> = $facts;
         let method = facts.method.map_or(OTHER, Method::as_str);
         let (tool, prompt, uri) = match facts.target {
@@ -121,6 +129,7 @@ macro_rules! request_span {
             "gen_ai.operation.name" = tool.map(|_| "execute_tool"),
             "gen_ai.tool.name" = tool,
             "gen_ai.prompt.name" = prompt,
+            "network.transport" = $telemetry.transport,
             "rpc.response.status_code" = Empty,
             "error.type" = Empty,
         )
@@ -130,7 +139,7 @@ macro_rules! request_span {
 impl Operation {
     /// A request that is served.
     pub(crate) fn served(telemetry: &Telemetry, facts: &Facts<'_, '_>) -> Arc<Self> {
-        let span = request_span!(SERVER, "request", "server", facts);
+        let span = request_span!(SERVER, "request", "server", telemetry, facts);
         #[cfg(feature = "otel")]
         super::otel::follow(&span, facts.meta);
         Self::begin(telemetry, facts, span)
@@ -138,7 +147,7 @@ impl Operation {
 
     /// A request of ours, to a server or to a client.
     pub(crate) fn asked(telemetry: &Telemetry, facts: &Facts<'_, '_>) -> Arc<Self> {
-        Self::begin(telemetry, facts, request_span!(CLIENT, "request", "client", facts))
+        Self::begin(telemetry, facts, request_span!(CLIENT, "request", "client", telemetry, facts))
     }
 
     /// A question that a call asks its client in a request of ours, with its parameters, which say then

@@ -150,7 +150,7 @@ impl Telemetry {
             .with_description(description)
             .with_boundaries(BOUNDARIES.to_vec())
             .build();
-        Self { durations: Some(Arc::new(Durations(histogram))) }
+        Self { durations: Some(Arc::new(Durations(histogram))), ..Self::default() }
     }
 }
 
@@ -168,6 +168,7 @@ impl Timed {
         if let Some(version) = facts.version {
             attributes.push(KeyValue::new("mcp.protocol.version", version.to_owned()));
         }
+        attributes.extend(telemetry.transport.map(|transport| KeyValue::new("network.transport", transport)));
         match facts.target {
             Target::Tool(name) => attributes.extend([
                 KeyValue::new("gen_ai.operation.name", "execute_tool"),

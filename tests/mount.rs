@@ -394,3 +394,14 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     std::thread::spawn(move || done.send(work()).is_ok());
     tokio::time::timeout(std::time::Duration::from_secs(20), result).await.expect("no deadlock").expect("no panic")
 }
+
+/// What models see of a server is what a client gets of which nothing is known.
+#[test]
+fn the_surface_of_a_server_has_its_mounts_and_its_rules() {
+    let server = Server::new("whole")
+        .tools(tools![greet_all, touch])
+        .mount("part", Server::new("part").tools(tools![touch]))
+        .visible(|item, requester| !item.has_tag("admin") || requester.extensions().get::<Admin>().is_some());
+    assert!(server.handle().disable(|item| item.name() == "touch"));
+    mcp_runtime::assert_tool_surface!("surface.json", server);
+}

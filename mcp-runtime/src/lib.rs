@@ -157,8 +157,8 @@ macro_rules! resources {
 ///
 /// A change of these changes what models do, as much as a change of code. This makes it one that
 /// is reviewed. The first argument is the file, from the directory of the crate's `Cargo.toml`;
-/// the second is [`Tools`] or a [`Server`]. With `UPDATE_TOOL_SURFACE=1` in the environment the
-/// file is written.
+/// the second is [`Tools`], or a [`Server`]: then it is what a client gets of which nothing is known, with what is
+/// mounted. With `UPDATE_TOOL_SURFACE=1` in the environment the file is written.
 ///
 /// # Panics
 ///

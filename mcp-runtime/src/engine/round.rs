@@ -46,6 +46,19 @@ pub(crate) struct Decoded {
 }
 
 impl Round {
+    /// Of no request: what may be asked of one of which nothing but this is known.
+    pub(crate) fn detached(extensions: Extensions) -> Self {
+        Self {
+            request_id: RequestId::Number(0),
+            meta: None,
+            client: Client::Known(Arc::default()),
+            progress_token: None,
+            log_level: None,
+            extensions,
+            decoded: Decoded::default(),
+        }
+    }
+
     pub(crate) fn info(&self) -> Option<&Implementation> {
         if let Client::Known(facts) = &self.client {
             return facts.info.as_ref();

@@ -153,7 +153,7 @@ impl<D> Section<D> {
     }
 
     /// Those that whoever asks may see, as lists describe them.
-    fn seen_by<'s>(&'s self, requester: &'s LazyRequester<'_>) -> impl Iterator<Item = &'s D> {
+    pub(crate) fn seen_by<'s>(&'s self, requester: &'s LazyRequester<'_>) -> impl Iterator<Item = &'s D> {
         let entries = self.entries.iter().zip(&*self.described);
         let is_visible = |place: &Place| place.is_on && place.entry.is_visible(requester);
         entries.filter(move |(place, _)| is_visible(place)).map(|(_, described)| described)

@@ -568,13 +568,6 @@ fn state_keys(given: Option<StateKey>, previous: Vec<StateKey>) -> Result<Vec<St
     Ok(keys)
 }
 
-/// The tools that a server was given.
-impl From<Server> for Tools {
-    fn from(server: Server) -> Self {
-        server.offers.tools
-    }
-}
-
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("info", &self.info).field("offers", &self.offers).finish_non_exhaustive()

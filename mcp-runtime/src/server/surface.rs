@@ -1,14 +1,55 @@
 //! What models see of tools, kept in a file that is reviewed like code.
 
+use std::cell::LazyCell;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::registry::{Built, Offers, Policy, Tools};
+use super::Server;
+use crate::context::Requester;
+use crate::engine::Round;
+use crate::protocol::{Extensions, Tool};
+use crate::registry::{Built, DynTool, Offers, Policy, Tools};
 
 /// Set to anything, the file is written instead of compared.
 const UPDATE: &str = "UPDATE_TOOL_SURFACE";
+
+/// What [`assert_tool_surface!`](crate::assert_tool_surface) takes: tools, or a server.
+pub trait Surface {
+    /// The tools as models see them.
+    ///
+    /// # Errors
+    ///
+    /// That they do not fit together.
+    fn seen(self) -> Result<Vec<Tool>, String>;
+}
+
+impl Surface for Tools {
+    fn seen(self) -> Result<Vec<Tool>, String> {
+        let built = Built::new(Offers { tools: self, ..Offers::default() }, Policy::default());
+        if built.problems.is_empty() {
+            return Ok(built.registry.tools.described.to_vec());
+        }
+        Err(built.problems.join("\n"))
+    }
+}
+
+impl Surface for DynTool {
+    fn seen(self) -> Result<Vec<Tool>, String> {
+        Tools::from(self).seen()
+    }
+}
+
+/// What it offers to a client of which nothing is known, with what is mounted.
+impl Surface for Server {
+    fn seen(self) -> Result<Vec<Tool>, String> {
+        let ready = self.build().map_err(|error| error.to_string())?;
+        let (offering, _) = ready.live.current().unwrap_or_default();
+        let nobody: &dyn Fn() -> Requester = &|| Requester::new(Round::detached(Extensions::new()));
+        Ok(offering.registry.tools.seen_by(&LazyCell::new(nobody)).cloned().collect())
+    }
+}
 
 /// What [`assert_tool_surface!`](crate::assert_tool_surface) calls.
 ///
@@ -16,11 +57,12 @@ const UPDATE: &str = "UPDATE_TOOL_SURFACE";
 ///
 /// When the file does not say what models see.
 #[track_caller]
-pub fn assert_tool_surface(path: &str, tools: impl Into<Tools>) {
-    let built = Built::new(Offers { tools: tools.into(), ..Offers::default() }, Policy::default());
-    assert!(built.problems.is_empty(), "the tools do not fit together:\n{}", built.problems.join("\n"));
-    let seen: Vec<Value> =
-        built.registry.tools.described.iter().filter_map(|tool| serde_json::to_value(tool).ok()).map(as_read).collect();
+pub fn assert_tool_surface(path: &str, tools: impl Surface) {
+    let tools = match tools.seen() {
+        Ok(tools) => tools,
+        Err(problems) => panic!("the tools do not fit together:\n{problems}"),
+    };
+    let seen: Vec<Value> = tools.iter().filter_map(|tool| serde_json::to_value(tool).ok()).map(as_read).collect();
     if std::env::var_os(UPDATE).is_some() {
         let written = std::fs::write(path, pretty(&Value::from(seen)) + "\n");
         assert!(written.is_ok(), "{path} cannot be written: {written:?}");

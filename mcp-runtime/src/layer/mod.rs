@@ -175,6 +175,32 @@ impl CallRequest {
         self.context.extensions().get().cloned()
     }
 
+    /// A call of nobody, whose function is this one.
+    #[cfg(feature = "testing")]
+    pub(crate) fn detached<F>(
+        kind: &'static Kind,
+        name: &str,
+        arguments: Option<Box<RawValue>>,
+        context: Context,
+        function: impl FnOnce(serde_json::Value) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = CallResult> + Send + 'static,
+    {
+        let name = Arc::<str>::from(name);
+        let inner: Inner = Box::new(move |arguments| {
+            let arguments = arguments.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            let future = function(arguments);
+            Box::pin(async move {
+                match future.await {
+                    Ok(response) => Ok(response.finished()),
+                    Err(error) => ToolError::from(error).into_outcome(kind, false),
+                }
+            })
+        });
+        Self { kind, called: name.clone(), name, arguments, context, inner }
+    }
+
     /// How an error of this call is said to the client.
     fn failed(&self) -> impl Fn(CallError) -> Finished + Send + use<> {
         let (kind, mask) = (self.kind, self.context.host().mask_errors);

@@ -53,9 +53,9 @@ pub(crate) struct Entry {
 /// A tool, a prompt or a resource, for those who decide who sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'i> {
-    kind: CallKind,
-    name: &'i str,
-    tags: &'i [Cow<'static, str>],
+    pub(crate) kind: CallKind,
+    pub(crate) name: &'i str,
+    pub(crate) tags: &'i [Cow<'static, str>],
 }
 
 impl Item<'_> {

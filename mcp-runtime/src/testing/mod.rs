@@ -2,6 +2,7 @@
 
 mod answer;
 mod compare;
+mod parts;
 mod replica;
 mod safety;
 mod scripted;

@@ -3,8 +3,8 @@
 //! `tests/interop/install` fetches them. Where it did not run these tests are skipped, unless the
 //! variable `MCP_PEERS` is set: then that is a failure.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_runtime::client::{Client, Era};
@@ -12,6 +12,8 @@ use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, SamplingContent, ToolChoice,
 };
 use mcp_runtime::testing::ScriptedModel;
+use mcp_tests::http::Served;
+use mcp_tests::peers::{fastmcp, python_sdk, typescript_sdk};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -19,36 +21,10 @@ use tokio::process::Command;
 /// A test that takes longer hangs.
 const LONG: Duration = Duration::from_secs(120);
 
-fn installed(name: &str, lock: &str) -> Option<PathBuf> {
-    mcp_tests::peers::installed(env!("CARGO_TARGET_TMPDIR"), name, lock)
-}
-
-fn in_python(name: &str, lock: &str, program: &str) -> Option<Command> {
-    let mut command = Command::new(installed(name, lock)?.join("bin/python"));
-    command.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/python").join(program));
-    Some(command)
-}
-
-fn with_python_sdk() -> Option<Command> {
-    in_python("mcp", include_str!("interop/python/mcp.txt"), "client.py")
-}
-
-/// Version 1 of the SDK is what FastMCP 3 stands on.
-fn with_python_sdk_1() -> Option<Command> {
-    in_python("fastmcp", include_str!("interop/python/fastmcp.txt"), "client_v1.py")
-}
+const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
 
 fn with_fastmcp() -> Option<Command> {
-    in_python("fastmcp", include_str!("interop/python/fastmcp.txt"), "server.py")
-}
-
-fn with_typescript_sdk() -> Option<Command> {
-    let node = mcp_tests::peers::node(env!("CARGO_TARGET_TMPDIR"))?;
-    let program = installed("typescript", include_str!("interop/typescript/package-lock.json"))?;
-    let mut command = Command::new(node);
-    // The program is a link; what it imports stands beside the link.
-    command.args(["--preserve-symlinks", "--preserve-symlinks-main"]).arg(program.join("client.mjs"));
-    Some(command)
+    fastmcp(TARGET, "server.py")
 }
 
 /// What one of their clients saw of a call.
@@ -147,17 +123,28 @@ impl Connection {
 /// A plan, and what must be seen of it, in an era.
 type Case = (fn() -> Value, fn(&str, &Connection));
 
-/// Lets one of their clients carry out all plans, in each era, and looks at what it saw.
-async fn calls_our_server(client: Option<Command>, eras: &[&str]) {
-    let Some(mut command) = client else { return };
+/// Lets one of their clients carry out all plans, in each era, over standard streams and over HTTP, and looks at what
+/// it saw.
+async fn calls_our_server(client: impl Fn() -> Option<Command>, eras: &[&str]) {
+    let Some(command) = client() else { return };
+    let fixture = json!({ "command": env!("CARGO_BIN_EXE_fixture"), "env": { "FIXTURE_SERVER": "shop" } });
+    carries_out_all_plans(command, eras, &fixture).await;
+
+    let Some(command) = client() else { return };
+    let served = Served::start(mcp_tests::server(Arc::default()).tools(mcp_tests::shop::tools())).await;
+    let url = json!({ "url": format!("http://{}/mcp", served.address) });
+    carries_out_all_plans(command, eras, &url).await;
+    served.shutdown().await;
+}
+
+async fn carries_out_all_plans(mut command: Command, eras: &[&str], server: &Value) {
     let cases: [Case; 4] =
         [(everything, see_everything), (no_tools, see_no_tools), (no_user, see_no_user), (nothing, see_nothing)];
     let all = || eras.iter().flat_map(|era| cases.iter().map(move |case| (*era, case)));
     let plans = all().map(|(era, (plan, _))| {
         let mut plan = plan();
         plan["era"] = json!(era);
-        plan["command"] = json!(env!("CARGO_BIN_EXE_fixture"));
-        plan["env"] = json!({ "FIXTURE_SERVER": "shop" });
+        plan["server"] = server.clone();
         plan
     });
     command.arg(plans.collect::<Value>().to_string()).stdin(Stdio::null()).kill_on_drop(true);
@@ -344,17 +331,17 @@ fn see_nothing(era: &str, connection: &Connection) {
 
 #[tokio::test]
 async fn the_python_client_calls_our_server() {
-    calls_our_server(with_python_sdk(), &["legacy", "modern", "auto"]).await;
+    calls_our_server(|| python_sdk(TARGET, "client.py"), &["legacy", "modern", "auto"]).await;
 }
 
 #[tokio::test]
 async fn the_python_client_of_version_1_calls_our_server() {
-    calls_our_server(with_python_sdk_1(), &["legacy"]).await;
+    calls_our_server(|| fastmcp(TARGET, "client_v1.py"), &["legacy"]).await;
 }
 
 #[tokio::test]
 async fn the_typescript_client_calls_our_server() {
-    calls_our_server(with_typescript_sdk(), &["legacy", "modern", "auto"]).await;
+    calls_our_server(|| typescript_sdk(TARGET, "client.mjs"), &["legacy", "modern", "auto"]).await;
 }
 
 /// What tools returned, in the message that a model was given last.

@@ -1,4 +1,4 @@
-//! The server of all test tools on standard input and output.
+//! The server of all test tools, or one of the others, as its environment says.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ async fn main() -> Result<()> {
         Ok("shop") => mcp_tests::server_in(Arc::default(), world).tools(mcp_tests::shop::tools()),
         Ok("changing") => mcp_tests::changing::server().0,
         Ok("completing") => mcp_tests::completing::server(),
+        Ok("whole") => mcp_tests::whole::server(),
         Ok("library") => mcp_tests::library::server(world.unwrap_or_default()),
         _ => mcp_tests::server_in(Arc::default(), world),
     };

@@ -10,6 +10,7 @@ pub mod over;
 pub mod peers;
 pub mod raw;
 pub mod shop;
+pub mod whole;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};

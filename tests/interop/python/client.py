@@ -13,9 +13,9 @@ MODES = {"legacy": "legacy", "modern": "2026-07-28", "auto": "auto"}
 
 
 async def run(plan):
-    host = Host(plan)
+    host, server = Host(plan), plan["server"]
     client = Client(
-        StdioServerParameters(command=plan["command"], env=plan["env"]),
+        server["url"] if "url" in server else StdioServerParameters(**server),
         mode=MODES[plan["era"]],
         sampling_callback=host.sampling,
         sampling_capabilities=host.sampling_capabilities,

@@ -7,12 +7,17 @@ import sys
 import anyio
 from host import Host, show
 from mcp import ClientSession, McpError, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
 
 async def run(plan):
-    host = Host(plan)
+    host, server = Host(plan), plan["server"]
+    if "url" in server:
+        transport = streamable_http_client(server["url"])
+    else:
+        transport = stdio_client(StdioServerParameters(**server))
     async with (
-        stdio_client(StdioServerParameters(command=plan["command"], env=plan["env"])) as (reader, writer),
+        transport as (reader, writer, *_),
         ClientSession(
             reader,
             writer,

@@ -1,7 +1,7 @@
 // Clients made with the official TypeScript SDK, one after the other. They do what the plans say that are
 // the program's argument, and print what they see, a line of JSON for each.
 
-import { Client, ProtocolError } from '@modelcontextprotocol/client';
+import { Client, ProtocolError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
 const MODES = { legacy: 'legacy', modern: { pin: '2026-07-28' }, auto: 'auto' };
@@ -40,7 +40,7 @@ async function make(client, call) {
     }
 }
 
-async function run({ command, env, era, sampling, elicitation, calls }) {
+async function run({ server, era, sampling, elicitation, calls }) {
     const client = new Client(
         { name: 'peer', version: '1.0.0' },
         {
@@ -54,7 +54,8 @@ async function run({ command, env, era, sampling, elicitation, calls }) {
     if (elicitation) {
         client.setRequestHandler('elicitation/create', elicit);
     }
-    await client.connect(new StdioClientTransport({ command, env }));
+    const { url } = server;
+    await client.connect(url ? new StreamableHTTPClientTransport(new URL(url)) : new StdioClientTransport(server));
     const { tools } = await client.listTools();
     const made = [];
     for (const call of calls) {

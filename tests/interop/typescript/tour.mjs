@@ -1,0 +1,120 @@
+// What clients made with the official TypeScript SDK do with a server over HTTP that has something of everything,
+// and what they see of it: a line of JSON for each of the plans that are the program's argument.
+
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+
+const MODES = { legacy: 'legacy', modern: { pin: '2026-07-28' }, auto: 'auto' };
+const WATCHED = 'docs://readme';
+const LISTS = ['tools', 'prompts', 'resources'].map(list => `notifications/${list}/list_changed`);
+const CHANGES = [...LISTS, 'notifications/resources/updated'];
+
+// Waits until something is true that comes on its own.
+async function until(isTrue) {
+    const end = Date.now() + 30_000;
+    while (!isTrue()) {
+        if (Date.now() > end) {
+            throw new Error(`never true: ${isTrue}`);
+        }
+        await new Promise(resolve => setTimeout(resolve, 5));
+    }
+}
+
+async function codeOf(doing) {
+    try {
+        return { result: await doing };
+    } catch (error) {
+        return { code: error.code, message: error.message, status: error.data?.status ?? error.status };
+    }
+}
+
+async function tour({ era, url, name }) {
+    const client = new Client(
+        { name: 'peer', version: '1.0.0' },
+        { capabilities: { sampling: {}, elicitation: {} }, versionNegotiation: { mode: MODES[era] } }
+    );
+    const [logs, heard] = [[], []];
+    client.setRequestHandler('sampling/createMessage', ({ params }) => {
+        const text = params.messages.at(-1).content.text.toUpperCase();
+        return { role: 'assistant', model: 'shouter', content: { type: 'text', text } };
+    });
+    client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { size: 7 } }));
+    client.setNotificationHandler('notifications/message', ({ params }) => logs.push(params.data));
+    for (const method of CHANGES) {
+        client.setNotificationHandler(method, () => heard.push(method));
+    }
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    const version = client.getNegotiatedProtocolVersion();
+    const isModern = version >= '2026';
+    if (!isModern) {
+        await client.setLoggingLevel('info');
+    }
+    const _meta = isModern ? { 'io.modelcontextprotocol/logLevel': 'info' } : {};
+    const call = (name, args, options) => client.callTool({ name, arguments: args, _meta }, options);
+
+    const seen = { protocolVersion: version, tools: (await client.listTools()).tools.map(tool => tool.name) };
+    seen.sum = await call('add', { a: 20, b: 22 });
+    seen.mirrored = await call('mirror', { point: { x: 1, y: 2 } });
+    seen.located = await call('locate', { region: ' Österreich\n' });
+    seen.failed = await call('fail', {});
+    seen.asked = await call('ask', { question: 'why?' });
+    seen.planned = await call('plan', { topic: 'trip' });
+
+    logs.length = 0;
+    seen.progress = [];
+    const onprogress = ({ progress, total, message }) => seen.progress.push([progress, total, message ?? null]);
+    seen.reported = await call('report', {}, { onprogress });
+    await until(() => logs.length >= 2 && seen.progress.length >= 2);
+    seen.logs = [...logs];
+
+    seen.resources = (await client.listResources()).resources.map(resource => resource.uri);
+    seen.templates = (await client.listResourceTemplates()).resourceTemplates.map(it => it.uriTemplate);
+    seen.read = (await client.readResource({ uri: 'user://3' })).contents[0].text;
+    seen.missing = await codeOf(client.readResource({ uri: 'user://77' }));
+    seen.prompts = (await client.listPrompts()).prompts.map(prompt => prompt.name);
+    const got = await client.getPrompt({ name: 'review', arguments: { code: 'x', findings: '2' } });
+    seen.prompt = got.messages[0].content.text;
+    const ref = { type: 'ref/prompt', name: 'review' };
+    seen.completed = (await client.complete({ ref, argument: { name: 'style', value: 'SH' } })).completion.values;
+
+    let subscription;
+    if (isModern) {
+        const all = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
+        subscription = await client.listen({ ...all, resourceSubscriptions: [WATCHED] });
+    } else {
+        await client.subscribeResource({ uri: WATCHED });
+    }
+    heard.length = 0;
+    await call('touch', { uri: WATCHED });
+    await call('grow', { name });
+    await until(() => heard.length >= 4);
+    seen.heard = [...heard].sort();
+    await subscription?.close();
+    seen.grown = await call(name, {});
+
+    const gone = new AbortController();
+    await codeOf(call('linger', {}, { signal: gone.signal, onprogress: () => gone.abort() }));
+    seen.dropped = await call('dropped', {});
+
+    const texts = Array.from({ length: 50 }, (_, number) => `number ${number}`);
+    const many = await Promise.all(texts.map(text => call('echo', { text })));
+    seen.many = many.filter((result, number) => result.content[0].text === texts[number]).length;
+
+    logs.length = 0;
+    seen.left = await call('leave', {});
+    await until(() => logs.length >= 2);
+    seen.leftLogs = [...logs];
+
+    const session = (await call('session', {})).content[0].text;
+    seen.hasSession = session !== '';
+    if (seen.hasSession) {
+        const headers = { 'mcp-session-id': session, 'mcp-protocol-version': version };
+        await fetch(url, { method: 'DELETE', headers });
+        seen.forgotten = await codeOf(call('add', { a: 1, b: 2 }));
+    }
+    await client.close();
+    return seen;
+}
+
+for (const plan of JSON.parse(process.argv[2])) {
+    console.log(JSON.stringify(await tour(plan)));
+}

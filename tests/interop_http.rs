@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use mcp_tests::cutting::cut;
 use mcp_tests::http::Served;
+use mcp_tests::whole::CUT;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientConfig, ClientRequest, CreateMessageRequestParams,
     CreateMessageResult, ElicitRequestParams, ElicitResult, ElicitationAction, ErrorData, GetPromptRequestParams,
@@ -180,8 +182,9 @@ async fn their_client_sees_all_of_our_server_over_http_in_both_eras() {
         ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
     ];
     let served = Served::start(mcp_tests::whole::server()).await;
+    let way = cut(served.address, CUT).await;
     for mode in modes {
-        let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", served.address));
+        let transport = StreamableHttpClientTransport::from_uri(format!("http://{way}/mcp"));
         let visitor = Visitor::default();
         let client = serve_client_with_lifecycle(visitor.clone(), transport, mode.clone()).await.expect("a connection");
         let is_modern = matches!(mode, ClientLifecycleMode::Discover { .. });
@@ -243,6 +246,10 @@ async fn their_client_sees_all_of_our_server_over_http_in_both_eras() {
         assert_eq!(visitor.heard(2).await, ["log \"before\"", "log \"after\""], "{mode:?}");
 
         if !is_modern {
+            // The connection breaks in the middle of this one.
+            assert_eq!(their.text("stay", json!({})).await, "still here");
+            assert_eq!(visitor.heard(2).await, ["log \"cut here\"", "log \"after\""]);
+
             // It begins a new session when the server has forgotten the one that it had.
             let session = their.text("session", json!({})).await;
             let ended = served.send("DELETE", &[("mcp-session-id", &session)], "").await;

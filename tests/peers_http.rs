@@ -6,8 +6,10 @@
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use mcp_tests::cutting::cut;
 use mcp_tests::http::Served;
 use mcp_tests::peers::{fastmcp, inspector, python_sdk, typescript_sdk};
+use mcp_tests::whole::CUT;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -28,7 +30,7 @@ struct Forgotten {
 async fn tours(client: Option<Command>, eras: &[&str], missing: i64, forgotten: &Forgotten) {
     let Some(mut command) = client else { return };
     let served = Served::start(mcp_tests::whole::server()).await;
-    let url = format!("http://{}/mcp", served.address);
+    let url = format!("http://{}/mcp", cut(served.address, CUT).await);
     let plans: Value =
         eras.iter().map(|era| json!({ "era": era, "url": url, "name": format!("grown_{era}") })).collect();
     command.arg(plans.to_string()).stdin(Stdio::null()).kill_on_drop(true);
@@ -46,6 +48,9 @@ async fn tours(client: Option<Command>, eras: &[&str], missing: i64, forgotten: 
         // Sessions are of the legacy era.
         assert_eq!(seen["hasSession"], *era == "legacy", "{era}");
         if *era == "legacy" {
+            // The connection broke in the middle of this one.
+            assert_eq!(text(&seen["stayed"]), "still here");
+            assert_eq!(seen["stayedLogs"], json!([CUT, "after"]));
             let seen = &seen["forgotten"];
             assert_eq!(seen["code"], forgotten.code, "{seen}");
             assert!(seen["message"].as_str().is_some_and(|it| it.contains(forgotten.says)), "{seen}");

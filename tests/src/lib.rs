@@ -4,6 +4,7 @@
 pub mod changing;
 pub mod completing;
 pub mod constrained;
+pub mod cutting;
 pub mod http;
 pub mod library;
 pub mod over;

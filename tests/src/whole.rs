@@ -28,6 +28,18 @@ pub async fn leave(ctx: Context) -> &'static str {
     "came back"
 }
 
+/// What makes the way to the server break.
+pub const CUT: &str = "cut here";
+
+/// Have the connection break, and go on.
+#[tool]
+pub async fn stay(ctx: Context) -> &'static str {
+    ctx.info(CUT).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    ctx.info("after").await;
+    "still here"
+}
+
 /// Where it is; clients over HTTP say that in a header, too.
 #[tool]
 pub fn locate(#[arg(header = "Region")] region: &str) -> &str {
@@ -53,7 +65,7 @@ pub fn session(headers: Extension<HeaderMap>) -> String {
 pub fn server() -> Server {
     let server = crate::server(std::sync::Arc::default())
         .tools(shop::tools())
-        .tools(tools![changing::touch, grow, leave, linger, locate, session])
+        .tools(tools![changing::touch, grow, leave, linger, locate, session, stay])
         .resources(resources![readme, user, manual])
         .prompts(prompts![review]);
     let handle = server.handle();

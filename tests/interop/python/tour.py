@@ -68,6 +68,12 @@ async def tour(way, name, url):
     await until(lambda: len(way.logs) >= 2)
     seen["leftLogs"] = list(way.logs)
 
+    if way.version() < "2026":
+        way.logs.clear()
+        seen["stayed"] = await way.call("stay", {})
+        await until(lambda: len(way.logs) >= 2)
+        seen["stayedLogs"] = list(way.logs)
+
     session = (await way.call("session", {}))["content"][0]["text"]
     seen["hasSession"] = session != ""
     if session:

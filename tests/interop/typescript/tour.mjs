@@ -104,6 +104,13 @@ async function tour({ era, url, name }) {
     await until(() => logs.length >= 2);
     seen.leftLogs = [...logs];
 
+    if (!isModern) {
+        logs.length = 0;
+        seen.stayed = await call('stay', {});
+        await until(() => logs.length >= 2);
+        seen.stayedLogs = [...logs];
+    }
+
     const session = (await call('session', {})).content[0].text;
     seen.hasSession = session !== '';
     if (seen.hasSession) {

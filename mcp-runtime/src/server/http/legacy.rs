@@ -313,6 +313,7 @@ impl<'e> Post<'e> {
             return;
         }
         let request = Request {
+            id: &id,
             method,
             params,
             revision: caller.revision,

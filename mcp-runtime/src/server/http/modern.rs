@@ -72,6 +72,7 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
         return answer.into();
     }
     let request = Request {
+        id: &id,
         method: &method,
         params,
         revision,

@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use super::cache::Cache;
 use super::handler::{Handlers, erase};
+use super::lines::Lines;
 use super::process::{Process, Stderr};
 use super::sampling::{Approval, SamplingRequest};
 use super::wire::Wire;
@@ -425,11 +426,11 @@ impl ClientBuilder {
                     }
                 });
                 let (reader, writer) = tokio::io::split(ours);
-                let wire = Wire::start(reader, writer, &options);
+                let wire = Wire::start(&options, |incoming| Lines::start(reader, writer, incoming));
                 meet(wire, None, options.clone(), options.era).await
             }
             Target::Streams(reader, writer) => {
-                let wire = Wire::start(reader, writer, &options);
+                let wire = Wire::start(&options, |incoming| Lines::start(reader, writer, incoming));
                 meet(wire, None, options.clone(), options.era).await
             }
         }
@@ -438,7 +439,7 @@ impl ClientBuilder {
 
 async fn start(command: &mut Command, stderr: &Stderr, options: Arc<Options>, era: Era) -> Result<Client, Error> {
     let (process, stdin, stdout) = Process::start(command, stderr)?;
-    let wire = Wire::start(stdout, stdin, &options);
+    let wire = Wire::start(&options, |incoming| Lines::start(stdout, stdin, incoming));
     meet(wire, Some(process), options, era).await
 }
 
@@ -516,7 +517,10 @@ async fn initialize(wire: &Wire, options: &Options) -> Result<ServerFacts, Error
         )
     })?;
     wire.speaks(version);
-    wire.notify(Method::NotificationsInitialized, None);
+    if let Some(sent) = wire.notify(Method::NotificationsInitialized, None) {
+        // Nothing else may arrive before it.
+        let _ = sent.await;
+    }
     if let Some(level) = options.log_level().filter(|_| capabilities.logging.is_some()) {
         let mut params = Map::new();
         params.insert("level".to_owned(), json!(level));

@@ -5,6 +5,8 @@ mod cache;
 mod call;
 mod complete;
 mod handler;
+mod incoming;
+mod lines;
 mod observe;
 mod process;
 mod proxy;

@@ -15,10 +15,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::cache::Cache;
+use super::incoming::Outcome;
 use super::wire::{Wire, closed, refused};
 use super::{Client, timed_out};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{Answered, BoxFuture, Change, ListKind, Method, RequestId, SubscriptionFilter};
+use crate::protocol::{BoxFuture, Change, ListKind, Method, RequestId, SubscriptionFilter};
 use crate::subscription::{self, Events, Sight};
 
 /// Something of a server that is not what it was.
@@ -110,28 +111,26 @@ impl Client {
         // It listens before the request is made: the first change may come right behind the acknowledgement.
         let (changes, waker) = listener(&events, filter);
         let params = self.options.params_for(self.protocol_version(), params);
-        let (id, mut answer) = self.wire.listen(method, params, listening)?;
+        let (id, mut outcome) = self.wire.listen(method, params, listening)?;
         let gone = GivenUp::Request { wire: Arc::downgrade(&self.wire), id };
+        let ended = move |outcome: Result<Outcome, _>| match outcome {
+            Ok(Ok(answer)) => answer.map(drop).map_err(|error| refused(method, error)),
+            Ok(Err(error)) => Err(error),
+            Err(oneshot::error::RecvError { .. }) => Err(closed(method)),
+        };
         let first = async {
             tokio::select! {
                 biased;
                 filter = acknowledgement => filter.map_err(|_| closed(method)),
-                answer = &mut answer => Err(match answer {
-                    Ok(Ok(_)) => Error::new(ErrorKind::Protocol, "the server ended a subscription before it began"),
-                    Ok(Err(error)) => refused(method, error),
-                    Err(_) => closed(method),
+                outcome = &mut outcome => Err(match ended(outcome) {
+                    Ok(()) => Error::new(ErrorKind::Protocol, "the server ended a subscription before it began"),
+                    Err(error) => error,
                 }),
             }
         };
         let time = self.options.timeout;
         let filter = timeout(time, first).await.map_err(|_| timed_out(method, time))??;
-        let end = async move {
-            match answer.await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(refused(method, error)),
-                Err(_) => Err(closed(method)),
-            }
-        };
+        let end = async move { ended(outcome.await) };
         Ok(Subscription { filter, changes, waker, end: Some(Box::pin(end)), _gone: gone })
     }
 
@@ -406,9 +405,6 @@ fn about<'u>(change: Change, uris: impl Iterator<Item = &'u String>) -> Vec<Chan
     let wholes: Vec<_> = uris.filter(is_part).map(|whole| Change::Resource(whole.as_str().into())).collect();
     if wholes.is_empty() { vec![change] } else { wholes }
 }
-
-/// What comes of the request that makes a subscription.
-pub(super) type End = oneshot::Receiver<Answered>;
 
 #[cfg(test)]
 mod tests {

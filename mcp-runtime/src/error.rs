@@ -9,6 +9,7 @@ pub struct Error {
     message: String,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    http_status: Option<u16>,
 }
 
 /// What kind of [`Error`] it is.
@@ -30,6 +31,9 @@ pub enum ErrorKind {
     Protocol,
     /// The peer answered with an error; [`Error::peer_error`] has it.
     Refused,
+    /// A server over HTTP answered with a status that says no, and nothing else; [`Error::http_status`] has it, and the
+    /// message what can be done about it.
+    Http,
     /// A tool answered with an error; the message is what it said.
     Tool,
     /// What came is not of the expected type.
@@ -44,7 +48,7 @@ impl fmt::Display for ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, http_status: None }
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -52,10 +56,23 @@ impl Error {
         self
     }
 
+    #[cfg(feature = "client-http")]
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.http_status = Some(status);
+        self
+    }
+
     /// What kind of error it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// The status of the HTTP response that said no: of an [`ErrorKind::Http`], and of an [`ErrorKind::Refused`] whose
+    /// status was not 200.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        self.http_status
     }
 
     /// The error that the peer answered with.

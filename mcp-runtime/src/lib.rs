@@ -86,6 +86,8 @@ pub use {schemars, serde, tokio_util::sync::CancellationToken};
 pub use http;
 #[cfg(feature = "otel")]
 pub use opentelemetry;
+#[cfg(feature = "client-http")]
+pub use reqwest;
 #[cfg(feature = "http-tls")]
 pub use rustls;
 

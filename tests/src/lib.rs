@@ -10,6 +10,7 @@ pub mod library;
 pub mod over;
 pub mod peers;
 pub mod raw;
+pub mod scripted;
 pub mod shop;
 pub mod whole;
 

@@ -42,6 +42,8 @@ enum Target {
     Command(Box<Command>),
     Server(Box<Server>),
     Streams(Reader, Writer),
+    #[cfg(feature = "client-http")]
+    Http(String),
 }
 
 /// Builds a [`Client`].
@@ -58,6 +60,8 @@ pub struct ClientBuilder {
     probe_timeout: Duration,
     cache_bytes: usize,
     telemetry: Telemetry,
+    #[cfg(feature = "client-http")]
+    pub(super) http: super::http::Settings,
 }
 
 impl Client {
@@ -83,6 +87,31 @@ impl Client {
     ) -> ClientBuilder {
         ClientBuilder::new(Target::Streams(Box::new(reader), Box::new(writer)))
     }
+
+    /// A client of a server at this URL, over Streamable HTTP ([specification]) or, where the server knows only that,
+    /// the HTTP+SSE of 2024-11-05. Everything else is as over standard streams.
+    ///
+    /// The server may be of any protocol version. A legacy server that loses the client's session gets a new one, and
+    /// event streams that break off are gone on with where they were. Redirects are followed on the same server only.
+    ///
+    /// ```no_run
+    /// use mcp_runtime::Client;
+    ///
+    /// # async fn ask() -> Result<(), mcp_runtime::Error> {
+    /// let client = Client::http("https://mcp.example.com/mcp").bearer("secret").connect().await?;
+    /// let sum: i64 = client.call("add", [("a", 2), ("b", 3)]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A status that says no is an [`ErrorKind::Http`], unless the server says more in an error of the protocol;
+    /// [`Error::http_status`] has it in both cases.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
+    #[cfg(feature = "client-http")]
+    pub fn http(url: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(Target::Http(url.into()))
+    }
 }
 
 impl ClientBuilder {
@@ -99,6 +128,8 @@ impl ClientBuilder {
             probe_timeout: Duration::from_secs(5),
             cache_bytes: 16 << 20,
             telemetry: Telemetry::default(),
+            #[cfg(feature = "client-http")]
+            http: super::http::Settings::default(),
         }
     }
 
@@ -391,11 +422,15 @@ impl ClientBuilder {
     /// [`ErrorKind::Io`] when the server cannot be started, [`ErrorKind::Protocol`] when no
     /// protocol version is common to both, [`ErrorKind::Closed`] or [`ErrorKind::Timeout`] when
     /// it does not answer, [`ErrorKind::Configuration`] when a server in the same process does
-    /// not fit together.
+    /// not fit together, or the URL or a header of one over HTTP is none, [`ErrorKind::Http`] when there is no MCP
+    /// server at the URL, or not for this client.
     pub async fn connect(mut self) -> Result<Client, Error> {
-        if matches!(self.target, Target::Command(_)) {
-            self.telemetry.transport = Some("pipe");
-        }
+        self.telemetry.transport = match self.target {
+            Target::Command(_) => Some("pipe"),
+            #[cfg(feature = "client-http")]
+            Target::Http(_) => Some("tcp"),
+            Target::Server(_) | Target::Streams(..) => None,
+        };
         let options = Arc::new(Options {
             info: self.info,
             handlers: Arc::new(self.handlers),
@@ -429,6 +464,12 @@ impl ClientBuilder {
                 let wire = Wire::start(&options, |incoming| Lines::start(reader, writer, incoming));
                 meet(wire, None, options.clone(), options.era).await
             }
+            #[cfg(feature = "client-http")]
+            Target::Http(url) => {
+                let sender = self.http.sender(&url)?;
+                let wire = Wire::start(&options, |incoming| super::http::Http::start(sender, incoming));
+                meet(wire, None, options.clone(), options.era).await
+            }
             Target::Streams(reader, writer) => {
                 let wire = Wire::start(&options, |incoming| Lines::start(reader, writer, incoming));
                 meet(wire, None, options.clone(), options.era).await
@@ -456,20 +497,21 @@ async fn meet(wire: Arc<Wire>, process: Option<Process>, options: Arc<Options>, 
     if let Some(info) = &server.info {
         options.handlers.meet(info.clone());
     }
-    Ok(Client { wire, process, options, server })
+    Ok(Client { wire, process, options, server, learning: tokio::sync::Mutex::default() })
 }
 
 /// Whether a server that answered `server/discover` like this can be spoken to in a legacy
 /// version: it gave an error that no modern server gives, or nothing, or named such a version.
 fn speaks_legacy(error: &Error) -> bool {
-    if let Some(error) = error.peer_error()
-        && error.code == ErrorCode::UnsupportedProtocolVersion
-    {
-        let supported = error.data.as_ref().and_then(|data| data.get("supported")?.as_array());
-        return supported.is_some_and(|supported| supported.iter().filter_map(Value::as_str).any(is_legacy));
+    if let Some(mut supported) = refused_version(error) {
+        return supported.any(is_legacy);
+    }
+    // A modern server answers a good request with other statuses; the rest says nothing of the version.
+    if error.http_status().is_some_and(|status| !matches!(status, 400 | 404 | 405 | 406 | 409 | 415 | 422)) {
+        return false;
     }
     match error.kind() {
-        ErrorKind::Timeout | ErrorKind::Decode => true,
+        ErrorKind::Timeout | ErrorKind::Decode | ErrorKind::Http => true,
         ErrorKind::Refused => !error.peer_error().is_some_and(|error| {
             matches!(
                 error.code,
@@ -482,6 +524,17 @@ fn speaks_legacy(error: &Error) -> bool {
     }
 }
 
+/// The versions that the server says it speaks, if it has refused one.
+fn refused_version(error: &Error) -> Option<impl Iterator<Item = &str>> {
+    let error = error.peer_error().filter(|error| error.code == ErrorCode::UnsupportedProtocolVersion)?;
+    let supported = error.data.as_ref().and_then(|data| data.get("supported")?.as_array());
+    Some(supported.into_iter().flatten().filter_map(Value::as_str))
+}
+
+fn is_latest(version: &str) -> bool {
+    version == ProtocolVersion::LATEST.as_str()
+}
+
 fn is_legacy(version: &str) -> bool {
     version.parse().is_ok_and(|version: ProtocolVersion| !version.is_modern())
 }
@@ -489,7 +542,14 @@ fn is_legacy(version: &str) -> bool {
 async fn discover(wire: &Wire, options: &Options) -> Result<ServerFacts, Error> {
     let method = Method::ServerDiscover.as_str();
     let params = options.params_for(ProtocolVersion::LATEST, Map::new());
-    let answer = wire.request(method, params, options.probe_timeout.min(options.timeout), None).await?;
+    let time = options.probe_timeout.min(options.timeout);
+    let answer = match wire.request(method, params.clone(), time, None).await {
+        // It does speak what it was asked in.
+        Err(error) if refused_version(&error).is_some_and(|mut supported| supported.any(is_latest)) => {
+            wire.request(method, params, time, None).await?
+        }
+        other => other?,
+    };
     let DiscoverResult { supported_versions, capabilities, instructions, meta, .. } = decode(method, answer.get())?;
     if !supported_versions.iter().any(|version| version == ProtocolVersion::LATEST.as_str()) {
         let supported: Vec<&str> = supported_versions.iter().map(String::as_str).collect();

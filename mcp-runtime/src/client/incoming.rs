@@ -33,6 +33,15 @@ pub(super) type Outcome = Result<Answered, Error>;
 /// Sends the answer to a request of the server.
 pub(super) type Reply = Arc<dyn Fn(Value) + Send + Sync>;
 
+/// Where something comes from that a server says.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'s> {
+    /// The request that it belongs to, where the transport tells them apart.
+    pub(super) about: Option<i64>,
+    /// How a request of the server is answered; there must be none without it.
+    pub(super) reply: Option<&'s Reply>,
+}
+
 /// Where everything goes that comes from a server, over whatever transport.
 pub(super) struct Incoming {
     last_id: AtomicI64,
@@ -110,6 +119,12 @@ impl Incoming {
         self.waiting(|waiting| waiting.as_mut().map(|waiting| waiting.insert(id, waits)).is_some()).then_some(receiver)
     }
 
+    /// Whether somebody waits for the answer to this request.
+    #[cfg(feature = "client-http")]
+    pub(super) fn is_waiting(&self, id: i64) -> bool {
+        self.waiting(|waiting| waiting.as_ref().is_some_and(|waiting| waiting.contains_key(&id)))
+    }
+
     /// Notes what works for a request until it is answered.
     pub(super) fn is_worked_for(&self, id: i64, task: AbortHandle) {
         // If it was answered meanwhile, the task comes to its end by itself.
@@ -148,27 +163,27 @@ impl Incoming {
         self.answering.with(|answering| answering.drain().for_each(|(_, handler)| handler.abort()));
     }
 
-    /// Hears what the server says: a message, or a batch of them. Its requests are refused without a word if there is
-    /// no way to answer.
-    pub(super) fn hear(&self, text: &[u8], reply: Option<&Reply>) {
+    /// Hears what the server says: a message, or a batch of them.
+    pub(super) fn hear(&self, text: &[u8], source: Source<'_>) {
         let text = text.trim_ascii();
         if !text.starts_with(b"[") {
-            return self.message(text, reply);
+            return self.message(text, source);
         }
         for message in split_batch(text).unwrap_or_default() {
-            self.message(message.get().as_bytes(), reply);
+            self.message(message.get().as_bytes(), source);
         }
     }
 
-    fn message(&self, message: &[u8], reply: Option<&Reply>) {
+    fn message(&self, message: &[u8], source: Source<'_>) {
         match parse_with_params(message) {
             Ok((Message::Response { id, answer }, _)) => self.answered(&id, answer.map(RawValue::to_owned)),
             Ok((Message::Stray, _)) => tracing::debug!("a response came without an id that could be read"),
-            Ok((Message::Notification { method, .. }, params)) => self.notified(&method, params),
-            Ok((Message::Request { id, method, params: read }, params)) => match reply {
+            Ok((Message::Notification { method, .. }, params)) => self.notified(&method, params, source.about),
+            Ok((Message::Request { id, method, params: read }, params)) => match source.reply {
                 Some(reply) => {
                     let operation = observe::asked(self.transport, self.version(), &id, &method, read.as_ref());
-                    self.asked(id, method.into_owned(), params, operation, reply);
+                    let calls = self.calls(source.about);
+                    self.asked(id, method.into_owned(), params, calls, operation, reply);
                 }
                 None => tracing::warn!(%method, "the server sent a request where there must be none"),
             },
@@ -188,7 +203,7 @@ impl Incoming {
         }
     }
 
-    fn notified(&self, method: &str, params: Option<&RawValue>) {
+    fn notified(&self, method: &str, params: Option<&RawValue>, about: Option<i64>) {
         if Method::from_name(method) == Some(Method::NotificationsCancelled) {
             let cancelled: Option<CancelledNotificationParams> =
                 params.and_then(|params| serde_json::from_str(params.get()).ok());
@@ -198,7 +213,7 @@ impl Incoming {
         if self.changes.hear(method, params) {
             return;
         }
-        if self.heard_by_a_call(method, params) {
+        if self.heard_by_a_call(method, params, about) {
             return;
         }
         // A listener that panics must not take the connection with it.
@@ -209,15 +224,10 @@ impl Incoming {
     }
 
     /// Hands what is said of one call to whoever hears it. Whether there is somebody.
-    fn heard_by_a_call(&self, method: &str, params: Option<&RawValue>) -> bool {
+    fn heard_by_a_call(&self, method: &str, params: Option<&RawValue>, about: Option<i64>) -> bool {
         let raw = params.map_or("null", RawValue::get);
         let hearing = |id: Option<i64>| -> Vec<mpsc::Sender<Heard>> {
-            let is_it = |it: &i64| id.is_none_or(|id| id == *it);
-            let hears = |waits: &Waits| waits.call.as_ref()?.hears.clone();
-            self.waiting(|waiting| {
-                let calls = waiting.iter().flatten().filter(|(id, _)| is_it(id));
-                calls.filter_map(|(_, waits)| hears(waits)).collect()
-            })
+            self.calls(id).iter().filter_map(|call| call.hears.clone()).collect()
         };
         let (heard, hearing) = match Method::from_name(method) {
             Some(Method::NotificationsProgress) => {
@@ -227,7 +237,7 @@ impl Incoming {
             }
             Some(Method::NotificationsMessage) => {
                 let Ok(message) = serde_json::from_str(raw) else { return false };
-                (Heard::Message(message), hearing(None))
+                (Heard::Message(message), hearing(about))
             }
             _ => return false,
         };
@@ -245,14 +255,11 @@ impl Incoming {
         id: RequestId,
         method: String,
         params: Option<&RawValue>,
+        calls: Vec<Arc<Call>>,
         operation: Option<Arc<Operation>>,
         reply: &Reply,
     ) {
         let (handlers, params) = (self.handlers.clone(), params.map(RawValue::to_owned));
-        // The server does not say which of them it asks for.
-        let calls: Vec<_> = self.waiting(|waiting| {
-            waiting.iter().flat_map(HashMap::values).filter_map(|waits| waits.call.clone()).collect()
-        });
         let span = operation.as_ref().map_or_else(Span::none, |operation| operation.span().clone());
         let answer = async move { handlers.answer(&method, params.as_deref(), &calls).await };
         let handler = tokio::spawn(answer.instrument(span));
@@ -271,6 +278,14 @@ impl Incoming {
             }
             reply(response(&id, answer));
         });
+    }
+
+    /// The calls that something may belong to: all, where nobody says which.
+    fn calls(&self, about: Option<i64>) -> Vec<Arc<Call>> {
+        self.waiting(|waiting| {
+            let all = waiting.iter().flatten().filter(|(id, _)| about.is_none_or(|about| about == **id));
+            all.filter_map(|(_, waits)| waits.call.clone()).collect()
+        })
     }
 
     fn take(&self, id: i64) -> Option<Waits> {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use super::incoming::{Incoming, LONGEST, Reply, response};
+use super::incoming::{Incoming, LONGEST, Reply, Source, response};
 use super::wire::{Transport, closed};
 use crate::codec::{Glimpse, glimpse};
 use crate::protocol::ErrorObject;
@@ -63,7 +63,7 @@ async fn read(reader: impl AsyncRead + Unpin, incoming: Arc<Incoming>, reply: Re
 
 fn hear(incoming: &Incoming, line: &Line<'_>, reply: &Reply) {
     match line {
-        Line::Whole(line) => incoming.hear(line, Some(reply)),
+        Line::Whole(line) => incoming.hear(line, Source { about: None, reply: Some(reply) }),
         Line::TooLong { head, tail } => {
             tracing::warn!("the server sent a message of more than {LONGEST} bytes");
             let error = ErrorObject::invalid_request(format!("the message is longer than {LONGEST} bytes"));

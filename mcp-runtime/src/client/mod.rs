@@ -5,6 +5,8 @@ mod cache;
 mod call;
 mod complete;
 mod handler;
+#[cfg(feature = "client-http")]
+mod http;
 mod incoming;
 mod lines;
 mod observe;
@@ -30,6 +32,8 @@ use serde_json::{Map, Value, json};
 pub use builder::{ClientBuilder, Era};
 pub use call::CallInFlight;
 pub use complete::Complete;
+#[cfg(feature = "client-http")]
+pub use http::{RefusedToken, TokenProvider, TokenRequest};
 pub use sampling::{Approval, SamplingRequest};
 pub use subscription::{ServerChange, Subscription};
 pub use task::{Called, TaskHandle};
@@ -39,7 +43,7 @@ use crate::codec::request_meta;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
-    CallToolResult, ClientCapabilities, GetPromptResult, Implementation, ListPromptsResult,
+    CallToolResult, ClientCapabilities, ErrorCode, GetPromptResult, Implementation, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel, Method, Prompt, ProtocolVersion,
     ReadResourceResult, Resource, ResourceTemplate, ServerCapabilities, TASKS_EXTENSION, Task, Tool, keys,
 };
@@ -85,6 +89,8 @@ pub struct Client {
     process: Option<Process>,
     options: Arc<Options>,
     server: ServerFacts,
+    /// Whoever asks for the tools first does so for all.
+    learning: tokio::sync::Mutex<()>,
 }
 
 /// What the builder was told.
@@ -135,7 +141,10 @@ impl Client {
         self.server.instructions.as_deref()
     }
 
-    /// All tools of the server, over all pages ([specification]).
+    /// All tools of the server, over all pages ([specification]). Over HTTP, tools whose `x-mcp-header` breaks the
+    /// [rules] are left out, with a warning in the log.
+    ///
+    /// [rules]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#schema-extension
     ///
     /// # Errors
     ///
@@ -143,7 +152,9 @@ impl Client {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#listing-tools
     pub async fn list_tools(&self) -> Result<Vec<Tool>, Error> {
-        self.list(Method::ToolsList, |page: ListToolsResult| (page.tools, page.next_cursor)).await
+        let mut tools = self.list(Method::ToolsList, |page: ListToolsResult| (page.tools, page.next_cursor)).await?;
+        self.wire.transport().learn(&mut tools);
+        Ok(tools)
     }
 
     /// All resources of the server, over all pages ([specification]).
@@ -396,7 +407,7 @@ impl Client {
         })
     }
 
-    /// Ends the connection. A child process has its input closed, gets 5 seconds to end, then
+    /// Ends the connection. Over HTTP, a legacy server is told that its session is over. A child process has its input closed, gets 5 seconds to end, then
     /// `SIGTERM`, and is killed if that does not help in 2 more ([specification]).
     ///
     /// # Errors
@@ -405,6 +416,7 @@ impl Client {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio#shutdown
     pub async fn close(mut self) -> Result<(), Error> {
+        self.wire.transport().close().await;
         let process = self.process.take();
         drop(self);
         match process {
@@ -427,7 +439,45 @@ impl Client {
         params: Map<String, Value>,
     ) -> Result<Box<RawValue>, Error> {
         let params = self.options.params_for(self.server.version, params);
-        self.wire.request(method, params, self.options.timeout, Some(call)).await
+        self.round(method, params, call).await
+    }
+
+    /// Sends one request of a call, with all that the transport must know of what is called.
+    async fn round(&self, method: &str, params: Map<String, Value>, call: &Arc<Call>) -> Result<Box<RawValue>, Error> {
+        let (time, transport, call) = (self.options.timeout, self.wire.transport(), Some(call));
+        if method != Method::ToolsCall.as_str() || !transport.mirrors_arguments() {
+            return self.wire.request(method, params, time, call).await;
+        }
+        self.learn_tools().await?;
+        match self.wire.request(method, params.clone(), time, call).await {
+            // The tool is not what it was.
+            Err(error) if error.peer_error().is_some_and(|error| error.code == ErrorCode::HeaderMismatch) => {
+                self.options.cache.void_all(Method::ToolsList);
+                self.list_tools().await?;
+                self.wire.request(method, params, time, call).await
+            }
+            other => other,
+        }
+    }
+
+    /// Sees to it that the transport knows the tools.
+    async fn learn_tools(&self) -> Result<(), Error> {
+        let transport = self.wire.transport();
+        if transport.knows_tools() {
+            return Ok(());
+        }
+        let _turn = self.learning.lock().await;
+        if transport.knows_tools() {
+            return Ok(());
+        }
+        match self.list_tools().await {
+            // A server that does not tell has nothing to want.
+            Err(error) if error.kind() == ErrorKind::Refused => {
+                transport.learn(&mut Vec::new());
+                Ok(())
+            }
+            other => other.map(drop),
+        }
     }
 
     /// Sends a request whose answer nobody wants.

@@ -72,6 +72,7 @@ pub(super) fn end(
         Err(error) => match (error.peer_error(), error.kind()) {
             (Some(error), _) => operation.ended(Ended::Refused(error)),
             (None, ErrorKind::Timeout) => operation.ended(Ended::Unanswered("timeout", &error.to_string())),
+            (None, ErrorKind::Http) => operation.ended(Ended::Unanswered("http_status", &error.to_string())),
             (None, _) => operation.ended(Ended::Unanswered("connection_closed", &error.to_string())),
         },
     }

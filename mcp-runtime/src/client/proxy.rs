@@ -251,9 +251,8 @@ impl Upstream {
     ) -> Result<Box<RawValue>, Error> {
         let (hears, mut heard) = mpsc::channel(UNHEARD);
         let call = Arc::new(Call::heard_by(method.as_str(), &params, hears));
-        let (wire, options) = (&self.client.wire, &self.client.options);
-        let params = options.params_of_call(self.client.protocol_version(), params, ctx);
-        let mut request = std::pin::pin!(wire.request(method.as_str(), params, options.timeout, Some(&call)));
+        let params = self.client.options.params_of_call(self.client.protocol_version(), params, ctx);
+        let mut request = std::pin::pin!(self.client.round(method.as_str(), params, &call));
         let mut beside = std::pin::pin!(beside);
         let result = loop {
             tokio::select! {

@@ -64,6 +64,9 @@ pub struct Subscription {
 impl Client {
     /// Hears of changes from now on: of the server's lists, and of what resources hold ([specification]).
     ///
+    /// A subscription over HTTP that was lost is made again, several times if need be. What happened meanwhile nobody
+    /// tells: all that was subscribed to comes as changed then.
+    ///
     /// A server may know less than it was asked for; [`Subscription::filter`] has what it tells. Legacy
     /// servers, which say it otherwise, are asked in their own way. What was kept of these lists and resources is
     /// asked for anew.
@@ -145,6 +148,7 @@ impl Client {
         if !says(&capabilities.resources, "subscribe") {
             filter.resource_subscriptions.clear();
         }
+        self.wire.transport().hears_changes().await;
         let mut gone = Watched { wire: Arc::downgrade(&self.wire), uris: Vec::new() };
         let (changes, waker) = listener(self.wire.changes().events(), filter.clone());
         for uri in std::mem::take(&mut filter.resource_subscriptions) {
@@ -347,6 +351,26 @@ impl Changes {
         }
     }
 
+    /// The resources of a legacy server that somebody listens to.
+    #[cfg(feature = "client-http")]
+    pub(super) fn watched(&self) -> Vec<String> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// What is said to nobody in particular was not heard for a while: everything may have changed.
+    #[cfg(feature = "client-http")]
+    pub(super) fn missed(&self) {
+        self.all_changed(&self.events, self.watched());
+    }
+
+    fn all_changed(&self, events: &Events, uris: Vec<String>) {
+        let lists = [ListKind::Tools, ListKind::Prompts, ListKind::Resources].map(Change::List);
+        for change in lists.into_iter().chain(uris.into_iter().map(|uri| Change::Resource(uri.into()))) {
+            self.cache.void(&change);
+            events.changed(&change);
+        }
+    }
+
     /// Hears a notification. Whether it is one of changes.
     pub(super) fn hear(&self, method: &str, params: Option<&RawValue>) -> bool {
         let said: Option<Said> = params.and_then(|params| serde_json::from_str(params.get()).ok());
@@ -376,11 +400,18 @@ impl Changes {
                 let mut listening = self.listening();
                 let Some(it) = listening.get_mut(id) else { return true };
                 match change {
-                    None => {
-                        if let (Some(acknowledged), Some(said)) = (it.acknowledged.take(), said) {
-                            let _ = acknowledged.send(said.notifications.unwrap_or_default());
+                    None => match it.acknowledged.take() {
+                        Some(acknowledged) => {
+                            let filter = said.and_then(|said| said.notifications).unwrap_or_default();
+                            let _ = acknowledged.send(filter);
                         }
-                    }
+                        // It was lost in between, and who knows what has happened since.
+                        None => {
+                            let (events, uris) = (it.events.clone(), it.uris.clone());
+                            drop(listening);
+                            self.all_changed(&events, uris);
+                        }
+                    },
                     Some(change) => {
                         let (events, changes) = (it.events.clone(), about(change, it.uris.iter()));
                         drop(listening);

@@ -15,7 +15,7 @@ use super::incoming::{Incoming, Outcome};
 use super::subscription::{Changes, Listening};
 use super::{Options, observe, timed_out};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{ErrorObject, Method, ProtocolVersion, keys};
+use crate::protocol::{BoxFuture, ErrorObject, Method, ProtocolVersion, Tool, keys};
 use crate::telemetry::{Ended, Operation, Telemetry};
 
 /// Brings messages to a server, in the order in which they come. What the server says goes to the [`Incoming`]
@@ -27,6 +27,34 @@ pub(super) trait Transport: Send + Sync {
 
     /// Sends a notification, or an answer. What is returned ends when it has arrived, if there is a way to know.
     fn send(&self, message: Value) -> Option<JoinHandle<()>>;
+
+    /// Whether a request is cancelled by what happens when its task is aborted; else it needs a message.
+    fn cancels_by_closing(&self) -> bool {
+        false
+    }
+
+    /// Whether arguments of tools may have to be sent beside the message, too.
+    fn mirrors_arguments(&self) -> bool {
+        false
+    }
+
+    /// Whether it is known which arguments these are.
+    fn knows_tools(&self) -> bool {
+        true
+    }
+
+    /// Looks at the tools of the server, and takes out those that cannot be called.
+    fn learn(&self, _: &mut Vec<Tool>) {}
+
+    /// Ready when changes are heard of which the server tells by itself, or never will be.
+    fn hears_changes(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Takes leave of the server.
+    fn close(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 pub(super) struct Wire {
@@ -48,6 +76,11 @@ impl Wire {
     /// Notes what a handshake has settled.
     pub(super) fn speaks(&self, version: ProtocolVersion) {
         self.incoming.speaks(version);
+    }
+
+    /// What brings the messages.
+    pub(super) fn transport(&self) -> &dyn Transport {
+        &*self.transport
     }
 
     pub(super) fn changes(&self) -> &Arc<Changes> {
@@ -113,7 +146,7 @@ impl Wire {
     }
 
     fn give_up(&self, id: i64) {
-        if self.incoming.give_up(id) {
+        if self.incoming.give_up(id) && !self.transport.cancels_by_closing() {
             self.notify(Method::NotificationsCancelled, Some(json!({ "requestId": id })));
         }
     }

@@ -13,7 +13,7 @@ pub(crate) use check::{Checker, is_of_kind};
 pub(crate) use describe::{came, listed, nearest, shortened, wanted};
 pub(crate) use format::Format;
 pub(crate) use generate::{output_generator, schema_generator, tidy, tidy_input, without_null};
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "client-http"))]
 pub(crate) use mirror::Mirrored;
 pub(crate) use mirror::mirrored;
 pub(crate) use rule::{Facts, Number, Rule};

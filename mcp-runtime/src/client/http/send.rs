@@ -1,0 +1,141 @@
+//! One HTTP request: with all that goes with each of them, and once more with another token.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{Method, Response, StatusCode, Url};
+
+use super::token::{AnyTokenProvider, RefusedToken, TokenRequest};
+use crate::error::{Error, ErrorKind};
+use crate::transport::http::headers;
+
+/// Sends requests to one server.
+pub(in crate::client) struct Sender {
+    url: Url,
+    client: reqwest::Client,
+    headers: HeaderMap,
+    token: Option<Arc<dyn AnyTokenProvider>>,
+}
+
+impl Sender {
+    pub(super) fn new(
+        url: Url,
+        client: reqwest::Client,
+        headers: HeaderMap,
+        token: Option<Arc<dyn AnyTokenProvider>>,
+    ) -> Self {
+        Self { url, client, headers, token }
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether requests say who calls.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some() || self.headers.contains_key(AUTHORIZATION)
+    }
+
+    /// Sends one message.
+    pub(super) async fn post(&self, url: &Url, mut headers: HeaderMap, message: Bytes) -> Result<Response, Error> {
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::JSON));
+        self.send(Method::POST, url, headers, message).await
+    }
+
+    /// Asks for an event stream.
+    pub(super) async fn get(&self, mut headers: HeaderMap) -> Result<Response, Error> {
+        headers.insert(ACCEPT, HeaderValue::from_static(headers::EVENT_STREAM));
+        self.send(Method::GET, &self.url, headers, Bytes::new()).await
+    }
+
+    /// Ends what the headers name.
+    pub(super) async fn delete(&self, headers: HeaderMap) -> Result<Response, Error> {
+        self.send(Method::DELETE, &self.url, headers, Bytes::new()).await
+    }
+
+    async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Response, Error> {
+        let Some(provider) = self.token.as_deref() else {
+            return self.send_with(None, method, url, headers, body).await;
+        };
+        let token = self.ask(provider, None).await?;
+        let response = self.send_with(token.as_deref(), method.clone(), url, headers.clone(), body.clone()).await?;
+        if !wants_another_token(&response) {
+            return Ok(response);
+        }
+        let said = response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let challenges = said.filter_map(|it| it.to_str().ok()).map(str::to_owned).collect();
+        let refused = RefusedToken { token: token.clone(), status: response.status().as_u16(), challenges };
+        let another = self.ask(provider, Some(refused)).await?;
+        if another.is_none() || another == token {
+            return Ok(response);
+        }
+        drop(response);
+        self.send_with(another.as_deref(), method, url, headers, body).await
+    }
+
+    async fn ask(
+        &self,
+        provider: &dyn AnyTokenProvider,
+        refused: Option<RefusedToken>,
+    ) -> Result<Option<String>, Error> {
+        let request = TokenRequest { server: self.url.clone(), refused };
+        provider.token_boxed(request).await.map_err(|error| {
+            Error::new(ErrorKind::Io, format!("there is no token for {}", shown(&self.url))).with_source(error)
+        })
+    }
+
+    async fn send_with(
+        &self,
+        token: Option<&str>,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, Error> {
+        let mut all = self.headers.clone();
+        all.extend(headers);
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+                Error::new(ErrorKind::Configuration, "the token has characters that no header can have")
+            })?;
+            value.set_sensitive(true);
+            all.insert(AUTHORIZATION, value);
+        }
+        let mut request = self.client.request(method, url.clone()).headers(all);
+        if !body.is_empty() {
+            request = request.body(body);
+        }
+        let response = request.send().await.map_err(|error| {
+            let what = if error.is_connect() { "could not be reached" } else { "did not answer a request" };
+            Error::new(ErrorKind::Io, format!("the server at {} {what}", shown(url))).with_source(error.without_url())
+        })?;
+        // A client of the user's own may have been led away.
+        if response.url().origin() != url.origin() {
+            let message = format!("the server at {} redirected to another one, {}", shown(url), shown(response.url()));
+            return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        Ok(response)
+    }
+}
+
+/// Whether the server might answer otherwise to somebody else.
+fn wants_another_token(response: &Response) -> bool {
+    let asks_for_more = |said: &HeaderValue| said.to_str().is_ok_and(|said| said.contains("insufficient_scope"));
+    match response.status() {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN => response.headers().get_all(WWW_AUTHENTICATE).iter().any(asks_for_more),
+        _ => false,
+    }
+}
+
+/// A URL without what may be secret.
+pub(super) fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// Sets a header of the protocol.
+pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: HeaderValue) {
+    headers.insert(HeaderName::from_static(name), value);
+}

@@ -1,0 +1,121 @@
+//! Who shows servers that a client may call them.
+
+use std::fmt;
+use std::future::Future;
+
+use reqwest::Url;
+
+use super::send::shown;
+use crate::protocol::BoxFuture;
+
+/// What goes wrong where tokens come from.
+type TokenError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Gives the tokens that a client sends over HTTP, as `Authorization: Bearer` ([specification]).
+///
+/// It is asked before each request, so it should keep what it has got. A server that refuses a token makes it be asked
+/// once more, with what the server said; if it gives another token then, the request is made again, once.
+///
+/// A closure that takes a [`TokenRequest`] is one.
+///
+/// ```
+/// use mcp_runtime::Client;
+/// use mcp_runtime::client::{TokenProvider, TokenRequest};
+///
+/// /// Takes the token from the environment, every time anew.
+/// struct FromEnvironment;
+///
+/// impl TokenProvider for FromEnvironment {
+///     async fn token(
+///         &self,
+///         _: TokenRequest,
+///     ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+///         Ok(std::env::var("EXAMPLE_TOKEN").ok())
+///     }
+/// }
+///
+/// let client = Client::http("https://mcp.example.com/mcp").token_provider(FromEnvironment);
+///
+/// // The same, as a closure.
+/// let client = Client::http("https://mcp.example.com/mcp")
+///     .token_provider(|_: TokenRequest| async { Ok::<_, std::io::Error>(std::env::var("EXAMPLE_TOKEN").ok()) });
+/// ```
+///
+/// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` gives no tokens",
+    label = "not a token provider",
+    note = "a closure must take `TokenRequest` and return a future of `Result<Option<String>, E>`; \
+            a provider implements `TokenProvider`"
+)]
+pub trait TokenProvider: Send + Sync + 'static {
+    /// The token to send; `None` for none.
+    ///
+    /// # Errors
+    ///
+    /// When none can be had: the request is not made then, and ends with [`ErrorKind::Io`](crate::ErrorKind::Io).
+    fn token(&self, request: TokenRequest) -> impl Future<Output = Result<Option<String>, TokenError>> + Send;
+}
+
+impl<H, F, E> TokenProvider for H
+where
+    H: Fn(TokenRequest) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Option<String>, E>> + Send,
+    E: Into<TokenError>,
+{
+    fn token(&self, request: TokenRequest) -> impl Future<Output = Result<Option<String>, TokenError>> + Send {
+        let token = self(request);
+        async move { token.await.map_err(Into::into) }
+    }
+}
+
+/// What a token is asked for.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct TokenRequest {
+    /// The URL of the server, as the client was given it.
+    pub server: Url,
+    /// The answer of the server to the last token, if it has just refused it.
+    pub refused: Option<RefusedToken>,
+}
+
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenRequest").field("server", &shown(&self.server)).field("refused", &self.refused).finish()
+    }
+}
+
+/// A token that a server did not take.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RefusedToken {
+    /// The token, if one was sent.
+    pub token: Option<String>,
+    /// The status of the answer: 401, or 403 if the token is good for less than what was asked for.
+    pub status: u16,
+    /// What the server wants, as its `WWW-Authenticate` headers say.
+    pub challenges: Vec<String>,
+}
+
+impl fmt::Debug for RefusedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whoever reads the log must not get the token.
+        let token = self.token.as_ref().map(|_| "..");
+        f.debug_struct("RefusedToken")
+            .field("token", &token)
+            .field("status", &self.status)
+            .field("challenges", &self.challenges)
+            .finish()
+    }
+}
+
+/// A [`TokenProvider`] of any type.
+pub(super) trait AnyTokenProvider: Send + Sync {
+    fn token_boxed(&self, request: TokenRequest) -> BoxFuture<'_, Result<Option<String>, TokenError>>;
+}
+
+impl<P: TokenProvider> AnyTokenProvider for P {
+    fn token_boxed(&self, request: TokenRequest) -> BoxFuture<'_, Result<Option<String>, TokenError>> {
+        Box::pin(self.token(request))
+    }
+}

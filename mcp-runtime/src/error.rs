@@ -34,6 +34,9 @@ pub enum ErrorKind {
     /// A server over HTTP answered with a status that says no, and nothing else; [`Error::http_status`] has it, and the
     /// message what can be done about it.
     Http,
+    /// The server wants authorization, and there is none: the user or the authorization server said no, or nobody can
+    /// be asked.
+    Unauthorized,
     /// A tool answered with an error; the message is what it said.
     Tool,
     /// What came is not of the expected type.

@@ -9,6 +9,8 @@ mod handler;
 mod http;
 mod incoming;
 mod lines;
+#[cfg(feature = "client-oauth")]
+pub mod oauth;
 mod observe;
 mod process;
 mod proxy;

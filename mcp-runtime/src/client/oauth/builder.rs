@@ -1,0 +1,180 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::authorize::{AuthorizationRequest, Callback};
+use super::fetch::Fetch;
+use super::identity::{RegisteredClient, is_document};
+use super::scope::Scopes;
+use super::store::{MemoryTokens, Records, TokenStore};
+use super::{OAuth, redirect};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::BoxFuture;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Ask = Arc<dyn Fn(AuthorizationRequest) -> BoxFuture<'static, Result<Callback, BoxError>> + Send + Sync>;
+
+/// What the builder was told.
+pub(super) struct Settings {
+    pub(super) name: String,
+    pub(super) who: Who,
+    pub(super) registered: Vec<RegisteredClient>,
+    pub(super) document: Option<String>,
+    pub(super) redirect_uri: String,
+    pub(super) scopes: Scopes,
+    pub(super) ask: Option<Ask>,
+    pub(super) patience: Duration,
+    pub(super) records: Records,
+    pub(super) anything_goes: bool,
+}
+
+/// For whom the client acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A user, who is asked.
+    User,
+    /// Itself.
+    Client,
+}
+
+/// Builds an [`OAuth`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct OAuthBuilder {
+    settings: Settings,
+    http: reqwest::ClientBuilder,
+}
+
+impl OAuthBuilder {
+    pub(super) fn new(name: String, who: Who, registered: Vec<RegisteredClient>) -> Self {
+        let settings = Settings {
+            name,
+            who,
+            registered,
+            document: None,
+            redirect_uri: "http://127.0.0.1/callback".to_owned(),
+            scopes: Scopes::default(),
+            ask: None,
+            patience: Duration::from_secs(300),
+            records: Records::in_store(MemoryTokens::default()),
+            anything_goes: false,
+        };
+        Self { settings, http: reqwest::Client::builder() }
+    }
+
+    /// Asks the user: opens the page in a browser.
+    ///
+    /// If the closure returns `()`, the client waits for the browser to come back to the
+    /// [redirect URI](Self::redirect_uri). If it returns a text, that is the address that the browser was sent to,
+    /// with its query: so web applications do it, that have such an address themselves, and programs that let the
+    /// user paste it.
+    ///
+    /// Without it, a server that wants authorization is an error that names the page.
+    ///
+    /// The closure must not call the server that is being authorized: that waits for it.
+    pub fn on_authorize<F, R, H>(mut self, ask: H) -> Self
+    where
+        R: Into<Callback>,
+        F: Future<Output = Result<R, BoxError>> + Send + 'static,
+        H: Fn(AuthorizationRequest) -> F + Send + Sync + 'static,
+    {
+        self.settings.ask = Some(Arc::new(move |request| {
+            let asked = ask(request);
+            Box::pin(async move { asked.await.map(Into::into) })
+        }));
+        self
+    }
+
+    /// How long the user may take to decide; 5 minutes by default.
+    pub fn authorization_timeout(mut self, time: Duration) -> Self {
+        self.settings.patience = time;
+        self
+    }
+
+    /// Where the browser is sent when the user has decided; `http://127.0.0.1/callback` by default, at a port that
+    /// is free.
+    ///
+    /// An address of this machine without a port gets a free one, each time the same if possible; authorization
+    /// servers have to take any for 127.0.0.1. With a port, it is this one. Another machine has to be at an `https`
+    /// address, and the closure of [`on_authorize`](Self::on_authorize) then sees the browser come back.
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.settings.redirect_uri = uri.into();
+        self
+    }
+
+    /// The address of the client's metadata document, by which authorization servers know it that have not met it
+    /// before ([specification]): an `https` address, with a path. The document lists the
+    /// [redirect URI](Self::redirect_uri).
+    ///
+    /// Servers that know no such documents are asked to register the client.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization/client-registration#client-id-metadata-documents
+    pub fn client_id_metadata_document(mut self, url: impl Into<String>) -> Self {
+        self.settings.document = Some(url.into());
+        self
+    }
+
+    /// A client that is registered already. There may be several, of different [issuers](RegisteredClient::issuer).
+    pub fn registered(mut self, client: RegisteredClient) -> Self {
+        self.settings.registered.push(client);
+        self
+    }
+
+    /// Scopes that are always asked for, beside those that a server wants. Without any, those that the server lists
+    /// are, unless it wants certain ones.
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.settings.scopes = Scopes::from_iter(scopes);
+        self
+    }
+
+    /// Where tokens and registrations are kept; in the memory of the process by default.
+    pub fn store(mut self, store: impl TokenStore) -> Self {
+        self.settings.records = Records::in_store(store);
+        self
+    }
+
+    /// How requests to authorization servers are made: through which proxy, trusting which certificates. Redirections
+    /// are not followed, whatever it says.
+    pub fn http_client(mut self, client: reqwest::ClientBuilder) -> Self {
+        self.http = client;
+        self
+    }
+
+    /// Lets servers and authorization servers be at plain `http` addresses, and send the client to any address of
+    /// its network. For development, in a network where everybody is trusted: others would read the tokens.
+    pub fn allow_insecure_addresses(mut self) -> Self {
+        self.settings.anything_goes = true;
+        self
+    }
+
+    /// The finished authorization.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the redirect URI or the address of the metadata document cannot be one, when
+    /// two registered clients have the same or no issuer, when one that acts for itself has neither secret nor key, or
+    /// when there is no TLS.
+    pub fn build(self) -> Result<OAuth, Error> {
+        let Self { settings, http } = self;
+        let wrong = |why: String| Err(Error::new(ErrorKind::Configuration, why));
+        redirect::parse(&settings.redirect_uri)?;
+        if let Some(url) = settings.document.as_ref().filter(|it| !is_document(it)) {
+            return wrong(format!("{url:?} is no address of a client's metadata: it needs https and a path"));
+        }
+        for (at, client) in settings.registered.iter().enumerate() {
+            if settings.registered.iter().skip(at + 1).any(|it| it.issuer == client.issuer) {
+                return wrong(format!("a second client is registered where {:?} is: give each its issuer", client.id));
+            }
+            if settings.who == Who::Client && client.is_public() {
+                return wrong(format!("the client {:?} cannot act for itself without a secret or a key", client.id));
+            }
+        }
+        Ok(OAuth::of(settings, Fetch::new(http)?))
+    }
+}
+
+impl fmt::Debug for OAuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthBuilder").field("name", &self.settings.name).finish_non_exhaustive()
+    }
+}

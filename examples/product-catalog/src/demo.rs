@@ -2,12 +2,14 @@
 //! script, unless another one is asked for; everything else is real.
 
 use std::io::{self, Write as _};
+use std::process::Stdio;
 
 use clap::{Args, ValueEnum};
 use mcp_runtime::client::{Approval, Client, Era, SamplingRequest};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, Implementation};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 use crate::catalog::Product;
 
@@ -16,6 +18,10 @@ pub struct Options {
     /// Which protocol versions the client speaks.
     #[arg(long, value_enum, default_value = "auto")]
     era: EraOption,
+
+    /// Talk to the server over HTTP instead of its standard input and output.
+    #[arg(long)]
+    http: bool,
 
     /// Also say how the messages travelled, on standard error.
     #[arg(long)]
@@ -42,7 +48,15 @@ pub async fn run(options: Options) -> Result<()> {
         EraOption::Legacy => Era::Legacy,
         EraOption::Modern => Era::Modern,
     };
-    let client = Client::stdio(Command::new(std::env::current_exe()?))
+    // Its server ends with it.
+    let (client, _server) = match options.http {
+        false => (Client::stdio(Command::new(std::env::current_exe()?)), None),
+        true => {
+            let (server, url) = serve().await?;
+            (Client::http(&url), Some(server))
+        }
+    };
+    let client = client
         .era(era)
         .info(Implementation::new("product-catalog-demo", env!("CARGO_PKG_VERSION")))
         .approve_sampling(show);
@@ -82,6 +96,20 @@ pub async fn run(options: Options) -> Result<()> {
         writeln!(io::stderr(), "Protocol version {}: {carrier}", client.protocol_version())?;
     }
     Ok(client.close().await?)
+}
+
+/// Starts this program as a server over HTTP; says where it is.
+async fn serve() -> Result<(Child, String)> {
+    let mut server = Command::new(std::env::current_exe()?)
+        .args(["--http", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let stderr = server.stderr.take().ok_or_else(|| ToolError::new("the server has no standard error"))?;
+    let line = BufReader::new(stderr).lines().next_line().await?;
+    let url = line.as_deref().and_then(|line| line.strip_prefix("serving at "));
+    let url = url.ok_or_else(|| ToolError::new("the server does not say where it is"))?.to_owned();
+    Ok((server, url))
 }
 
 /// Prints what the model is asked, and lets it be asked.

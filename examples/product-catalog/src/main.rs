@@ -6,6 +6,7 @@
 //! product-catalog --http 127.0.0.1:8000   serve over HTTP, at http://127.0.0.1:8000/mcp
 //! product-catalog demo            start itself as a server and create a product
 //! product-catalog demo --era legacy
+//! product-catalog demo --http     the same over HTTP
 //! ```
 //!
 //! With the feature `genai` models of providers answer:

@@ -19,8 +19,9 @@ fn demo(args: &[&str]) -> (String, String) {
 
 #[test]
 fn the_demo_prints_the_same_in_every_era() {
-    for era in ["auto", "legacy", "modern"] {
-        let (printed, debug) = demo(&["--era", era, "--debug"]);
+    for (era, over) in ["auto", "legacy", "modern"].into_iter().flat_map(|era| [(era, None), (era, Some("--http"))]) {
+        let args: Vec<&str> = ["--era", era, "--debug"].into_iter().chain(over).collect();
+        let (printed, debug) = demo(&args);
         let (lines, result) = printed.split_once("Result: ").expect("a result");
         assert_eq!(
             lines,

@@ -150,7 +150,8 @@ impl Server {
     }
 
     /// Behind a pointer, so that it is compiled here, and not with every server.
-    fn serve_http_on(self, listener: TcpListener) -> BoxFuture<'static, Result<(), Error>> {
+    fn serve_http_on(mut self, listener: TcpListener) -> BoxFuture<'static, Result<(), Error>> {
+        self.telemetry.transport = Some("tcp");
         Box::pin(async move { self.build()?.http().serve(listener).await })
     }
 }

@@ -19,7 +19,6 @@ pub use body::HttpBody;
 #[cfg(feature = "http")]
 pub(crate) use encoding::decode;
 #[cfg(feature = "client-http")]
-#[allow(unused_imports)]
 pub(crate) use encoding::encode;
 #[cfg(feature = "http")]
 pub(crate) use origin::{Callers, Foreign};

@@ -13,6 +13,9 @@ pub mod auth;
 pub mod client;
 mod codec;
 mod context;
+#[cfg(feature = "http")]
+#[doc = include_str!("docs/deployment.md")]
+pub mod deployment {}
 mod dispatch;
 mod engine;
 mod error;

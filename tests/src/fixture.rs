@@ -1,4 +1,5 @@
-//! The server of all test tools, or one of the others, as its environment says.
+//! The server of all test tools, or one of the others, as its environment says; on standard input and output, or
+//! with `--http` over HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ async fn main() -> Result<()> {
         Ok("changing") => mcp_tests::changing::server().0,
         Ok("completing") => mcp_tests::completing::server(),
         Ok("whole") => mcp_tests::whole::server(),
+        Ok("scaled") => return mcp_tests::scaled::server(world.unwrap_or_default()).run().await,
         Ok("library") => mcp_tests::library::server(world.unwrap_or_default()),
         _ => mcp_tests::server_in(Arc::default(), world),
     };

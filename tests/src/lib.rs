@@ -11,6 +11,7 @@ pub mod over;
 pub mod peers;
 pub mod raw;
 pub mod scripted;
+pub mod scaled;
 pub mod shop;
 pub mod whole;
 
@@ -230,8 +231,29 @@ impl World {
         self.words.lock().unwrap_or_else(PoisonError::into_inner).push(word.to_owned());
         if let Some(file) = &self.file {
             let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
-            writeln!(file.expect("a file"), "{word}").expect("written");
+            // At once: others write too.
+            file.expect("a file").write_all(format!("{word}\n").as_bytes()).expect("written");
         }
+    }
+
+    /// Does something unless it was done under this key, as a system outside does that is given one with a
+    /// request. That it was asked to is recorded each time.
+    pub fn record_once(&self, word: &str, key: &str) {
+        self.record(&format!("{word} {key}"));
+        let folder = self.file.as_ref().expect("a file").with_extension("done");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let done = std::fs::OpenOptions::new().write(true).create_new(true).open(folder.join(key));
+        match done {
+            Ok(_) => self.record(&format!("done {word}")),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists),
+        }
+    }
+
+    /// The keys under which something was done.
+    pub fn done(&self) -> std::collections::BTreeSet<String> {
+        let folder = self.file.as_ref().expect("a file").with_extension("done");
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        files.filter_map(|file| file.file_name().into_string().ok()).collect()
     }
 
     /// What was done, and how often.

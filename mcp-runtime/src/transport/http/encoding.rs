@@ -13,9 +13,10 @@ const SUFFIX: &str = "?=";
 /// The value as a header has it: as it is where that is safe, and else in Base64.
 #[cfg(any(feature = "client-http", test))]
 pub(crate) fn encode(value: &str) -> Cow<'_, str> {
-    let is_safe = value.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
-        && !value.starts_with([' ', '\t'])
-        && !value.ends_with([' ', '\t'])
+    // A tab is allowed, but not everybody who hands headers on leaves it alone.
+    let is_safe = value.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && !value.starts_with(' ')
+        && !value.ends_with(' ')
         && !is_encoded(value);
     if is_safe { Cow::Borrowed(value) } else { Cow::Owned(format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(value))) }
 }
@@ -52,6 +53,7 @@ mod tests {
             ("Hello, 世界", "=?base64?SGVsbG8sIOS4lueVjA==?="),
             (" padded ", "=?base64?IHBhZGRlZCA=?="),
             ("line1\nline2", "=?base64?bGluZTEKbGluZTI=?="),
+            ("one\ttwo", "=?base64?b25lCXR3bw==?="),
             ("=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="),
         ];
         for (value, header) in examples {

@@ -6,7 +6,9 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_runtime::client::{Client, Era};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use mcp_runtime::client::{Client, ClientBuilder, Era};
 use mcp_runtime::protocol as ours;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
@@ -18,9 +20,13 @@ use rmcp::model::{
 };
 use rmcp::service::{ClientLifecycleMode, RequestContext};
 use rmcp::transport::TokioChildProcess;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ClientHandler, RoleClient, RoleServer, ServerHandler, ServiceExt as _, serve_client_with_lifecycle};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::process::Command;
+use tower_service::Service as _;
 
 /// A client of the SDK that answers questions to its model with the question in capitals.
 #[derive(Clone, Default)]
@@ -366,10 +372,7 @@ impl ServerHandler for Asker {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let question = CreateMessageRequestParams::new(vec![SamplingMessage::user_text("why?")], 10);
-        let modern = request.meta.as_ref().is_some_and(|meta| {
-            serde_json::to_value(meta).expect("JSON").get("io.modelcontextprotocol/protocolVersion").is_some()
-        }) || context.peer.peer_info().is_none();
-        if !modern {
+        if context.peer.peer_info().is_some_and(|client| client.protocol_version < ProtocolVersion::V_2026_07_28) {
             let answer = context.peer.create_message(question).await.expect("an answer");
             let answer = serde_json::to_value(&answer.message.content).expect("JSON");
             let text = answer["text"].as_str().or(answer[0]["text"].as_str()).expect("a text");
@@ -391,6 +394,24 @@ impl ServerHandler for Asker {
     }
 }
 
+/// Sees that a server of theirs asks our client, in an era.
+async fn is_asked(client: ClientBuilder, era: Era) {
+    let client = client
+        .era(era)
+        .on_sampling(|request: ours::CreateMessageRequestParams| async move {
+            let question = request.messages[0].content[0].as_text().expect("a text").to_owned();
+            Ok(ours::CreateMessageResult::text("m", format!("{question} because")))
+        })
+        .connect()
+        .await
+        .expect("a connection");
+    assert_eq!(client.protocol_version().is_modern(), era != Era::Legacy, "{era:?}");
+    assert_eq!(client.list_tools().await.expect("a list")[0].name, "ask");
+    let answer: String = client.call("ask", ()).await.expect("an answer");
+    assert_eq!(answer, "why? because", "{era:?}");
+    client.close().await.expect("it ends");
+}
+
 #[tokio::test]
 async fn our_client_calls_their_server_in_both_eras() {
     for era in [Era::Auto, Era::Legacy, Era::Modern] {
@@ -400,22 +421,29 @@ async fn our_client_calls_their_server_in_both_eras() {
             running.waiting().await
         });
         let (reader, writer) = tokio::io::split(here);
-        let client = Client::streams(reader, writer)
-            .era(era)
-            .on_sampling(|request: ours::CreateMessageRequestParams| async move {
-                let question = request.messages[0].content[0].as_text().expect("a text").to_owned();
-                Ok(ours::CreateMessageResult::text("m", format!("{question} because")))
-            })
-            .connect()
-            .await
-            .expect("a connection");
-        assert_eq!(client.protocol_version().is_modern(), era != Era::Legacy, "{era:?}");
-        assert_eq!(client.list_tools().await.expect("a list")[0].name, "ask");
-        let answer: String = client.call("ask", ()).await.expect("an answer");
-        assert_eq!(answer, "why? because", "{era:?}");
-        client.close().await.expect("it ends");
+        is_asked(Client::streams(reader, writer), era).await;
         serving.abort();
     }
+}
+
+#[tokio::test]
+async fn our_client_calls_their_server_over_http_in_both_eras() {
+    let (sessions, config) = (Arc::<LocalSessionManager>::default(), StreamableHttpServerConfig::default());
+    let service = StreamableHttpService::new(|| Ok(Asker), sessions, config);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
+    let url = format!("http://{}/mcp", listener.local_addr().expect("it has an address"));
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service.clone();
+            let serve = hyper::service::service_fn(move |request| service.clone().call(request));
+            let connection = auto::Builder::new(TokioExecutor::new());
+            tokio::spawn(async move { connection.serve_connection(TokioIo::new(stream), serve).await.map_err(drop) });
+        }
+    });
+    for era in [Era::Auto, Era::Legacy, Era::Modern] {
+        is_asked(Client::http(&*url), era).await;
+    }
+    serving.abort();
 }
 
 /// A server of the SDK whose tool lets the client's model use tools until it has an answer. In the

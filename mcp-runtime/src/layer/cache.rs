@@ -17,8 +17,8 @@ use crate::protocol::{BoxFuture, Principal};
 /// [principal](Principal). For functions that only read and are slow: put it around these alone.
 ///
 /// Errors, tools that say that they failed, and what came of asking the client are not kept. Where more is known of a
-/// caller than the principal ([`Extensions`](crate::Extensions)), nothing is, until [`key`](Self::key) says for whom a
-/// result is the same. Who is not authenticated shares what is kept with all who are not.
+/// caller than the principal ([`Extensions`](crate::Extensions)), as over HTTP with its headers, nothing is, until
+/// [`key`](Self::key) says for whom a result is the same. Who is not authenticated shares what is kept with all who are not.
 ///
 /// ```
 /// use std::time::Duration;

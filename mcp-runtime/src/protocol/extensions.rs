@@ -63,6 +63,11 @@ impl Extensions {
 
     /// Whether there is nothing but, at most, a value of this type.
     pub(crate) fn has_only<T: 'static>(&self) -> bool {
+        #[cfg(feature = "http")]
+        if self.request.is_some() {
+            // Its headers may say anything.
+            return false;
+        }
         self.by_type.iter().flat_map(|by_type| by_type.keys()).all(|it| *it == TypeId::of::<T>())
     }
 }

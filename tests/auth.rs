@@ -30,13 +30,13 @@ struct Issuer {
 
 impl Issuer {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("it listens");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let issuer = Self { url, documents: Arc::default(), asked: Arc::default() };
         let serving = issuer.clone();
         tokio::spawn(async move {
             loop {
-                let (stream, _) = listener.accept().await.unwrap();
+                let (stream, _) = listener.accept().await.expect("a connection");
                 tokio::spawn(serving.clone().answer(stream));
             }
         });
@@ -55,18 +55,18 @@ impl Issuer {
             if path.is_empty() {
                 path = line.split(' ').nth(1).unwrap_or_default().to_owned();
             } else if let Some(said) = line.strip_prefix("content-length: ") {
-                length = said.parse().unwrap();
+                length = said.parse().expect("a length");
             } else if line.is_empty() {
                 break;
             }
         }
         let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.unwrap();
-        let form = String::from_utf8(body).unwrap();
+        stream.read_exact(&mut body).await.expect("a body");
+        let form = String::from_utf8(body).expect("text");
         self.asked.fetch_add(1, Ordering::SeqCst);
         let token = form.split('&').find_map(|field| field.strip_prefix("token=")).unwrap_or_default();
         let document = {
-            let documents = self.documents.lock().unwrap();
+            let documents = self.documents.lock().expect("not poisoned");
             documents.get(&format!("{path}?{token}")).or_else(|| documents.get(&path)).cloned()
         };
         let (status, body) = match document {
@@ -80,7 +80,7 @@ impl Issuer {
     }
 
     fn publish(&self, path: &str, document: Value) {
-        self.documents.lock().unwrap().insert(path.to_owned(), document);
+        self.documents.lock().expect("not poisoned").insert(path.to_owned(), document);
     }
 
     fn publish_keys(&self, keys: &[&Key]) {
@@ -107,8 +107,8 @@ struct Key {
 impl Key {
     fn new(id: &'static str) -> Self {
         let signing = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, &SystemRandom::new()).unwrap().as_ref().to_vec();
-        let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).unwrap();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, &SystemRandom::new()).expect("a key").as_ref().to_vec();
+        let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).expect("a key");
         Self { id, pair, pkcs8 }
     }
 
@@ -121,12 +121,12 @@ impl Key {
 
     fn sign(&self, claims: &Value) -> String {
         let header = Header { kid: Some(self.id.to_owned()), ..Header::new(Algorithm::ES256) };
-        encode(&header, claims, &EncodingKey::from_ec_der(&self.pkcs8)).unwrap()
+        encode(&header, claims, &EncodingKey::from_ec_der(&self.pkcs8)).expect("it signs")
     }
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
 fn claims(issuer: &Issuer) -> Value {

@@ -10,8 +10,8 @@ pub mod library;
 pub mod over;
 pub mod peers;
 pub mod raw;
-pub mod scripted;
 pub mod scaled;
+pub mod scripted;
 pub mod shop;
 pub mod whole;
 

@@ -122,7 +122,8 @@ async fn an_error_of_the_protocol_is_one_at_any_status() {
 
 #[tokio::test]
 async fn what_is_no_answer_is_an_error_that_says_so() {
-    let cases: [(&[(&str, &str)], &str, &str); 5] = [
+    type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
+    let cases: [Case<'_>; 5] = [
         (&[("content-type", "text/html")], "<html>", "text/html"),
         (&[], "{}", "something"),
         (&[("content-type", "application/json")], "{}", "something else"),

@@ -174,6 +174,23 @@ async fn events_are_kept_where_the_program_wants() {
     assert!(events.0.lock().unwrap().is_empty());
 }
 
+#[tokio::test]
+async fn whoever_waits_for_an_answer_that_is_too_long_is_told() {
+    let served = Served::start(server(Arc::default()).max_message_bytes(1000)).await;
+    let session = served.session("2025-11-25").await;
+    let mut stream = served.legacy(Some(&session), &call(1, "ask", json!({ "question": "?" }))).await;
+    let question = stream.message().await.unwrap();
+    let long = answer(&question, &"x".repeat(1000));
+    // Of somebody else it is nothing.
+    let other = served.session("2025-11-25").await;
+    for session in [None, Some("made-up"), Some(&*other)] {
+        assert_eq!(served.legacy(session, &long).await.status, 413);
+    }
+    assert_eq!(served.legacy(Some(&session), &long).await.status, 413);
+    let answered = stream.message().await.unwrap();
+    assert!(text(&answered).contains("longer than 1000 bytes"), "{answered}");
+}
+
 /// Send the client away, and answer later.
 #[tool]
 async fn later(ctx: Context) -> &'static str {

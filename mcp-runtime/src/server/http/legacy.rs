@@ -175,7 +175,7 @@ impl Endpoint {
     }
 
     /// The session that a request belongs to.
-    fn session(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<Session>, Answer> {
+    pub(super) fn session(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<Session>, Answer> {
         let revision = match headers.get(headers::PROTOCOL_VERSION) {
             None => None,
             Some(version) => {

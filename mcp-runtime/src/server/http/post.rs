@@ -1,6 +1,7 @@
 //! One POST: its body is read, and brought to those who serve its era.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -12,9 +13,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
 use super::answer::Answer;
+use super::session::lock;
 use super::{Endpoint, legacy, modern};
-use crate::codec::{Incoming, Malformed, parse};
-use crate::protocol::{Method, Params, ProtocolVersion, keys};
+use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse};
+use crate::protocol::{ErrorObject, Method, Params, ProtocolVersion, keys};
 use crate::transport::http::headers;
 
 impl Endpoint {
@@ -24,8 +26,11 @@ impl Endpoint {
         B::Data: Buf,
         B::Error: fmt::Display,
     {
-        if let Err(answer) = is_message(&parts.headers).and_then(|()| self.has_length(&parts.headers)) {
+        if let Err(answer) = is_message(&parts.headers) {
             return answer;
+        }
+        if self.is_too_long(&parts.headers) {
+            return self.refuse_long(parts, body).await;
         }
         if self.ready.lifespan.stop.is_cancelled() {
             return Answer::busy("the server is shutting down");
@@ -58,17 +63,39 @@ impl Endpoint {
         pending.finish().await
     }
 
-    fn has_length(&self, headers: &HeaderMap) -> Result<(), Answer> {
+    fn is_too_long(&self, headers: &HeaderMap) -> bool {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        match length {
-            Some(length) if length > self.settings.body_bytes as u64 => Err(self.too_long()),
-            _ => Ok(()),
-        }
+        length.is_some_and(|length| length > self.settings.body_bytes as u64)
     }
 
-    fn too_long(&self) -> Answer {
-        let message = format!("the message is longer than {} bytes", self.settings.body_bytes);
-        Answer::refused(StatusCode::PAYLOAD_TOO_LARGE, &message)
+    fn too_long(&self) -> ErrorObject {
+        ErrorObject::invalid_request(format!("the message is longer than {} bytes", self.settings.body_bytes))
+    }
+
+    fn refused_long(&self) -> Answer {
+        Answer::error(StatusCode::PAYLOAD_TOO_LARGE, None, &self.too_long())
+    }
+
+    /// Refuses a message that is too long. If it is an answer in a session, whoever waits for it is told.
+    async fn refuse_long<B>(&self, parts: Parts, body: B) -> Answer
+    where
+        B: Body + Send,
+        B::Data: Buf,
+    {
+        let headers = parts.headers.clone();
+        let extensions = self.ready.extensions.clone().with_request(parts);
+        let Ok(session) = self.session(&headers, &extensions) else { return self.refused_long() };
+        let mut body = pin!(body);
+        // Senders write the id among the first members.
+        let head = match timeout(self.settings.body_time, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame.into_data().ok().map(|data| data.chunk().iter().copied().take(512).collect()),
+            _ => None,
+        };
+        let head: Vec<u8> = head.unwrap_or_default();
+        if let Glimpse::Response(id) = glimpse(&head, &[]) {
+            lock(&session.asked).answer(&id, Err(self.too_long()));
+        }
+        self.refused_long()
     }
 
     pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
@@ -82,7 +109,7 @@ impl Endpoint {
         let whole = Limited::new(body, self.settings.body_bytes).collect();
         match timeout(self.settings.body_time, whole).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_long()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.refused_long()),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the body of a request could not be read");
                 Err(Answer::refused(StatusCode::BAD_REQUEST, "the body of the request could not be read"))

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::prelude::Server;
 use mcp_runtime::protocol as ours;
+use mcp_tests::http::Served;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
     CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
@@ -18,15 +20,48 @@ use rmcp::model::{
     ReadResourceRequestParams, Role, SamplingMessage, SamplingMessageContentBlock, ServerCapabilities, ServerConfig,
     Tool, ToolUseContent,
 };
-use rmcp::service::{ClientLifecycleMode, RequestContext};
-use rmcp::transport::TokioChildProcess;
+use rmcp::service::{ClientLifecycleMode, RequestContext, RunningService};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ClientHandler, RoleClient, RoleServer, ServerHandler, ServiceExt as _, serve_client_with_lifecycle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tower_service::Service as _;
+
+/// The eras that the SDK speaks.
+fn modes() -> [ClientLifecycleMode; 2] {
+    [
+        ClientLifecycleMode::Initialize,
+        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
+    ]
+}
+
+/// The same, through a pipe, and over HTTP.
+fn ways() -> impl Iterator<Item = (ClientLifecycleMode, bool)> {
+    modes().into_iter().flat_map(|mode| [(mode.clone(), false), (mode, true)])
+}
+
+/// Connects a client of theirs to a server of ours.
+async fn connect<H: ClientHandler>(
+    server: Server,
+    client: H,
+    mode: ClientLifecycleMode,
+    over_http: bool,
+) -> RunningService<RoleClient, H> {
+    let connected = if over_http {
+        let served = Served::start(server).await;
+        let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", served.address));
+        serve_client_with_lifecycle(client, transport, mode).await
+    } else {
+        let (here, there) = tokio::io::duplex(1 << 16);
+        let (reader, writer) = tokio::io::split(there);
+        tokio::spawn(server.serve(reader, writer));
+        serve_client_with_lifecycle(client, here, mode).await
+    };
+    connected.expect("a connection")
+}
 
 /// A client of the SDK that answers questions to its model with the question in capitals.
 #[derive(Clone, Default)]
@@ -56,11 +91,7 @@ impl ClientHandler for Shouter {
 
 #[tokio::test]
 async fn their_client_calls_our_server_in_both_eras() {
-    let modes = [
-        ClientLifecycleMode::Initialize,
-        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
-    ];
-    for mode in modes {
+    for mode in modes() {
         let fixture = Command::new(env!("CARGO_BIN_EXE_fixture"));
         let (transport, _) =
             TokioChildProcess::builder(fixture).stderr(Stdio::null()).spawn().expect("the fixture starts");
@@ -88,11 +119,7 @@ async fn their_client_calls_our_server_in_both_eras() {
 
 #[tokio::test]
 async fn their_client_reads_our_resources_and_gets_our_prompts_in_both_eras() {
-    let modes = [
-        ClientLifecycleMode::Initialize,
-        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
-    ];
-    for mode in modes {
+    for mode in modes() {
         let mut fixture = Command::new(env!("CARGO_BIN_EXE_fixture"));
         fixture.env("FIXTURE_SERVER", "library");
         let (transport, _) =
@@ -225,16 +252,9 @@ impl ClientHandler for Guest {
 
 #[tokio::test]
 async fn their_client_fills_in_our_forms_in_both_eras() {
-    let modes = [
-        ClientLifecycleMode::Initialize,
-        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
-    ];
-    for mode in modes {
-        let (here, there) = tokio::io::duplex(1 << 16);
-        let (reader, writer) = tokio::io::split(there);
-        tokio::spawn(asking::server().serve(reader, writer));
+    for (mode, over_http) in ways() {
         let guest = Guest::default();
-        let client = serve_client_with_lifecycle(guest.clone(), here, mode.clone()).await.expect("a connection");
+        let client = connect(asking::server(), guest.clone(), mode.clone(), over_http).await;
         let result = client.call_tool(CallToolRequestParams::new("lunch")).await.expect("a result");
         let expected = json!({
             "name": "Ada", "receipt": null, "guests": 2, "tip": 0.5, "vegan": false, "drink": "Tea", "dish": "Pasta",
@@ -318,16 +338,10 @@ async fn their_clients_model_uses_our_tools_and_gives_answers_of_a_type_in_both_
         uses(&[("5", "reserve", json!({ "item": "tea 1" }))]),
         json!({ "role": "assistant", "model": "m", "content": { "type": "text", "text": "done" } }),
     ];
-    let modes = [
-        ClientLifecycleMode::Initialize,
-        ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
-    ];
-    for mode in modes {
+    for (mode, over_http) in ways() {
         let shopper = Shopper { answers: Arc::new(Mutex::new(answers.clone().into())), asked: Arc::default() };
-        let (here, there) = tokio::io::duplex(1 << 16);
-        let (reader, writer) = tokio::io::split(there);
-        tokio::spawn(mcp_tests::server(Arc::default()).tools(mcp_tests::shop::tools()).serve(reader, writer));
-        let client = serve_client_with_lifecycle(shopper.clone(), here, mode.clone()).await.expect("a connection");
+        let server = mcp_tests::server(Arc::default()).tools(mcp_tests::shop::tools());
+        let client = connect(server, shopper.clone(), mode.clone(), over_http).await;
         let invented = client.call_tool(CallToolRequestParams::new("invent")).await.expect("a result");
         assert_eq!(invented.structured_content, Some(json!({ "name": "Lamp", "price": 900 })), "{mode:?}");
         let wish = json!({ "wish": "tea and cake" });

@@ -136,17 +136,17 @@ struct Events(Arc<Mutex<Vec<(String, u64, StoredEvent)>>>, Arc<Notify>);
 
 impl EventStore for Events {
     async fn append(&self, session: &str, stream: u64, event: StoredEvent) {
-        self.0.lock().unwrap().push((session.to_owned(), stream, event));
+        self.0.lock().expect("not poisoned").push((session.to_owned(), stream, event));
     }
 
     async fn after(&self, session: &str, stream: u64, number: u64) -> Vec<StoredEvent> {
-        let all = self.0.lock().unwrap();
+        let all = self.0.lock().expect("not poisoned");
         let of = all.iter().filter(|(of, at, event)| of == session && *at == stream && event.number > number);
         of.map(|(_, _, event)| event.clone()).collect()
     }
 
     async fn forget(&self, session: &str) {
-        self.0.lock().unwrap().retain(|(of, _, _)| of != session);
+        self.0.lock().expect("not poisoned").retain(|(of, _, _)| of != session);
         self.1.notify_one();
     }
 }

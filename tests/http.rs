@@ -358,6 +358,33 @@ async fn what_does_not_end_in_time_is_answered_so() {
     served.shutdown().await;
 }
 
+/// Say more than anybody reads.
+#[tool]
+async fn chat(ctx: Context, effects: State<Effects>) {
+    effects.before.fetch_add(1, Ordering::SeqCst);
+    loop {
+        ctx.info("x".repeat(10_000)).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_does_not_read_does_not_keep_a_server_from_its_end() {
+    let effects = Arc::<Effects>::default();
+    let server = Server::new("chatting").state(effects.clone()).tools(tools![chat]);
+    let served = Served::start(server.drain_timeout(Duration::from_millis(50))).await;
+    let mut message = call(1, "chat", json!({}));
+    message["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
+    let modern = served.modern(&message, &[]).await;
+    let session = served.session("2025-11-25").await;
+    let message = request(1, "tools/call", json!({ "name": "chat", "arguments": {} }));
+    let legacy = served.legacy(Some(&session), &message).await;
+    assert!(modern.is_stream() && legacy.is_stream());
+    // Longer than any buffer lasts.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    served.shutdown().await;
+    drop((modern, legacy));
+}
+
 /// Who asks?
 #[tool]
 fn whoami(ctx: Context, tenant: Extension<Tenant>, headers: Extension<http::HeaderMap>) -> String {

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Duration, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Limits};
@@ -10,6 +11,7 @@ use super::lifespan::Lifespan;
 use super::live::Live;
 use crate::codec::Encoder;
 use crate::dispatch::Dispatcher;
+use crate::engine::after;
 use crate::error::Error;
 use crate::protocol::Extensions;
 
@@ -115,8 +117,12 @@ impl ReadyServer {
     pub async fn shutdown(&self) {
         self.lifespan.stop.cancel();
         self.connections.close();
-        self.connections.wait().await;
         let time = self.limits.drain;
+        // Whoever does not read what it is told may keep its connection, and not the server.
+        let deadline = after(time) + Duration::from_secs(2);
+        if timeout_at(deadline, self.connections.wait()).await.is_err() {
+            tracing::warn!(connections = self.connections.len(), "connections were left: they did not end in time");
+        }
         tokio::join!(self.dispatcher.end(time), self.lifespan.end_background(time));
         self.lifespan.end().await;
     }

@@ -456,7 +456,11 @@ impl Driver {
             }
             while let Some((key, outgoing)) = self.outbox.pop() {
                 if matches!(outgoing, Outgoing::Notification(_)) {
-                    self.stream.room().await;
+                    tokio::select! {
+                        () = self.stream.room() => {}
+                        // At the end nobody waits for those who do not read.
+                        () = self.endpoint.ready.lifespan.stop.cancelled() => {}
+                    }
                 }
                 self.say(key, outgoing);
             }

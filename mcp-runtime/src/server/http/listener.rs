@@ -16,11 +16,12 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Duration, sleep, timeout};
+use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
 
 use super::answer::Answer;
 use super::authorization::is_metadata;
 use super::{Endpoint, HttpBody, StreamableHttp};
+use crate::engine::after;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::BoxFuture;
 use crate::server::Server;
@@ -188,6 +189,9 @@ impl Drop for Active {
     }
 }
 
+/// How long a connection that ends may take to be over.
+const GRACE: Duration = Duration::from_secs(1);
+
 async fn connection(
     endpoint: Arc<Endpoint>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -214,7 +218,7 @@ async fn connection(
         .max_concurrent_streams(256);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let stop = &ready.lifespan.stop;
-    let (mut is_ending, mut seen) = (false, 0);
+    let (mut ends, mut seen) = (None, 0);
     loop {
         tokio::select! {
             served = connection.as_mut() => {
@@ -223,10 +227,12 @@ async fn connection(
                 }
                 return;
             }
-            () = stop.cancelled(), if !is_ending => {
-                is_ending = true;
+            () = stop.cancelled(), if ends.is_none() => {
+                // What was answered by then has to be read, too.
+                ends = Some(after(ready.limits.drain) + GRACE);
                 connection.as_mut().graceful_shutdown();
             }
+            () = sleep_until(ends.unwrap_or_else(Instant::now)), if ends.is_some() => return,
             () = sleep(settings.idle_time) => {
                 let now = activity.seen.load(Ordering::Acquire);
                 if activity.requests.load(Ordering::Acquire) == 0 && std::mem::replace(&mut seen, now) == now {
@@ -237,7 +243,7 @@ async fn connection(
     }
     // It may not have said a word so far: then it is dropped.
     connection.as_mut().graceful_shutdown();
-    _ = timeout(Duration::from_secs(1), connection).await;
+    _ = timeout(GRACE, connection).await;
 }
 
 async fn answer(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Response<HttpBody> {

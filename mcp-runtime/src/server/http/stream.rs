@@ -102,12 +102,15 @@ impl Stream {
         self.filled.notify_one();
     }
 
-    /// Waits until not too much is unread.
+    /// Waits until not too much is unread, or nobody will read it.
     pub(super) async fn room(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if self.lock().unread < UNREAD {
-                return;
+            {
+                let state = self.lock();
+                if state.unread < UNREAD || state.is_over {
+                    return;
+                }
             }
             emptied.await;
         }
@@ -127,6 +130,7 @@ impl Stream {
 
     pub(super) fn end(&self) {
         self.lock().is_over = true;
+        self.emptied.notify_waiters();
         self.filled.notify_one();
     }
 

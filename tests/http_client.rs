@@ -9,7 +9,9 @@ use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, LoggingLevel,
     ProtocolVersion, SubscriptionFilter,
 };
-use mcp_runtime::{ErrorKind, StreamableHttp};
+use mcp_runtime::rustls::ServerConfig;
+use mcp_runtime::rustls::pki_types::PrivateKeyDer;
+use mcp_runtime::{ErrorKind, StreamableHttp, reqwest};
 use mcp_tests::http::Served;
 use mcp_tests::{changing, library, server};
 use serde_json::json;
@@ -245,6 +247,33 @@ async fn a_client_can_be_dropped_where_there_is_no_runtime() {
     let (_http, url) = serve(server(Arc::default())).await;
     let client = Client::http(&*url).era(Era::Legacy).connect().await.expect("a connection");
     std::thread::spawn(move || drop(client)).join().expect("it does not panic");
+}
+
+#[tokio::test]
+async fn servers_over_https_are_called_with_http_2() {
+    /// How was it asked?
+    #[tool]
+    fn asked(uri: mcp_runtime::Extension<mcp_runtime::http::Uri>) -> String {
+        // Only HTTP/2 has more than a path here.
+        uri.to_string()
+    }
+    let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let certificate = identity.cert.der().clone();
+    let key = PrivateKeyDer::try_from(identity.signing_key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key);
+    let http = Server::new("encrypted").tools(tools![asked]).build().expect("it fits together").http();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
+    let url = format!("https://localhost:{}/mcp", listener.local_addr().expect("it has an address").port());
+    tokio::spawn(http.serve_tls(listener, config.expect("a configuration"), std::future::pending()));
+    let certificate = reqwest::Certificate::from_der(&certificate).expect("a certificate");
+    let trusting = reqwest::Client::builder().tls_certs_only([certificate]).build().expect("a client");
+    for (era, _) in ERAS {
+        let client = Client::http(&*url).era(era).http_client(trusting.clone()).connect().await.expect("a connection");
+        assert_eq!(client.call::<String>("asked", ()).await.expect("an answer"), url, "{era:?}");
+    }
+    // Nobody else trusts it.
+    let error = Client::http(&*url).connect().await.expect_err("it could be anybody");
+    assert_eq!(error.kind(), ErrorKind::Io);
 }
 
 #[tokio::test]

@@ -837,6 +837,23 @@ async fn a_server_that_loses_every_session_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
+async fn a_method_that_is_not_found_is_no_lost_session() {
+    let server = legacy(|asked, talk| async move {
+        match &*asked.what() {
+            "tools/call" => {
+                let error = asked.error(-32601, &Value::Null).to_string();
+                talk.respond(404, &[("content-type", "application/json")], &error).await;
+            }
+            _ => talk.respond(405, &[], "").await,
+        }
+    })
+    .await;
+    let error = failure(&server).await;
+    assert_eq!(error.peer_error().map(|error| error.code), Some(ErrorCode::MethodNotFound));
+    assert_eq!(server.count("initialize"), 1);
+}
+
+#[tokio::test]
 async fn odd_handshakes_are_borne() {
     // A list of messages, an answer to a notification, an event without a message.
     let server = Scripted::start(|asked, mut talk| async move {

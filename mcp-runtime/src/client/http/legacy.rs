@@ -18,7 +18,7 @@ use super::session::{self, Session};
 use super::{ATTEMPTS, FAREWELL, Shared, backoff, is, sse, standalone, unanswered};
 use crate::client::wire::closed;
 use crate::error::{Error, ErrorKind};
-use crate::protocol::Method;
+use crate::protocol::{ErrorCode, Method};
 use crate::transport::http::headers;
 
 /// How long to wait before asking for the rest of a stream, if the server does not say.
@@ -103,7 +103,9 @@ pub(super) async fn attempt(
 
 /// Whether the server does not know the session any more.
 fn is_lost(refusal: &Refusal, session: &Session) -> bool {
-    session.id.is_some() && refusal.status == StatusCode::NOT_FOUND
+    // Some servers say it of a method, too.
+    let is_method = refusal.error.as_ref().is_some_and(|error| error.code == ErrorCode::MethodNotFound);
+    session.id.is_some() && refusal.status == StatusCode::NOT_FOUND && !is_method
 }
 
 /// Whether a server that answers a handshake like this may be one of 2024-11-05.

@@ -331,7 +331,7 @@ async fn a_call_that_is_dropped_closes_its_stream_and_says_nothing() {
 }
 
 #[tokio::test]
-async fn another_token_is_tried_once() {
+async fn another_token_is_tried() {
     let server = modern(|asked, talk| async move {
         match asked.header("authorization") {
             Some("Bearer fresh") => talk.json(&asked.text("in")).await,
@@ -348,7 +348,8 @@ async fn another_token_is_tried_once() {
             let token = match &request.refused {
                 None => "stale",
                 Some(refused) => {
-                    assert_eq!((refused.status, refused.token.as_deref()), (401, Some("stale")));
+                    let sent = if refused.attempts == 0 { "stale" } else { better };
+                    assert_eq!((refused.status, refused.token.as_deref()), (401, Some(sent)));
                     assert_eq!(refused.challenges, ["Bearer scope=\"a\""]);
                     assert!(!format!("{refused:?}").contains("stale"));
                     better

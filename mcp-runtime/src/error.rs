@@ -65,6 +65,14 @@ impl Error {
         self
     }
 
+    /// This as why a request has no token. That a network fails may pass; everything else is between the user, the
+    /// server and whoever authorizes.
+    #[cfg(feature = "client-http")]
+    pub(crate) fn of_token(self, told: &str) -> Self {
+        let kind = if self.kind == ErrorKind::Io { ErrorKind::Io } else { ErrorKind::Unauthorized };
+        Self { kind, message: format!("{told}: {}", self.message), ..self }
+    }
+
     /// What kind of error it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

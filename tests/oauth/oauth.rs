@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic on purpose")]
 
 mod authorization;
+mod client;
 mod discovery;
 mod registration;
 mod scopes;

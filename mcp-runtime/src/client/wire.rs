@@ -51,6 +51,11 @@ pub(super) trait Transport: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
+    /// Ready when nobody is asked who calls; that may take as long as a person does. `None` if that is so already.
+    fn asks(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
     /// Takes leave of the server.
     fn close(&self) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
@@ -178,16 +183,21 @@ impl Wire {
             *token = json!(id);
         }
         let operation = self.operation(id, method, &mut params, call);
-        let Some(receiver) = self.incoming.wait(id, call.cloned()) else {
+        let Some(mut receiver) = self.incoming.wait(id, call.cloned()) else {
             return observe::end(operation, method, Err(closed(method)));
         };
         let _waits = CancelOnDrop { wire: self, id, method };
         self.begin(id, method, params);
-        let answer = match timeout(time, receiver).await {
-            Err(_) => Err(timed_out(method, time)),
-            Ok(outcome) => outcome
-                .unwrap_or_else(|_| Err(closed(method)))
-                .and_then(|answer| answer.map_err(|error| refused(method, error))),
+        let answer = loop {
+            match (timeout(time, &mut receiver).await, self.transport.asks()) {
+                // The server has the whole time once it knows who calls.
+                (Err(_), Some(asks)) => asks.await,
+                (Err(_), None) => break Err(timed_out(method, time)),
+                (Ok(outcome), _) => {
+                    let answer = outcome.unwrap_or_else(|_| Err(closed(method)));
+                    break answer.and_then(|answer| answer.map_err(|error| refused(method, error)));
+                }
+            }
         };
         observe::end(operation, method, answer)
     }

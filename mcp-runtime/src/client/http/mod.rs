@@ -128,6 +128,10 @@ impl Transport for Http {
         Box::pin(self.0.sessions.listens())
     }
 
+    fn asks(&self) -> Option<BoxFuture<'static, ()>> {
+        self.0.sender.asks().map(|asks| Box::pin(asks) as _)
+    }
+
     fn close(&self) -> BoxFuture<'static, ()> {
         self.0.stop.cancel();
         Box::pin(legacy::end(self.0.clone()))

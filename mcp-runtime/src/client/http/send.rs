@@ -1,14 +1,18 @@
-//! One HTTP request: with all that goes with each of them, and once more with another token.
+//! One HTTP request: with all that goes with each of them, and again with another token.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url};
+use tokio::sync::watch;
 
 use super::token::{AnyTokenProvider, RefusedToken, TokenRequest};
 use crate::error::{Error, ErrorKind};
 use crate::transport::http::headers;
+
+/// How often a request is made again with another token.
+const MOST_TOKENS: u32 = 3;
 
 /// Sends requests to one server.
 pub(in crate::client) struct Sender {
@@ -16,6 +20,24 @@ pub(in crate::client) struct Sender {
     client: reqwest::Client,
     headers: HeaderMap,
     token: Option<Arc<dyn AnyTokenProvider>>,
+    /// How many requests wait for a token.
+    asking: watch::Sender<usize>,
+}
+
+/// As long as it is there, somebody is asked for a token.
+struct Asking<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Asking<'a> {
+    fn begin(asking: &'a watch::Sender<usize>) -> Self {
+        asking.send_modify(|asking| *asking += 1);
+        Self(asking)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|asking| *asking -= 1);
+    }
 }
 
 impl Sender {
@@ -25,7 +47,7 @@ impl Sender {
         headers: HeaderMap,
         token: Option<Arc<dyn AnyTokenProvider>>,
     ) -> Self {
-        Self { url, client, headers, token }
+        Self { url, client, headers, token, asking: watch::Sender::new(0) }
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -59,20 +81,24 @@ impl Sender {
         let Some(provider) = self.token.as_deref() else {
             return self.send_with(None, method, url, headers, body).await;
         };
-        let token = self.ask(provider, None).await?;
-        let response = self.send_with(token.as_deref(), method.clone(), url, headers.clone(), body.clone()).await?;
-        if !wants_another_token(&response) {
-            return Ok(response);
+        let mut token = self.ask(provider, None).await?;
+        let mut attempts = 0;
+        loop {
+            let response = self.send_with(token.as_deref(), method.clone(), url, headers.clone(), body.clone()).await?;
+            if !wants_another_token(&response) {
+                return Ok(response);
+            }
+            let said = response.headers().get_all(WWW_AUTHENTICATE).iter();
+            let challenges = said.filter_map(|it| it.to_str().ok()).map(str::to_owned).collect();
+            let status = response.status().as_u16();
+            let another = self.ask(provider, Some(RefusedToken { token: token.clone(), status, challenges, attempts }));
+            let another = another.await?;
+            // The last refusal is only for the provider to say why there is no end to it.
+            if another.is_none() || another == token || attempts == MOST_TOKENS {
+                return Ok(response);
+            }
+            (token, attempts) = (another, attempts + 1);
         }
-        let said = response.headers().get_all(WWW_AUTHENTICATE).iter();
-        let challenges = said.filter_map(|it| it.to_str().ok()).map(str::to_owned).collect();
-        let refused = RefusedToken { token: token.clone(), status: response.status().as_u16(), challenges };
-        let another = self.ask(provider, Some(refused)).await?;
-        if another.is_none() || another == token {
-            return Ok(response);
-        }
-        drop(response);
-        self.send_with(another.as_deref(), method, url, headers, body).await
     }
 
     async fn ask(
@@ -80,10 +106,22 @@ impl Sender {
         provider: &dyn AnyTokenProvider,
         refused: Option<RefusedToken>,
     ) -> Result<Option<String>, Error> {
+        let _asking = Asking::begin(&self.asking);
         let request = TokenRequest { server: self.url.clone(), refused };
         provider.token_boxed(request).await.map_err(|error| {
-            Error::new(ErrorKind::Io, format!("there is no token for {}", shown(&self.url))).with_source(error)
+            let told = format!("there is no token for {}", shown(&self.url));
+            match error.downcast::<Error>() {
+                Ok(error) => error.of_token(&told),
+                Err(error) => Error::new(ErrorKind::Io, told).with_source(error),
+            }
         })
+    }
+
+    /// Ready when nobody is asked for a token, who may have to ask a person. `None` if that is so already.
+    pub(super) fn asks(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let mut asking = self.asking.subscribe();
+        let is_asked = *asking.borrow() > 0;
+        is_asked.then_some(async move { _ = asking.wait_for(|asking| *asking == 0).await })
     }
 
     async fn send_with(

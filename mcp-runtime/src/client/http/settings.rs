@@ -60,7 +60,7 @@ impl ClientBuilder {
         })
     }
 
-    /// Asks for a token before each HTTP request, and once more when the server has refused it.
+    /// Asks for a token before each HTTP request, and again when the server has refused it.
     pub fn token_provider(mut self, provider: impl TokenProvider) -> Self {
         self.http.token = Some(Arc::new(provider));
         self

@@ -14,9 +14,11 @@ type TokenError = Box<dyn std::error::Error + Send + Sync>;
 /// Gives the tokens that a client sends over HTTP, as `Authorization: Bearer` ([specification]).
 ///
 /// It is asked before each request, so it should keep what it has got. A server that refuses a token makes it be asked
-/// once more, with what the server said; if it gives another token then, the request is made again, once.
+/// once more, with what the server said; if it gives another token then, the request is made again. There are three
+/// such attempts at most. The time that it takes does not count as the server's: it may ask a person.
 ///
-/// A closure that takes a [`TokenRequest`] is one.
+/// A closure that takes a [`TokenRequest`] is one. With the feature `client-oauth`, so is `oauth::OAuth`, which asks
+/// authorization servers.
 ///
 /// ```
 /// use mcp_runtime::Client;
@@ -53,7 +55,9 @@ pub trait TokenProvider: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When none can be had: the request is not made then, and ends with [`ErrorKind::Io`](crate::ErrorKind::Io).
+    /// When none can be had: the request is not made then, and ends with [`ErrorKind::Io`](crate::ErrorKind::Io), or
+    /// with [`ErrorKind::Unauthorized`](crate::ErrorKind::Unauthorized) if the error is an [`Error`](crate::Error) of
+    /// another kind than that.
     fn token(&self, request: TokenRequest) -> impl Future<Output = Result<Option<String>, TokenError>> + Send;
 }
 
@@ -95,6 +99,8 @@ pub struct RefusedToken {
     pub status: u16,
     /// What the server wants, as its `WWW-Authenticate` headers say.
     pub challenges: Vec<String>,
+    /// How many tokens the same request was made again with before.
+    pub attempts: u32,
 }
 
 impl fmt::Debug for RefusedToken {
@@ -105,6 +111,7 @@ impl fmt::Debug for RefusedToken {
             .field("token", &token)
             .field("status", &self.status)
             .field("challenges", &self.challenges)
+            .field("attempts", &self.attempts)
             .finish()
     }
 }

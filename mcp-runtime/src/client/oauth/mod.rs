@@ -1,16 +1,19 @@
 //! Authorizes clients at servers over HTTP, with OAuth 2.1 ([specification]).
 //!
-//! ```
+//! ```no_run
+//! use mcp_runtime::Client;
 //! use mcp_runtime::client::oauth::OAuth;
 //!
 //! # fn open_browser(_: &str) -> std::io::Result<()> { Ok(()) }
-//! # fn main() -> Result<(), mcp_runtime::Error> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), mcp_runtime::Error> {
 //! let oauth = OAuth::builder("Weather desk")
 //!     .on_authorize(|page| async move {
 //!         open_browser(page.url())?;
 //!         Ok(())
 //!     })
 //!     .build()?;
+//! let client = Client::http("https://mcp.example.com/mcp").token_provider(oauth).connect().await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -27,6 +30,7 @@ mod fetch;
 mod flow;
 mod grant;
 mod identity;
+mod provider;
 mod random;
 mod redirect;
 mod refusal;
@@ -123,7 +127,8 @@ impl OAuth {
     /// it, with what it said. `None` if there is none, or none would help: then the request is sent without one, or
     /// stays refused.
     ///
-    /// A client over HTTP asks this by itself. It is here for whoever makes requests of their own.
+    /// A client over HTTP asks this by itself, as its [provider](crate::client::TokenProvider). It is here for whoever
+    /// makes requests of their own.
     ///
     /// Whoever drops the future does not stop what it has begun: a user may be about to agree, and a refresh token may
     /// have been used already. What comes of it is kept for the next request. Dropping all clones of the `OAuth` stops

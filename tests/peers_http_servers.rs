@@ -108,7 +108,7 @@ async fn see_answers(client: &Client, what: &str) {
 
 async fn see_progress(theirs: &Theirs, era: Era, what: &str) {
     let (said, mut heard) = mpsc::unbounded_channel();
-    let client = theirs.client(era).on_progress(move |it| drop(said.send(it.progress))).connect().await;
+    let client = theirs.client(era).on_progress(move |it| _ = said.send(it.progress)).connect().await;
     let client = client.expect("a connection");
     assert_eq!(client.call::<String>("report", ()).await.expect("a result"), "reported", "{what}");
     assert_eq!([heard.try_recv(), heard.try_recv()], [Ok(1.0), Ok(2.0)], "{what}");

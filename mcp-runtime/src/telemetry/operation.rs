@@ -23,7 +23,11 @@ impl Telemetry {
     /// Of messages that this carries, measured by nobody.
     #[cfg(feature = "client")]
     pub(crate) fn over(transport: Option<&'static str>) -> Self {
-        Self { transport, ..Self::default() }
+        Self {
+            transport,
+            #[cfg(feature = "otel")]
+            durations: None,
+        }
     }
 
     /// Whether anybody wants to know of a request that is served.

@@ -10,6 +10,7 @@ use crate::engine::Call;
 use crate::protocol::{
     LoggingLevel, LoggingMessageNotificationParams, Outlet, ProgressNotificationParams, ServerNotification,
 };
+use tokio::task::coop::consume_budget;
 
 impl Context {
     /// Tells the client how far the call has come, if it asked to know ([specification]).
@@ -123,6 +124,8 @@ impl IntoFuture for Log {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
+            // A loop that only reports must not keep its thread, also when nobody listens any more.
+            consume_budget().await;
             if let Some((message, outlet)) = self.message.zip(self.call.outlet())
                 && self.call.is_news(|| serde_json::to_vec(&message).unwrap_or_default())
             {
@@ -198,6 +201,7 @@ impl IntoFuture for ReportProgress {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
+            consume_budget().await;
             if let Some(Due { outlet, notification, .. }) = self.due() {
                 outlet.notify(notification).await;
             }

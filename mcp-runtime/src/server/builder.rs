@@ -484,6 +484,7 @@ impl Server {
     pub fn build(self) -> Result<ReadyServer, Error> {
         let host = Arc::new(self.host);
         let offering = self.live.start(self.offers, self.policy, &host)?;
+        let is_key_made_up = self.state_key.is_none() && std::env::var_os(STATE_KEY).is_none();
         let seal = Arc::new(Seal::new(&state_keys(self.state_key, self.previous_keys)?));
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
         let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));
@@ -517,6 +518,7 @@ impl Server {
             extensions: Extensions::new(),
             lifespan: Arc::new(Lifespan::new(self.hooks)),
             connections: TaskTracker::new(),
+            is_key_made_up,
         })
     }
 }

@@ -44,6 +44,12 @@ pub struct ReadyServer {
     pub(super) extensions: Extensions,
     pub(super) lifespan: Arc<Lifespan>,
     pub(super) connections: TaskTracker,
+    /// Whether what it seals ends with this process.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "over other transports a process has its clients for itself")
+    )]
+    pub(super) is_key_made_up: bool,
 }
 
 impl ReadyServer {

@@ -87,7 +87,16 @@ struct Endpoint {
 
 impl ReadyServer {
     /// The server as an HTTP service. Sessions belong to the service and its clones: one is made, once.
+    ///
+    /// Without a [state key](crate::Server::state_key), it warns in the log that calls cannot be continued by another
+    /// process.
     pub fn http(&self) -> StreamableHttp {
+        if self.is_key_made_up {
+            tracing::warn!(
+                "no state key was given: calls that wait for their client can only be continued by this process; \
+                 give all servers behind one address the same `Server::state_key`, or `MCP_STATE_KEY`"
+            );
+        }
         let settings = Settings::new(self.limits.message_bytes);
         StreamableHttp {
             endpoint: Arc::new(Endpoint {

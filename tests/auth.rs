@@ -358,6 +358,11 @@ async fn a_tool_that_needs_more_says_so() {
     assert_eq!(with("resources/read", read, "catalog_read+secrets").await, 200);
     assert_eq!(with("prompts/get", json!({ "name": "suggest" }), "catalog_read").await, 403);
     assert_eq!(with("prompts/get", json!({ "name": "suggest" }), "admin").await, 200);
+    // Nor is what it holds now told in another way, or what completes it.
+    let listen = json!({ "notifications": { "resourceSubscriptions": ["secret://plan"] } });
+    assert_eq!(with("subscriptions/listen", listen, "catalog_read").await, 403);
+    let complete = json!({ "ref": { "type": "ref/resource", "uri": "secret://{name}" }, "argument": { "name": "name", "value": "" } });
+    assert_eq!(with("completion/complete", complete, "catalog_read").await, 403);
     // They are listed: a client has to know them to ask for more.
     assert_eq!(with("tools/list", json!({}), "catalog_read").await, 200);
 
@@ -377,9 +382,19 @@ async fn a_tool_that_needs_more_says_so() {
     let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info });
     let begun = send(None, request(0, "initialize", params)).await;
     let session = begun.header("mcp-session-id").unwrap().to_owned();
-    let refused = send(Some(&session), request(1, "tools/call", json!({ "name": "change", "arguments": {} }))).await;
+    let change = request(1, "tools/call", json!({ "name": "change", "arguments": {} }));
+    let refused = send(Some(&session), change.clone()).await;
     assert_eq!(refused.status, 403);
     assert!(challenge(&refused).contains("insufficient_scope"));
+    // Of several, each is answered.
+    let params =
+        json!({ "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": { "name": "x", "version": "1" } });
+    let begun = send(None, request(0, "initialize", params)).await;
+    let session = begun.header("mcp-session-id").unwrap().to_owned();
+    let answers = send(Some(&session), json!([change, request(2, "ping", json!({}))])).await.json().await;
+    let ids: Vec<_> =
+        answers.as_array().unwrap().iter().map(|answer| (&answer["id"], answer["error"].is_object())).collect();
+    assert_eq!(ids, [(&json!(1), true), (&json!(2), false)]);
 }
 
 #[tokio::test]

@@ -242,6 +242,8 @@ impl Live {
     /// What whoever makes this request may see of the resources, at any time after it.
     pub(super) fn sight(self: &Arc<Self>, round: Round) -> Sight {
         let live = self.clone();
+        // It is kept for long: what only the request itself was about is not.
+        let round = Round { meta: None, progress_token: None, ..round };
         Sight::new(move |uri| {
             if !live.hides_resources.load(Ordering::Acquire) {
                 return true;

@@ -22,7 +22,6 @@ pub(crate) struct Telemetry {
 impl Telemetry {
     /// Of messages that this carries, measured by nobody.
     #[cfg(feature = "client")]
-    #[cfg_attr(not(feature = "otel"), expect(clippy::needless_update, reason = "with `otel` there is more"))]
     pub(crate) fn over(transport: Option<&'static str>) -> Self {
         Self {
             transport,

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cell::LazyCell;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::value::RawValue;
 
 use crate::context::Requester;
@@ -18,16 +18,16 @@ use crate::transport::http::{decode, headers};
 
 /// Whether the version in the headers is that of the body.
 pub(super) fn version(headers: &HeaderMap, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
-    let said = one(headers, headers::PROTOCOL_VERSION, "MCP-Protocol-Version")?;
+    let said = raw(headers, headers::PROTOCOL_VERSION, "MCP-Protocol-Version")?;
     let in_body = params.and_then(Params::meta).and_then(|meta| meta.get(keys::PROTOCOL_VERSION));
     let Some(in_body) = in_body.and_then(text) else { return Ok(()) };
-    agree("MCP-Protocol-Version", said.as_deref(), &in_body)
+    agree("MCP-Protocol-Version", said, &in_body)
 }
 
 /// Whether the method and what it is about are those of the body.
 pub(super) fn names(headers: &HeaderMap, name: &str, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
-    let said = one(headers, headers::METHOD, "Mcp-Method")?;
-    agree("Mcp-Method", said.as_deref(), name)?;
+    let said = raw(headers, headers::METHOD, "Mcp-Method")?;
+    agree("Mcp-Method", said, name)?;
     let member = match Method::from_name(name) {
         Some(Method::ToolsCall | Method::PromptsGet) => "name",
         Some(Method::ResourcesRead) => "uri",
@@ -43,24 +43,43 @@ pub(super) fn names(headers: &HeaderMap, name: &str, params: Option<&Params<'_>>
 }
 
 /// What whoever asks must be allowed.
-pub(super) fn scopes<'r>(
+pub(super) fn scopes(
     method: Option<Method>,
     params: Option<&Params<'_>>,
-    registry: &'r Registry,
+    registry: &Registry,
     round: &dyn Fn() -> Round,
-) -> &'r [Cow<'static, str>] {
-    let text = |member: &str| params.and_then(|params| params.get(member)).and_then(text);
+) -> Vec<Cow<'static, str>> {
+    let value = |member: &str| params.and_then(|params| params.get(member));
+    let text_of = |member: &str| value(member).and_then(text);
     let requester: &dyn Fn() -> Requester = &|| Requester::new(round());
+    let of_resource = |uri: &str| {
+        let found = registry.find_resource(uri, &LazyCell::new(requester));
+        found.map(|(entry, _)| entry)
+    };
     let entry = match method {
-        Some(Method::ToolsCall) => text("name").and_then(|name| registry.tools.find(&name)),
-        Some(Method::PromptsGet) => text("name").and_then(|name| registry.prompts.find(&name)),
-        Some(Method::ResourcesRead | Method::ResourcesSubscribe) => {
-            let found = text("uri").and_then(|uri| registry.find_resource(&uri, &LazyCell::new(requester)));
-            found.map(|(entry, _)| entry)
+        Some(Method::ToolsCall) => text_of("name").and_then(|name| registry.tools.find(&name)),
+        Some(Method::PromptsGet) => text_of("name").and_then(|name| registry.prompts.find(&name)),
+        Some(Method::ResourcesRead | Method::ResourcesSubscribe) => text_of("uri").and_then(|uri| of_resource(&uri)),
+        Some(Method::CompletionComplete) => value("ref").map(Members::of).and_then(|reference| {
+            match (reference.get("name").and_then(text), reference.get("uri").and_then(text)) {
+                (Some(name), _) => registry.prompts.find(&name),
+                (None, Some(uri)) => registry.templates.find(&uri).or_else(|| of_resource(&uri)),
+                (None, None) => None,
+            }
+        }),
+        Some(Method::SubscriptionsListen) => {
+            let wanted = value("notifications").map(Members::of);
+            let uris = wanted.and_then(|wanted| wanted.get("resourceSubscriptions"));
+            let uris: Vec<String> = uris.and_then(|uris| serde_json::from_str(uris.get()).ok()).unwrap_or_default();
+            let mut all: Vec<_> =
+                uris.iter().filter_map(|uri| of_resource(uri)).flat_map(|it| it.scopes.clone()).collect();
+            all.sort_unstable();
+            all.dedup();
+            return all;
         }
         _ => None,
     };
-    entry.map_or(&[], |entry| &entry.scopes)
+    entry.map_or_else(Vec::new, |entry| entry.scopes.clone())
 }
 
 /// Whether the arguments that stand in headers are those of the body.
@@ -113,13 +132,24 @@ fn is_same_number(one: &str, other: &str) -> bool {
     matches!((read(one), read(other)), (Some(one), Some(other)) if one == other)
 }
 
-/// The one value of a header, decoded.
-fn one<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<Cow<'h, str>>, ErrorObject> {
+/// The one value of a header that is never encoded: gateways go by what it says.
+fn raw<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<&'h str>, ErrorObject> {
+    let Some(value) = only(headers, name, called)? else { return Ok(None) };
+    value.to_str().map(Some).map_err(|_| mismatch(format!("`{called}` has characters that are not visible ASCII")))
+}
+
+fn only<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<&'h HeaderValue>, ErrorObject> {
     let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let value = values.next();
     if values.next().is_some() {
         return Err(mismatch(format!("`{called}` is there more than once")));
     }
+    Ok(value)
+}
+
+/// The one value of a header, decoded.
+fn one<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<Cow<'h, str>>, ErrorObject> {
+    let Some(value) = only(headers, name, called)? else { return Ok(None) };
     decode(value.as_bytes()).map(Some).map_err(|why| mismatch(format!("`{called}` cannot be read: {why}")))
 }
 

@@ -3,6 +3,7 @@
 //! [specification]: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
 
 use std::cell::OnceCell;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Endpoint;
@@ -25,7 +26,7 @@ use super::session::{Open, Running, Session, lock};
 use super::stream::{EventId, Stream};
 use crate::codec::{Incoming, Malformed, parse, split_batch};
 use crate::dispatch::{Dispatched, Request, finished};
-use crate::engine::{Finished, after};
+use crate::engine::{Carrier, Finished, after};
 use crate::protocol::{
     CancelledNotificationParams, ErrorCode, ErrorObject, Extensions, InitializeRequestParams, Method, Params,
     Principal, ProtocolVersion, RequestId, ServerResult,
@@ -224,7 +225,7 @@ struct Post<'e> {
     /// What is answered already.
     replies: Vec<Vec<u8>>,
     waiting: HashMap<Key, (RequestId, Option<Method>)>,
-    permit: Option<OwnedSemaphorePermit>,
+    permits: Vec<OwnedSemaphorePermit>,
     /// Why a request is not served, as HTTP says it.
     refused: Option<Answer>,
 }
@@ -242,7 +243,7 @@ impl<'e> Post<'e> {
             outbox: OnceCell::new(),
             replies: Vec::new(),
             waiting: HashMap::new(),
-            permit: None,
+            permits: Vec::new(),
             refused: None,
         }
     }
@@ -284,6 +285,10 @@ impl<'e> Post<'e> {
             Ok(caller) => caller,
             Err(error) => return self.error(Some(&id), &error),
         };
+        if caller.carrier() == Carrier::Rounds {
+            let error = ErrorObject::invalid_request("a request with a protocol version of its own stands alone");
+            return self.error(Some(&id), &error);
+        }
         if known == Some(Method::Initialize) {
             let error = ErrorObject::invalid_request(
                 "the session has begun already; `initialize` without `Mcp-Session-Id` begins a new one",
@@ -295,22 +300,19 @@ impl<'e> Post<'e> {
             let outcome = ready.dispatcher.observe(Method::LoggingSetLevel, &id, params.and_then(Params::meta), set);
             return self.reply(&id, known, outcome);
         }
-        if self.permit.is_none() {
-            let Ok(permit) = self.endpoint.settings.requests.clone().try_acquire_owned() else {
-                self.refused = Some(Answer::busy("the server is busy; try again later"));
-                return;
-            };
-            self.permit = Some(permit);
-        }
+        let Ok(permit) = self.endpoint.settings.requests.clone().try_acquire_owned() else {
+            let message = "the server is busy; try again later";
+            return self.refuse(&id, message, Answer::busy(message));
+        };
+        self.permits.push(permit);
         let key = self.session.next_key();
         let subscriptions = ready.limits.subscriptions.saturating_sub(self.session.watched());
         let session = Some(&*self.session).filter(|_| self.endpoint.settings.sessions.are_kept);
         let origin = HttpOrigin { key, outbox: &self.outbox, subscriptions, session };
         let round = || caller.round(id.clone(), self.extensions.clone());
         let scopes = check::scopes(known, params, &self.offering.registry, &round);
-        if let Err(answer) = allowed(self.endpoint.settings.authorization.as_deref(), scopes, &self.extensions, &id) {
-            self.refused = Some(answer);
-            return;
+        if let Err(answer) = allowed(self.endpoint.settings.authorization.as_deref(), &scopes, &self.extensions, &id) {
+            return self.refuse(&id, "the token does not allow this", answer);
         }
         let request = Request {
             id: &id,
@@ -328,8 +330,22 @@ impl<'e> Post<'e> {
             Dispatched::Done(outcome) => self.reply(&id, known, outcome),
             Dispatched::Running(cancel) => {
                 let outbox = self.outbox.get_or_init(Outbox::new).clone();
-                lock(&self.session.calls).insert(id.clone(), Running { key, cancel, outbox });
-                self.waiting.insert(key, (id, known));
+                let taken = match lock(&self.session.calls).entry(id.clone()) {
+                    Entry::Vacant(place) => {
+                        place.insert(Running { key, cancel, outbox });
+                        None
+                    }
+                    // It came at the same time as another one with its id.
+                    Entry::Occupied(_) => Some(cancel),
+                };
+                match taken {
+                    None => _ = self.waiting.insert(key, (id, known)),
+                    Some(cancel) => {
+                        cancel.cancel();
+                        let message = format!("a request with id {id} is in flight already");
+                        self.error(None, &ErrorObject::invalid_request(message));
+                    }
+                }
             }
             Dispatched::Watch(uri) => {
                 self.session.watch(&ready.live, &uri, ready.live.sight(round()));
@@ -344,6 +360,14 @@ impl<'e> Post<'e> {
         }
     }
 
+    /// Refuses a request as HTTP has it; one of several in the words of a message.
+    fn refuse(&mut self, id: &RequestId, message: &'static str, answer: Answer) {
+        if self.is_batch {
+            return self.error(Some(id), &ErrorObject::invalid_request(message));
+        }
+        self.refused = Some(answer);
+    }
+
     fn error(&mut self, id: Option<&RequestId>, error: &ErrorObject) {
         let mut out = Vec::new();
         self.endpoint.ready.encoder.error(&mut out, id, error);
@@ -356,9 +380,8 @@ impl<'e> Post<'e> {
     }
 
     fn finish(self) -> Pending {
-        let Self { endpoint, session, open, offering, is_batch, outbox, replies, waiting, permit, .. } = self;
-        // Of a batch some may be served.
-        if let Some(refused) = self.refused.filter(|_| waiting.is_empty() && replies.is_empty()) {
+        let Self { endpoint, session, open, offering, is_batch, outbox, replies, waiting, permits, .. } = self;
+        if let Some(refused) = self.refused {
             return refused.into();
         }
         let outbox = outbox.into_inner();
@@ -380,7 +403,7 @@ impl<'e> Post<'e> {
             waiting,
             ended: HashSet::new(),
             is_batch,
-            _permit: permit,
+            _permits: permits,
             _counted: endpoint.ready.connections.token(),
         };
         // A client that loses its connection has not cancelled anything.
@@ -432,7 +455,7 @@ struct Driver {
     /// Calls that have nothing more to say.
     ended: HashSet<Key>,
     is_batch: bool,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permits: Vec<OwnedSemaphorePermit>,
     _counted: TaskTrackerToken,
 }
 
@@ -460,6 +483,8 @@ impl Driver {
                         () = self.stream.room() => {}
                         // At the end nobody waits for those who do not read.
                         () = self.endpoint.ready.lifespan.stop.cancelled() => {}
+                        // Whoever does not read hears no more, and gets what comes of it.
+                        () = sleep(self.endpoint.settings.keep_alive) => continue,
                     }
                 }
                 self.say(key, outgoing);
@@ -541,14 +566,36 @@ pub(super) struct Posted {
 impl Posted {
     pub(super) async fn finish(self) -> Answer {
         let Self { endpoint, session, stream, open } = self;
+        let unheard = Unheard { session: &session, stream: Some(&stream) };
         // Whatever takes long becomes a stream, which can be kept open and come back to.
         _ = timeout(endpoint.settings.keep_alive, stream.begun()).await;
         match stream.take_whole() {
-            Some(message) => {
-                session.forget_stream(stream.number);
-                Answer::message(StatusCode::OK, message)
+            // Nobody can come back to it.
+            Some(message) => Answer::message(StatusCode::OK, message),
+            None => {
+                unheard.is_heard();
+                reading::events(&endpoint, &session, &stream, None, open)
             }
-            None => reading::events(&endpoint, &session, &stream, None, open),
+        }
+    }
+}
+
+/// A stream of which the client knows nothing yet: if it goes away now, it cannot come back to it.
+struct Unheard<'s> {
+    session: &'s Session,
+    stream: Option<&'s Stream>,
+}
+
+impl Unheard<'_> {
+    fn is_heard(mut self) {
+        self.stream = None;
+    }
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream {
+            self.session.forget_stream(stream.number);
         }
     }
 }

@@ -115,7 +115,13 @@ impl Endpoint {
     async fn admit(&self, parts: &mut http::request::Parts) -> Result<(), Answer> {
         let Some(authorization) = &self.settings.authorization else { return Ok(()) };
         if let Some(metadata) = authorization.metadata(&parts.uri) {
-            return Err(if parts.method == Method::GET { metadata } else { Answer::not_allowed() });
+            return Err(match parts.method {
+                Method::GET => metadata,
+                // They are there for everybody, pages as well.
+                Method::OPTIONS => settings::preflight(&parts.headers)
+                    .with(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, http::HeaderValue::from_static("*")),
+                _ => Answer::not_allowed(),
+            });
         }
         match parts.method {
             // Browsers ask without a token whether they may ask with one.
@@ -142,7 +148,7 @@ impl Endpoint {
             Method::POST => self.clone().post(parts, body).await,
             Method::GET => legacy::get(self, &parts),
             Method::DELETE => legacy::delete(self, &parts),
-            Method::OPTIONS if has_cors => settings::preflight(),
+            Method::OPTIONS if has_cors => settings::preflight(&parts.headers),
             _ => Answer::not_allowed(),
         }
     }

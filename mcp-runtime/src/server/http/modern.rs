@@ -68,7 +68,7 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
     let origin = HttpOrigin { key: ONLY, outbox: &outbox, subscriptions: ready.limits.subscriptions, session: None };
     let round = || caller.round(id.clone(), extensions.clone());
     let scopes = check::scopes(known, params, &offering.registry, &round);
-    if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), scopes, &extensions, &id) {
+    if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), &scopes, &extensions, &id) {
         return answer.into();
     }
     let request = Request {

@@ -52,6 +52,11 @@ impl Endpoint {
                 legacy::batch(&self, parts, body)
             } else {
                 match parse(body) {
+                    Ok(Incoming::Request { id, method, .. }) if body.len() > longest(&method) => {
+                        let message = format!("a request of `{method}` may have {} bytes", longest(&method));
+                        let error = ErrorObject::invalid_request(message);
+                        return Answer::error(StatusCode::PAYLOAD_TOO_LARGE, Some(&id), &error);
+                    }
                     Ok(message) if is_modern(&parts.headers, &message) => modern::post(&self, parts, message),
                     Ok(message) => legacy::post(&self, parts, message),
                     Err(Malformed { id, error }) => {
@@ -116,6 +121,15 @@ impl Endpoint {
             }
             Err(_) => Err(Answer::refused(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive")),
         }
+    }
+}
+
+/// What of a request is kept for long may not be long.
+fn longest(method: &str) -> usize {
+    match Method::from_name(method) {
+        Some(Method::Initialize | Method::ResourcesSubscribe) => 64 << 10,
+        Some(Method::SubscriptionsListen) => 1 << 20,
+        _ => usize::MAX,
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, HeaderMap, HeaderValue,
+    ORIGIN, VARY,
 };
 use http::{HeaderName, StatusCode};
 use tokio::sync::Semaphore;
@@ -199,12 +200,18 @@ fn semaphore(permits: usize) -> Arc<Semaphore> {
 }
 
 /// What a browser is told before it asks for a page of another origin.
-pub(super) fn preflight() -> Answer {
-    let headers = "content-type, accept, authorization, mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, \
-                   last-event-id, traceparent, tracestate";
+pub(super) fn preflight(asked: &HeaderMap) -> Answer {
+    const KNOWN: &str = "content-type, accept, authorization, mcp-protocol-version, mcp-method, mcp-name, \
+                         mcp-session-id, last-event-id, traceparent, tracestate";
+    // Arguments stand in headers of their own.
+    let wanted = asked.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().filter_map(|names| names.to_str().ok());
+    let arguments = wanted.flat_map(|names| names.split(',')).map(str::trim);
+    let arguments: Vec<&str> = arguments.filter(|name| name.to_ascii_lowercase().starts_with("mcp-param-")).collect();
+    let headers = [&[KNOWN], &*arguments].concat().join(", ");
+    let headers = HeaderValue::from_str(&headers).unwrap_or(HeaderValue::from_static(KNOWN));
     Answer::empty(StatusCode::NO_CONTENT)
         .with(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET, DELETE"))
-        .with(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(headers))
+        .with(ACCESS_CONTROL_ALLOW_HEADERS, headers)
         .with(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"))
 }
 

@@ -23,7 +23,9 @@ use tokio::time::timeout;
 use super::answer::Answer;
 use super::session::lock;
 use super::{Endpoint, StreamableHttp};
-use crate::protocol::Principal;
+use crate::codec::{Incoming, parse};
+use crate::protocol::{ErrorObject, Method, Params, Principal, text};
+use crate::registry::{Entry, Registry};
 use crate::transport::http::sse;
 
 /// What of either direction waits to be read.
@@ -151,13 +153,46 @@ where
         Ok(body) => body,
         Err(answer) => return answer,
     };
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Answer::refused(StatusCode::BAD_REQUEST, "batches are not served over this transport");
+    }
+    if let Ok(Incoming::Request { id, method, params }) = parse(&body)
+        && needs_scopes(Method::from_name(&method), params.as_ref(), &endpoint.offering().registry)
+    {
+        let error = ErrorObject::invalid_request("what needs scopes is not served over this transport");
+        return Answer::error(StatusCode::FORBIDDEN, Some(&id), &error);
+    }
     // A message is a line; JSON has its line breaks between its parts only.
     let mut line: Vec<u8> = body.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
     line.push(b'\n');
     let write = async { input.writer.lock().await.write_all(&line).await };
     match timeout(endpoint.settings.body_time, write).await {
         Ok(Ok(())) => Answer::empty(StatusCode::ACCEPTED),
-        Ok(Err(_)) => Answer::refused(StatusCode::NOT_FOUND, "the session has ended"),
-        Err(_) => Answer::busy("the client does not read what it is told"),
+        other => {
+            // It may have half of a message.
+            if let Some((_, id)) = id {
+                lock(&endpoint.inputs).remove(id);
+            }
+            match other {
+                Ok(_) => Answer::refused(StatusCode::NOT_FOUND, "the session has ended"),
+                Err(_) => Answer::busy("the client does not read what it is told; the session has ended"),
+            }
+        }
+    }
+}
+
+/// Whether a request is about something for which a token must allow more. Who listens on the stream and who sends
+/// messages may have different tokens.
+fn needs_scopes(method: Option<Method>, params: Option<&Params<'_>>, registry: &Registry) -> bool {
+    let name = || params.and_then(|params| params.get("name")).and_then(text);
+    let has_scopes = |entry: &Arc<Entry>| !entry.scopes.is_empty();
+    match method {
+        Some(Method::ToolsCall) => name().and_then(|name| registry.tools.find(&name)).is_some_and(has_scopes),
+        Some(Method::PromptsGet) => name().and_then(|name| registry.prompts.find(&name)).is_some_and(has_scopes),
+        Some(Method::ResourcesRead | Method::ResourcesSubscribe | Method::SubscriptionsListen) => {
+            registry.resources.iter().chain(registry.templates.iter()).any(has_scopes)
+        }
+        Some(Method::CompletionComplete) => registry.prompts.iter().chain(registry.templates.iter()).any(has_scopes),
+        _ => false,
     }
 }

@@ -124,7 +124,17 @@ impl Stream {
 
     /// Says all there is to say, at once.
     pub(super) fn finish_with(&self, message: Vec<u8>) {
-        self.lock().whole = Some(message);
+        {
+            let mut state = self.lock();
+            if !state.are_events {
+                state.whole = Some(message);
+                state.is_over = true;
+                drop(state);
+                return self.end();
+            }
+        }
+        // Meanwhile it became a stream.
+        self.push(|out| out.extend_from_slice(&message));
         self.end();
     }
 
@@ -212,7 +222,8 @@ impl Stream {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.lock().bytes
+        let state = self.lock();
+        state.bytes + state.whole.as_ref().map_or(0, Vec::len)
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -3,7 +3,7 @@
 //! [`Authorization`] says for whom the server asks for tokens; a [`TokenVerifier`] says what they are worth:
 //! [`JwtVerifier`] reads signed ones, [`IntrospectionVerifier`] asks the authorization server, and a closure does
 //! what it likes. What a token allows is an [`AccessToken`], which tools take as
-//! [`Extension<AccessToken>`](crate::Extension); whom it was given to is the [`Principal`] of the request, to whom
+//! [`Extension<AccessToken>`](crate::Extension); whom it was given to is the [`Principal`](crate::Principal) of the request, to whom
 //! sessions, tasks and the state of calls belong. `#[tool(scopes("catalog:write"))]` asks for more.
 //!
 //! ```no_run

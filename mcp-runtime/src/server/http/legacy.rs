@@ -573,7 +573,7 @@ impl Posted {
             // Nobody can come back to it.
             Some(message) => Answer::message(StatusCode::OK, message),
             None => {
-                unheard.is_heard();
+                unheard.keep();
                 reading::events(&endpoint, &session, &stream, None, open)
             }
         }
@@ -587,7 +587,7 @@ struct Unheard<'s> {
 }
 
 impl Unheard<'_> {
-    fn is_heard(mut self) {
+    fn keep(mut self) {
         self.stream = None;
     }
 }

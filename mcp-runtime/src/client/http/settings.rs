@@ -126,7 +126,12 @@ fn is_own(name: &HeaderName) -> bool {
 }
 
 fn client() -> Result<reqwest::Client, Error> {
+    // Also where another crate of the program has it unpack what is compressed.
     reqwest::Client::builder()
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
         .user_agent(concat!("mcp-runtime/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::custom(stay))
         .referer(false)

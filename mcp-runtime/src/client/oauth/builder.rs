@@ -59,7 +59,7 @@ impl OAuthBuilder {
             records: Records::in_store(MemoryTokens::default()),
             anything_goes: false,
         };
-        Self { settings, http: reqwest::Client::builder() }
+        Self { settings, http: reqwest::Client::builder().no_gzip().no_brotli().no_deflate().no_zstd() }
     }
 
     /// Asks the user: opens the page in a browser.

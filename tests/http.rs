@@ -381,8 +381,9 @@ async fn whoever_does_not_read_does_not_keep_a_server_from_its_end() {
     let message = request(1, "tools/call", json!({ "name": "chat", "arguments": {} }));
     let legacy = served.legacy(Some(&session), &message).await;
     assert!(modern.is_stream() && legacy.is_stream());
-    // Longer than any buffer lasts.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    while effects.before.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
     served.shutdown().await;
     drop((modern, legacy));
 }

@@ -77,6 +77,12 @@ impl ProtocolVersion {
         }
     }
 
+    /// Whether its clients take an event without a message for a place to come back to, and not for a message.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_primed_streams(self) -> bool {
+        self >= Self::V2025_11_25
+    }
+
     /// Whether messages may come in batches.
     pub(crate) const fn has_batches(self) -> bool {
         matches!(self, Self::V2025_03_26)

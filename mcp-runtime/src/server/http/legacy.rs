@@ -533,7 +533,7 @@ impl Driver {
                 withdrawn.iter().for_each(|id| self.stream.push(|out| encoder.withdrawal(out, id)));
             }
             // Clients of older revisions do not know where to come back to before something was said.
-            Outgoing::Pause if revision >= ProtocolVersion::V2025_11_25 => self.stream.pause(),
+            Outgoing::Pause if revision.has_primed_streams() => self.stream.pause(),
             Outgoing::Notification(_) | Outgoing::Request { .. } | Outgoing::Changes | Outgoing::Pause => {}
         }
     }

@@ -11,7 +11,6 @@ use super::answer::Answer;
 use super::events::StoredEvent;
 use super::session::{Open, Session};
 use super::stream::{EventId, Read, STANDALONE, Stream};
-use crate::protocol::ProtocolVersion;
 use crate::transport::http::sse;
 
 struct Reading {
@@ -40,7 +39,7 @@ pub(super) fn events(
     let missed = after.filter(|after| *after < gone).map(|after| (after, gone));
     let mut first = Vec::new();
     // Clients of older revisions take an event without a message for a message.
-    if session.legacy.revision >= ProtocolVersion::V2025_11_25 && after.is_none() {
+    if session.legacy.revision.has_primed_streams() && after.is_none() {
         let event = if stream.number == STANDALONE { stream.last() } else { 0 };
         sse::prime(&mut first, &EventId { stream: stream.number, event }, RETRY);
     } else {

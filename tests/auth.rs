@@ -17,6 +17,7 @@ use mcp_tests::http::{ACCEPT, Reply, Served, modern, request};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 
@@ -26,13 +27,23 @@ struct Issuer {
     url: String,
     documents: Arc<Mutex<HashMap<String, Value>>>,
     asked: Arc<AtomicUsize>,
+    /// How many requests it answers at the moment, once they have all come.
+    answering: watch::Sender<usize>,
+    /// While this is set, it answers none of them.
+    is_silent: watch::Sender<bool>,
 }
 
 impl Issuer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("it listens");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let issuer = Self { url, documents: Arc::default(), asked: Arc::default() };
+        let issuer = Self {
+            url,
+            documents: Arc::default(),
+            asked: Arc::default(),
+            answering: watch::Sender::default(),
+            is_silent: watch::Sender::default(),
+        };
         let serving = issuer.clone();
         tokio::spawn(async move {
             loop {
@@ -64,6 +75,9 @@ impl Issuer {
         stream.read_exact(&mut body).await.expect("a body");
         let form = String::from_utf8(body).expect("text");
         self.asked.fetch_add(1, Ordering::SeqCst);
+        self.answering.send_modify(|requests| *requests += 1);
+        self.is_silent.subscribe().wait_for(|silent| !silent).await.expect("it is not gone");
+        self.answering.send_modify(|requests| *requests -= 1);
         let token = form.split('&').find_map(|field| field.strip_prefix("token=")).unwrap_or_default();
         let document = {
             let documents = self.documents.lock().expect("not poisoned");
@@ -85,6 +99,10 @@ impl Issuer {
 
     fn publish_keys(&self, keys: &[&Key]) {
         self.publish("/keys", json!({ "keys": keys.iter().map(|key| key.public()).collect::<Vec<_>>() }));
+    }
+
+    async fn is_asked(&self) {
+        self.answering.subscribe().wait_for(|requests| *requests > 0).await.expect("it is not gone");
     }
 
     /// One that says where its keys are.
@@ -309,6 +327,58 @@ async fn keys_that_were_changed_are_fetched_anew_but_not_for_everyone() {
     tokio::time::resume();
     verifier.verify(&new.sign(&claims(&issuer))).await.unwrap();
     verifier.verify(&old.sign(&claims(&issuer))).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn who_needs_no_other_keys_does_not_wait_for_them() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let issuer = Issuer::with_keys(&[&old]).await;
+    let verifier = Arc::new(JwtVerifier::new(&*issuer.url, RESOURCE));
+    verifier.verify(&old.sign(&claims(&issuer))).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    issuer.publish_keys(&[&old, &new]);
+    issuer.is_silent.send_replace(true);
+    let verify = |key: &Key| {
+        let (verifier, token) = (verifier.clone(), key.sign(&claims(&issuer)));
+        tokio::spawn(async move { verifier.verify(&token).await })
+    };
+    let impatient = verify(&new);
+    issuer.is_asked().await;
+    let waiting = [verify(&new), verify(&new)];
+    verify(&old).await.unwrap().unwrap();
+    // Who goes away takes the answer from nobody, and nothing is asked twice.
+    impatient.abort();
+    impatient.await.unwrap_err();
+    issuer.is_silent.send_replace(false);
+    for waiting in waiting {
+        waiting.await.unwrap().unwrap();
+    }
+    assert_eq!(issuer.asked.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_client_is_not_taken_for_a_user_of_the_same_name() {
+    let key = Key::new("one");
+    let issuer = Issuer::with_keys(&[&key]).await;
+    let verifier = JwtVerifier::new(&*issuer.url, RESOURCE);
+    let mut claims = claims(&issuer);
+    claims["sub"] = json!("app");
+    let user = verifier.verify(&key.sign(&claims)).await.unwrap();
+    claims.as_object_mut().unwrap().remove("sub");
+    let client = verifier.verify(&key.sign(&claims)).await.unwrap();
+    assert_eq!(user.principal().as_str(), format!("{}#app", issuer.url));
+    assert_eq!(client.principal().as_str(), format!("{}?client_id=app", issuer.url));
+
+    let active = |name: &str| json!({ "active": true, "aud": RESOURCE, name: "app" });
+    let endpoint = format!("{}/introspect", issuer.url);
+    let verifier = IntrospectionVerifier::new(&endpoint, RESOURCE);
+    for (name, mark) in [("sub", "#"), ("username", "?username="), ("client_id", "?client_id=")] {
+        issuer.publish(&format!("/introspect?{name}"), active(name));
+        let token = verifier.verify(name).await.unwrap();
+        assert_eq!(token.principal().as_str(), format!("{endpoint}{mark}app"));
+    }
 }
 
 #[tokio::test]

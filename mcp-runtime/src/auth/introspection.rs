@@ -16,7 +16,9 @@ use super::{AccessToken, TokenError, TokenVerifier};
 /// Asks the authorization server what a token is worth
 /// ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)): for tokens that say nothing by themselves.
 ///
-/// The server must answer that the token is active, and name this server as its audience.
+/// The server must answer that the token is active, and name this server as its audience. The principal is the
+/// issuer (the endpoint, if none is named) and the subject, as `issuer#subject`; of a token that has none, the name
+/// of the user or the client, as `issuer?username=name` or `issuer?client_id=client`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -118,11 +120,13 @@ impl IntrospectionVerifier {
             return Err(TokenError::Invalid("the token is for another audience"));
         }
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let subject = text("sub").or_else(|| text("username")).or_else(|| text("client_id"));
-        let subject = subject.ok_or(TokenError::Invalid("the token names nobody"))?;
-        let principal = match text("iss") {
-            Some(issuer) => format!("{issuer}#{subject}"),
-            None => format!("{}#{subject}", self.endpoint),
+        let issuer = text("iss").unwrap_or(&self.endpoint);
+        // Nobody is taken for somebody of the same name of another kind.
+        let principal = match (text("sub"), text("username"), text("client_id")) {
+            (Some(subject), ..) => format!("{issuer}#{subject}"),
+            (None, Some(name), _) => format!("{issuer}?username={name}"),
+            (None, None, Some(client)) => format!("{issuer}?client_id={client}"),
+            (None, None, None) => return Err(TokenError::Invalid("the token names nobody")),
         };
         let mut token = AccessToken::new(principal).scopes(scopes(&claims));
         if let Some(client) = text("client_id") {

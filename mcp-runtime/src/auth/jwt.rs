@@ -17,7 +17,8 @@ use super::{AccessToken, TokenError, TokenVerifier};
 /// that nobody but the issuer can make are accepted: RSA, elliptic curves and Ed25519, never shared secrets or
 /// `none`.
 ///
-/// The principal is the issuer and the subject, as `issuer#subject`; scopes are those of `scope`, or `scp`.
+/// The principal is the issuer and the subject, as `issuer#subject`; of a token that has no subject, the client, as
+/// `issuer?client_id=client`. Scopes are those of `scope`, or `scp`.
 ///
 /// ```
 /// use mcp_runtime::auth::JwtVerifier;
@@ -48,6 +49,8 @@ impl JwtVerifier {
     /// Verifies tokens of this issuer for this audience, which is the URL of the server. Where the keys are is
     /// asked of the issuer, which must be reached over HTTPS, unless it is on this machine.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+        // Where another crate brought a second one, nothing could be verified if none was chosen.
+        _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let issuer = issuer.into();
         let keys = Keys::of(Source::Issuer(issuer.clone()));
         Self { issuer, audiences: vec![audience.into()], leeway: Duration::from_secs(60), keys }
@@ -123,9 +126,13 @@ impl JwtVerifier {
     fn accept(&self, claims: Map<String, Value>) -> Result<AccessToken, TokenError> {
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let client = text("client_id").or_else(|| text("azp")).map(str::to_owned);
-        // A client that acts for itself may have no other name.
-        let subject = text("sub").or(client.as_deref()).ok_or(TokenError::Invalid("the token names nobody"))?;
-        let mut token = AccessToken::new(format!("{}#{subject}", self.issuer)).scopes(scopes(&claims));
+        let principal = match (text("sub"), &client) {
+            (Some(subject), _) => format!("{}#{subject}", self.issuer),
+            // A client that acts for itself, which is nobody else, even if somebody is called like it.
+            (None, Some(client)) => format!("{}?client_id={client}", self.issuer),
+            (None, None) => return Err(TokenError::Invalid("the token names nobody")),
+        };
+        let mut token = AccessToken::new(principal).scopes(scopes(&claims));
         if let Some(client) = client {
             token = token.client(client);
         }

@@ -1,30 +1,31 @@
 //! The keys of an authorization server: fetched when they are needed, kept, and fetched anew when one is not
 //! among them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use reqwest::{Client, Url};
 use serde::Deserialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use super::TokenError;
 use super::fetch::{self, trusted, unavailable};
 
-/// After so long they are fetched again.
+/// After so long they are fetched again, while those that are there still serve.
 const FRESH: Duration = Duration::from_secs(10 * 60);
-/// However many tokens name keys that nobody knows, they are not fetched more often.
+/// Those that are older serve only if no others can be had.
+const STALE: Duration = Duration::from_secs(20 * 60);
+/// However many tokens name keys that nobody knows, so much time is between two fetches.
 const PAUSE: Duration = Duration::from_secs(10);
+/// Who waits for keys waits no longer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) enum Keys {
     /// They were given.
     Fixed(Arc<JwkSet>),
-    Fetched {
-        source: Source,
-        kept: Mutex<Kept>,
-    },
+    Fetched(Arc<Fetched>),
 }
 
 pub(super) enum Source {
@@ -33,12 +34,22 @@ pub(super) enum Source {
     Url(String),
 }
 
+/// Keys that are fetched by a task of their own: it goes on when the request that wanted them goes away, and
+/// whoever needs none but those that are there does not wait for it.
+pub(super) struct Fetched {
+    source: Source,
+    kept: Mutex<Kept>,
+}
+
 #[derive(Default)]
-pub(super) struct Kept {
+struct Kept {
     client: Option<Client>,
     url: Option<Url>,
     keys: Option<(Arc<JwkSet>, Instant)>,
-    tried: Option<Instant>,
+    /// When the last fetch ended, and why it failed if it did.
+    tried: Option<(Instant, Option<Arc<dyn std::error::Error + Send + Sync>>)>,
+    /// Of the fetch that is under way: what is dropped at its end.
+    fetching: Option<watch::Receiver<()>>,
 }
 
 /// Metadata of an authorization server, as far as keys are concerned.
@@ -50,54 +61,116 @@ struct Metadata {
 
 impl Keys {
     pub(super) fn of(source: Source) -> Self {
-        Self::Fetched { source, kept: Mutex::default() }
+        Self::Fetched(Arc::new(Fetched { source, kept: Mutex::default() }))
     }
 
     /// The keys among which the one of this id is, if there is such a key.
     pub(super) async fn with(&self, id: Option<&str>) -> Result<Arc<JwkSet>, TokenError> {
-        let (source, kept) = match self {
+        let fetched = match self {
             Self::Fixed(keys) => return Ok(keys.clone()),
-            Self::Fetched { source, kept } => (source, kept),
+            Self::Fetched(fetched) => fetched,
         };
-        // Whoever comes meanwhile waits for the same answer.
-        let mut kept = kept.lock().await;
-        let is_known = |keys: &JwkSet| id.is_none_or(|id| keys.find(id).is_some());
-        if let Some((keys, since)) = &kept.keys
-            && since.elapsed() < FRESH
-            && is_known(keys)
+        let end = match fetched.look(id) {
+            Ok(keys) => return Ok(keys),
+            Err(end) => end,
+        };
+        if let Some(mut end) = end {
+            // Nothing is ever sent: it ends when its sender is dropped.
+            _ = end.changed().await;
+        }
+        fetched.lock().keys_or_why_not()
+    }
+}
+
+impl Fetched {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys, if they serve; else the end of the fetch to wait for, if there is one.
+    fn look(self: &Arc<Self>, id: Option<&str>) -> Result<Arc<JwkSet>, Option<watch::Receiver<()>>> {
+        let mut kept = self.lock();
+        let found = kept.keys.as_ref().filter(|(keys, _)| id.is_none_or(|id| keys.find(id).is_some()));
+        let found = found.map(|(keys, since)| (keys.clone(), since.elapsed()));
+        if let Some((keys, age)) = &found
+            && *age < FRESH
         {
             return Ok(keys.clone());
         }
-        if kept.tried.is_none_or(|tried| tried.elapsed() >= PAUSE) {
-            kept.tried = Some(Instant::now());
-            match kept.fetch(source).await {
-                Ok(keys) => kept.keys = Some((Arc::new(keys), Instant::now())),
-                // Old keys are better than none.
-                Err(error) if kept.keys.is_some() => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the keys could not be fetched again");
+        let end = self.fetch(&mut kept);
+        let failed = matches!(kept.tried, Some((_, Some(_))));
+        match found {
+            Some((keys, age)) if age < STALE || failed => Ok(keys),
+            _ => Err(end),
+        }
+    }
+
+    /// Sees to it that they are fetched, unless that ended a moment ago.
+    fn fetch(self: &Arc<Self>, kept: &mut Kept) -> Option<watch::Receiver<()>> {
+        if let Some(end) = kept.fetching.as_ref().filter(|end| end.has_changed().is_ok()) {
+            return Some(end.clone());
+        }
+        if kept.tried.as_ref().is_some_and(|(ended, _)| ended.elapsed() < PAUSE) {
+            return None;
+        }
+        let (fetching, end) = watch::channel(());
+        kept.fetching = Some(end.clone());
+        let this = self.clone();
+        tokio::spawn(async move {
+            let keys = timeout(PATIENCE, this.keys()).await;
+            let keys = keys.unwrap_or_else(|_| Err(unavailable("the authorization server does not answer")));
+            let mut kept = this.lock();
+            let failed: Option<Arc<dyn std::error::Error + Send + Sync>> = match keys {
+                Ok(keys) => {
+                    kept.keys = Some((Arc::new(keys), Instant::now()));
+                    None
                 }
-                Err(error) => return Err(error),
-            }
-        }
-        match &kept.keys {
-            Some((keys, _)) => Ok(keys.clone()),
-            None => Err(unavailable("the keys could not be fetched a moment ago")),
-        }
+                Err(error) => {
+                    if kept.keys.is_some() {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "the keys could not be fetched again");
+                    }
+                    Some(match error {
+                        TokenError::Unavailable(why) => Arc::from(why),
+                        error @ TokenError::Invalid(_) => Arc::new(error),
+                    })
+                }
+            };
+            kept.tried = Some((Instant::now(), failed));
+            drop(kept);
+            drop(fetching);
+        });
+        Some(end)
+    }
+
+    async fn keys(&self) -> Result<JwkSet, TokenError> {
+        let (client, url) = {
+            let kept = self.lock();
+            (kept.client.clone(), kept.url.clone())
+        };
+        let client = match client {
+            Some(client) => client,
+            None => self.lock().client.insert(fetch::client()?).clone(),
+        };
+        let url = match (url, &self.source) {
+            (Some(url), _) => url,
+            (None, Source::Url(url)) => trusted(url)?,
+            (None, Source::Issuer(issuer)) => discover(&client, issuer).await?,
+        };
+        let keys = fetch::json(&client, url.clone()).await;
+        // Where they are is asked anew when they are not there any more.
+        self.lock().url = keys.is_ok().then_some(url);
+        keys
     }
 }
 
 impl Kept {
-    async fn fetch(&mut self, source: &Source) -> Result<JwkSet, TokenError> {
-        let client = match &self.client {
-            Some(client) => client,
-            None => self.client.insert(fetch::client()?),
-        };
-        let url = match (&self.url, source) {
-            (Some(url), _) => url,
-            (None, Source::Url(url)) => self.url.insert(trusted(url)?),
-            (None, Source::Issuer(issuer)) => self.url.insert(discover(client, issuer).await?),
-        };
-        fetch::json(client, url.clone()).await
+    fn keys_or_why_not(&self) -> Result<Arc<JwkSet>, TokenError> {
+        match (&self.keys, &self.tried) {
+            // Old keys are better than none.
+            (Some((keys, _)), _) => Ok(keys.clone()),
+            (None, Some((_, Some(why)))) => Err(unavailable(why.clone())),
+            (None, _) => Err(unavailable("the keys could not be fetched")),
+        }
     }
 }
 

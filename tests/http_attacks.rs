@@ -200,6 +200,60 @@ async fn more_than_a_server_can_do_is_refused_and_passes() {
     assert_eq!(served.modern(&listen, &[]).await.status, 503);
 }
 
+/// Say more than anybody reads, and be done.
+#[tool]
+async fn talk(lines: u32, ctx: Context, end: State<tokio::sync::Notify>) {
+    for _ in 0..lines {
+        ctx.info("x".repeat(40_000)).await;
+    }
+    end.notify_one();
+}
+
+#[tokio::test]
+async fn who_does_not_read_takes_nobodys_place() {
+    let end = std::sync::Arc::<tokio::sync::Notify>::default();
+    let server = Server::new("talkative").state(end.clone()).tools(tools![talk]);
+    let served = Served::start_with(server, |http| http.max_requests(1).keep_alive(Duration::from_millis(50))).await;
+    let session = served.session("2025-11-25").await;
+    // Fewer than may wait to be written, and many more.
+    for lines in [200, 800] {
+        let arguments = json!({ "name": "talk", "arguments": { "lines": lines } });
+        let mut message = modern(1, "tools/call", arguments.clone());
+        message["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
+        let unread = served.modern(&message, &[]).await;
+        end.notified().await;
+        lives(&served).await;
+        let message = request(i64::from(lines), "tools/call", arguments);
+        let unread_as_well = served.legacy(Some(&session), &message).await;
+        end.notified().await;
+        lives(&served).await;
+        drop((unread, unread_as_well));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_takes_nothing_is_closed() {
+    let end = std::sync::Arc::<tokio::sync::Notify>::default();
+    let server = Server::new("long").state(end).tools(tools![repeat, talk]);
+    let served =
+        Served::start_with(server, |http| http.max_connections(1).idle_timeout(Duration::from_millis(100))).await;
+    /// Say it so many times.
+    #[tool]
+    fn repeat(text: &str, times: usize) -> String {
+        text.repeat(times)
+    }
+    let long = json!({ "name": "repeat", "arguments": { "text": "x", "times": 64 << 20 } });
+    let mut events = modern(1, "tools/call", json!({ "name": "talk", "arguments": { "lines": 400 } }));
+    events["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
+    for message in [modern(1, "tools/call", long), events] {
+        let unread = served.modern(&message, &[]).await;
+        assert_eq!(unread.status, 200);
+        // There is room for another one only when the first one is gone.
+        lives(&served).await;
+        assert!(unread.rest().await < 64 << 20);
+    }
+}
+
 #[tokio::test]
 async fn sessions_cannot_be_guessed() {
     let served = served(|http| http).await;

@@ -278,6 +278,18 @@ impl Reply {
         self.read
     }
 
+    /// How many bytes of the body come until it, or the connection, is over.
+    pub async fn rest(mut self) -> usize {
+        let mut buffer = vec![0; 1 << 16];
+        let mut bytes = 0;
+        while let Ok(read) = timeout(LONGEST, self.reader.read(&mut buffer)).await.expect("an end in time")
+            && read > 0
+        {
+            bytes += read;
+        }
+        bytes
+    }
+
     /// The whole body as JSON.
     pub async fn json(self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"), "status {}", self.status);

@@ -502,7 +502,7 @@ impl Origin for ConnectionOrigin<'_, '_> {
     }
 
     fn reply(&self) -> Reply {
-        owed(self.key, &self.connection.outbox)
+        owed(self.key, &self.connection.outbox, None)
     }
 
     fn has_room(&self) -> Result<(), ErrorObject> {

@@ -1,11 +1,17 @@
 //! What running calls have for their client, queued for the connection.
 
 use std::collections::VecDeque;
+#[cfg(feature = "http")]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "http")]
+use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+#[cfg(feature = "http")]
+use tokio::time::timeout;
 
 use crate::engine::{Outcome, Reply};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, OnAnswer, Outlet, ServerNotification};
@@ -44,16 +50,50 @@ pub(super) struct Outbox {
     len: AtomicUsize,
     filled: Notify,
     room: Semaphore,
+    /// How long calls wait for a client that does not read. Then it hears no more, but in what there is room for.
+    #[cfg(feature = "http")]
+    patience: Option<Duration>,
+    #[cfg(feature = "http")]
+    is_deaf: AtomicBool,
 }
 
 impl Outbox {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::empty())
+    }
+
+    /// One whose calls do not wait for longer than this for a client that does not read.
+    #[cfg(feature = "http")]
+    pub(super) fn impatient(patience: Duration) -> Arc<Self> {
+        Arc::new(Self { patience: Some(patience), ..Self::empty() })
+    }
+
+    fn empty() -> Self {
+        Self {
             queue: Mutex::default(),
             len: AtomicUsize::new(0),
             filled: Notify::new(),
             room: Semaphore::new(NOTIFICATIONS),
-        })
+            #[cfg(feature = "http")]
+            patience: None,
+            #[cfg(feature = "http")]
+            is_deaf: AtomicBool::new(false),
+        }
+    }
+
+    /// Room for a notification, as soon as there is some.
+    async fn room(&self) -> Option<SemaphorePermit<'_>> {
+        #[cfg(feature = "http")]
+        if let Some(patience) = self.patience {
+            let room = match self.room.try_acquire() {
+                Ok(room) => Some(room),
+                Err(_) if self.is_deaf.load(Ordering::Acquire) => None,
+                Err(_) => timeout(patience, self.room.acquire()).await.ok().and_then(Result::ok),
+            };
+            self.is_deaf.store(room.is_none(), Ordering::Release);
+            return room;
+        }
+        self.room.acquire().await.ok()
     }
 
     pub(super) fn push(&self, key: Key, outgoing: Outgoing) {
@@ -123,8 +163,8 @@ pub(super) struct CallOutlet {
 impl Outlet for CallOutlet {
     fn notify(&self, notification: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let Ok(permit) = self.outbox.room.acquire().await else { return };
-            permit.forget();
+            let Some(room) = self.outbox.room().await else { return };
+            room.forget();
             self.outbox.push(self.key, Outgoing::Notification(notification));
         })
     }
@@ -143,9 +183,10 @@ impl Outlet for CallOutlet {
     }
 }
 
-/// Where the outcome of a call goes.
-pub(super) fn owed(key: Key, outbox: &Arc<Outbox>) -> Reply {
-    let mut owed = Owed { key, outbox: outbox.clone(), is_paid: false };
+/// Where the outcome of a call goes. The call takes its place among those that run until then, and not until its
+/// client has read what came of it.
+pub(super) fn owed(key: Key, outbox: &Arc<Outbox>, place: Option<OwnedSemaphorePermit>) -> Reply {
+    let mut owed = Owed { key, outbox: outbox.clone(), is_paid: false, _place: place };
     Box::new(move |outcome| owed.pay(outcome))
 }
 
@@ -154,6 +195,7 @@ struct Owed {
     key: Key,
     outbox: Arc<Outbox>,
     is_paid: bool,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Owed {

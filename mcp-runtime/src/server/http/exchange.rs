@@ -61,7 +61,8 @@ pub(super) struct Exchange {
     pub(super) pending: Option<InFlight>,
     /// When it must be over, if the server is shutting down.
     pub(super) deadline: Option<Instant>,
-    pub(super) _permit: OwnedSemaphorePermit,
+    /// The place of a stream, for as long as it is open.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
     pub(super) _counted: TaskTrackerToken,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [specification]: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -225,7 +224,6 @@ struct Post<'e> {
     /// What is answered already.
     replies: Vec<Vec<u8>>,
     waiting: HashMap<Key, (RequestId, Option<Method>)>,
-    permits: Vec<OwnedSemaphorePermit>,
     /// Why a request is not served, as HTTP says it.
     refused: Option<Answer>,
 }
@@ -243,7 +241,6 @@ impl<'e> Post<'e> {
             outbox: OnceCell::new(),
             replies: Vec::new(),
             waiting: HashMap::new(),
-            permits: Vec::new(),
             refused: None,
         }
     }
@@ -300,18 +297,25 @@ impl<'e> Post<'e> {
             let outcome = ready.dispatcher.observe(Method::LoggingSetLevel, &id, params.and_then(Params::meta), set);
             return self.reply(&id, known, outcome);
         }
-        let Ok(permit) = self.endpoint.settings.requests.clone().try_acquire_owned() else {
+        let settings = &self.endpoint.settings;
+        let Ok(place) = settings.requests.clone().try_acquire_owned() else {
             let message = "the server is busy; try again later";
             return self.refuse(&id, message, Answer::busy(message));
         };
-        self.permits.push(permit);
         let key = self.session.next_key();
         let subscriptions = ready.limits.subscriptions.saturating_sub(self.session.watched());
-        let session = Some(&*self.session).filter(|_| self.endpoint.settings.sessions.are_kept);
-        let origin = HttpOrigin { key, outbox: &self.outbox, subscriptions, session };
+        let session = Some(&*self.session).filter(|_| settings.sessions.are_kept);
+        let origin = HttpOrigin {
+            key,
+            outbox: &self.outbox,
+            patience: settings.keep_alive,
+            place: Cell::new(Some(place)),
+            subscriptions,
+            session,
+        };
         let round = || caller.round(id.clone(), self.extensions.clone());
         let scopes = check::scopes(known, params, &self.offering.registry, &round);
-        if let Err(answer) = allowed(self.endpoint.settings.authorization.as_deref(), &scopes, &self.extensions, &id) {
+        if let Err(answer) = allowed(settings.authorization.as_deref(), &scopes, &self.extensions, &id) {
             return self.refuse(&id, "the token does not allow this", answer);
         }
         let request = Request {
@@ -329,7 +333,7 @@ impl<'e> Post<'e> {
         match ready.dispatcher.dispatch(&request) {
             Dispatched::Done(outcome) => self.reply(&id, known, outcome),
             Dispatched::Running(cancel) => {
-                let outbox = self.outbox.get_or_init(Outbox::new).clone();
+                let outbox = self.outbox.get_or_init(|| Outbox::impatient(settings.keep_alive)).clone();
                 let taken = match lock(&self.session.calls).entry(id.clone()) {
                     Entry::Vacant(place) => {
                         place.insert(Running { key, cancel, outbox });
@@ -380,7 +384,7 @@ impl<'e> Post<'e> {
     }
 
     fn finish(self) -> Pending {
-        let Self { endpoint, session, open, offering, is_batch, outbox, replies, waiting, permits, .. } = self;
+        let Self { endpoint, session, open, offering, is_batch, outbox, replies, waiting, .. } = self;
         if let Some(refused) = self.refused {
             return refused.into();
         }
@@ -403,7 +407,6 @@ impl<'e> Post<'e> {
             waiting,
             ended: HashSet::new(),
             is_batch,
-            _permits: permits,
             _counted: endpoint.ready.connections.token(),
         };
         // A client that loses its connection has not cancelled anything.
@@ -455,13 +458,12 @@ struct Driver {
     /// Calls that have nothing more to say.
     ended: HashSet<Key>,
     is_batch: bool,
-    _permits: Vec<OwnedSemaphorePermit>,
     _counted: TaskTrackerToken,
 }
 
 impl Driver {
     async fn run(mut self) {
-        let mut deadline = None;
+        let (mut deadline, mut is_deaf) = (None, false);
         while !(self.waiting.is_empty() && self.outbox.is_empty()) {
             let stop = &self.endpoint.ready.lifespan.stop;
             tokio::select! {
@@ -479,12 +481,19 @@ impl Driver {
             }
             while let Some((key, outgoing)) = self.outbox.pop() {
                 if matches!(outgoing, Outgoing::Notification(_)) {
+                    // Whoever does not read hears no more until it does, and gets what comes of it.
+                    is_deaf &= !self.stream.has_room();
+                    if is_deaf {
+                        continue;
+                    }
                     tokio::select! {
                         () = self.stream.room() => {}
                         // At the end nobody waits for those who do not read.
                         () = self.endpoint.ready.lifespan.stop.cancelled() => {}
-                        // Whoever does not read hears no more, and gets what comes of it.
-                        () = sleep(self.endpoint.settings.keep_alive) => continue,
+                        () = sleep(self.endpoint.settings.keep_alive) => {
+                            is_deaf = true;
+                            continue;
+                        }
                     }
                 }
                 self.say(key, outgoing);

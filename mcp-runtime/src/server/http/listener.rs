@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
+use tokio_io_timeout::TimeoutStream;
 
 use super::answer::Answer;
 use super::authorization::is_metadata;
@@ -216,7 +217,10 @@ async fn connection(
         .max_header_list_size(64 << 10)
         .keep_alive_interval(settings.idle_time)
         .max_concurrent_streams(256);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // Whoever does not take what was written is not waited for, either.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(settings.idle_time));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
     let stop = &ready.lifespan.stop;
     let (mut ends, mut seen) = (None, 0);
     loop {

@@ -2,12 +2,14 @@
 //!
 //! [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use http::request::Parts;
 use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Endpoint;
 use super::answer::Answer;
@@ -59,13 +61,20 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
     }
     let listens = known == Some(Method::SubscriptionsListen);
     let room = if listens { &endpoint.settings.streams } else { &endpoint.settings.requests };
-    let Ok(permit) = room.clone().try_acquire_owned() else {
+    let Ok(place) = room.clone().try_acquire_owned() else {
         return Answer::busy("the server is busy; try again later").into();
     };
     let (revision, ready) = (caller.revision, &endpoint.ready);
     let extensions = ready.extensions.clone().with_request(parts);
     let outbox = OnceCell::new();
-    let origin = HttpOrigin { key: ONLY, outbox: &outbox, subscriptions: ready.limits.subscriptions, session: None };
+    let origin = HttpOrigin {
+        key: ONLY,
+        outbox: &outbox,
+        patience: endpoint.settings.keep_alive,
+        place: Cell::new(Some(place)),
+        subscriptions: ready.limits.subscriptions,
+        session: None,
+    };
     let round = || caller.round(id.clone(), extensions.clone());
     let scopes = check::scopes(known, params, &offering.registry, &round);
     if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), &scopes, &extensions, &id) {
@@ -94,16 +103,20 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
         }
         dispatched => dispatched,
     };
+    let outbox = match outbox.get() {
+        Some(outbox) => outbox.clone(),
+        None => Outbox::new(),
+    };
     let mut exchange = Exchange {
         endpoint: endpoint.clone(),
         offering,
-        outbox: outbox.into_inner().unwrap_or_else(Outbox::new),
+        outbox,
         id: id.clone(),
         revision,
         method: known,
         pending: None,
         deadline: None,
-        _permit: permit,
+        _place: origin.place.take().filter(|_| listens),
         _counted: ready.connections.token(),
     };
     match dispatched {
@@ -158,6 +171,10 @@ pub(super) struct HttpOrigin<'a> {
     pub(super) key: Key,
     /// Made for a call that does not end at once.
     pub(super) outbox: &'a OnceCell<Arc<Outbox>>,
+    /// How long its call waits for a client that does not read.
+    pub(super) patience: Duration,
+    /// Of the call among those that run, if it does not end at once.
+    pub(super) place: Cell<Option<OwnedSemaphorePermit>>,
     pub(super) subscriptions: usize,
     /// In which it can be asked something on the way.
     pub(super) session: Option<&'a Session>,
@@ -178,7 +195,7 @@ impl Outlet for TellingOutlet {
 
 impl HttpOrigin<'_> {
     fn outbox(&self) -> &Arc<Outbox> {
-        self.outbox.get_or_init(Outbox::new)
+        self.outbox.get_or_init(|| Outbox::impatient(self.patience))
     }
 }
 
@@ -189,7 +206,7 @@ impl Origin for HttpOrigin<'_> {
     }
 
     fn reply(&self) -> Reply {
-        owed(self.key, self.outbox())
+        owed(self.key, self.outbox(), self.place.take())
     }
 
     fn has_room(&self) -> Result<(), ErrorObject> {

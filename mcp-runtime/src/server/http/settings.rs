@@ -140,18 +140,21 @@ impl StreamableHttp {
         self.set(|settings| settings.body_time = time)
     }
 
-    /// How long a connection may stay open on which nothing is asked and nothing answered; 60 seconds by default.
+    /// How long a connection may stay open on which nothing is asked and nothing answered, and one whose client
+    /// takes nothing of what it is sent; 60 seconds by default.
     pub fn idle_timeout(self, time: Duration) -> Self {
         self.set(|settings| settings.idle_time = time)
     }
 
     /// How long nothing may be said on a response before a comment is sent that keeps it open; 15 seconds by
-    /// default. A call that takes longer is answered with an event stream for that.
+    /// default. A call that takes longer is answered with an event stream for that. A call that says more than its
+    /// client reads waits for so long, and then goes on without telling it.
     pub fn keep_alive(self, time: Duration) -> Self {
         self.set(|settings| settings.keep_alive = time)
     }
 
     /// How many requests may be answered at the same time; 1,024 by default. More get status 503, and `Retry-After`.
+    /// One is over when its outcome is there, also if its client is slow to read it.
     pub fn max_requests(self, requests: usize) -> Self {
         self.set(|settings| settings.requests = semaphore(requests))
     }

@@ -102,18 +102,21 @@ impl Stream {
         self.filled.notify_one();
     }
 
-    /// Waits until not too much is unread, or nobody will read it.
+    /// Waits for [room](Self::has_room).
     pub(super) async fn room(&self) {
         loop {
             let emptied = self.emptied.notified();
-            {
-                let state = self.lock();
-                if state.unread < UNREAD || state.is_over {
-                    return;
-                }
+            if self.has_room() {
+                return;
             }
             emptied.await;
         }
+    }
+
+    /// Whether not too much is unread, or nobody will read it.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.unread < UNREAD || state.is_over
     }
 
     /// Whether nothing was said yet.

@@ -11,7 +11,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Endpoint;
 use super::answer::Answer;
-use super::legacy::Posted;
+use super::driver::Posted;
 use super::modern::{ONLY, whole};
 use crate::dispatch::finished;
 use crate::engine::{Finished, after};

@@ -4,6 +4,7 @@
 mod answer;
 mod authorization;
 mod check;
+mod driver;
 mod events;
 mod exchange;
 mod legacy;

@@ -490,6 +490,40 @@ async fn a_session_belongs_to_whom_it_was_given() {
     assert_eq!(send("POST", "ada", Some(&session), &ping).await.status, 200, "it is still there");
 }
 
+/// Change it all, which takes time.
+#[tool(scopes("catalog:write"), task)]
+async fn change_slowly(ctx: Context) -> Result<&'static str> {
+    ctx.confirm("Really?").await?;
+    Ok("changed")
+}
+
+#[tokio::test]
+async fn a_task_needs_what_its_tool_needs() {
+    let served = Served::start_with(Server::new("t").tools(tools![change_slowly]), |http| {
+        let verifier = |word: String| async move { Ok(AccessToken::new("ada").scopes([format!("catalog:{word}")])) };
+        http.authorization(Authorization::new(RESOURCE, verifier))
+    })
+    .await;
+    let send = async |method: &str, params: Value, scope: &str| {
+        let mut message = modern(1, method, params);
+        let capabilities = &mut message["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+        capabilities["extensions"] = json!({ "io.modelcontextprotocol/tasks": {} });
+        served.modern(&message, &[("authorization", &format!("Bearer {scope}"))]).await
+    };
+    let made = json!({ "name": "change_slowly", "arguments": {} });
+    let made = send("tools/call", made, "write").await.json().await;
+    let task = made["result"]["taskId"].clone();
+    assert!(task.is_string(), "{made}");
+    for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+        let refused = send(method, json!({ "taskId": task, "inputResponses": {} }), "read").await;
+        assert_eq!(refused.status, 400, "{method}");
+        let error = refused.json().await["error"]["message"].as_str().unwrap().to_owned();
+        assert_eq!(error, "the token does not allow this: the task needs `catalog:write`, as its tool does");
+    }
+    let allowed = send("tasks/get", json!({ "taskId": task }), "write").await.json().await;
+    assert_ne!(allowed["result"]["status"], "cancelled");
+}
+
 /// Ask the model.
 #[tool]
 async fn ask(ctx: Context) -> Result<String> {

@@ -9,8 +9,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{
-    Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Reply, Retry, RoundPolicy, Running, TaskMode,
-    Work, digest_of_arguments, push,
+    Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running,
+    TaskMode, Work, digest_of_arguments, push,
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, ServerResult};
 use crate::registry::{Entry, Section};
@@ -100,12 +100,13 @@ impl Dispatcher {
             _ => None,
         };
         let policy = RoundPolicy { resume, task_after };
+        let owner = || Owner { principal: request.principal(), scopes: entry.scopes.clone() };
         let belongs = || Belongs {
             method: method.as_str(),
             // The name of a tool is there to be shared.
             name: if called == &*entry.name { entry.name.clone() } else { called.into() },
             arguments: digest_of_arguments(arguments),
-            principal: request.principal(),
+            owner: owner(),
         };
         let mut early = None;
         if request.carrier == Carrier::Rounds {
@@ -168,7 +169,7 @@ impl Dispatcher {
             None => Dispatched::Running(push(running, reply())),
             Some(call) => begun(match task {
                 Some(TaskMode::Always | TaskMode::Required) if self.tasks.has_room() => {
-                    self.tasks.begin(running, call, request.principal(), reply)
+                    self.tasks.begin(running, call, owner(), reply)
                 }
                 _ => self.rounds.begin(running, &call, belongs(), policy, reply),
             }),

@@ -108,7 +108,7 @@ impl Driver {
                 }
                 Stop::TakesLong => {
                     let Self { shared, registration, running, seat, belongs, .. } = self;
-                    let create = shared.tasks.create(running, seat.call.clone(), belongs.principal);
+                    let create = shared.tasks.create(running, seat.call.clone(), belongs.owner);
                     let outcome = Box::pin(create).await;
                     end_last_round(shared, registration, RememberedOutcome::new(outcome))
                 }

@@ -4,6 +4,7 @@
 //! Between rounds a call is [parked](super::parked) under a ticket, or nothing of it is kept, and
 //! it runs again from the top on what `requestState` remembers: that is the *replayed* carrier.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -135,13 +136,20 @@ pub(crate) struct Belongs {
     pub(crate) method: &'static str,
     pub(crate) name: Arc<str>,
     pub(crate) arguments: Digest,
+    pub(crate) owner: Owner,
+}
+
+/// Whose a call is, and what it takes to make it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Owner {
     /// Who asks, where requests are authenticated.
     pub(crate) principal: Option<Principal>,
+    pub(crate) scopes: Arc<[Cow<'static, str>]>,
 }
 
 impl Belongs {
     pub(super) fn binding<'a>(&'a self, server: &'a str) -> Binding<'a> {
-        let principal = self.principal.as_ref().map(Principal::as_str);
+        let principal = self.owner.principal.as_ref().map(Principal::as_str);
         Binding { server, method: self.method, name: &self.name, arguments: self.arguments, principal }
     }
 }

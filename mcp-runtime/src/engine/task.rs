@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::call::is_result;
 use super::claim::at_once;
-use super::rounds::{Begun, millis};
+use super::rounds::{Begun, Owner, millis};
 use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
 use super::{Call, Cancel, Finished, Outcome, RawParams, Reply, Running, after};
 use crate::protocol::{
@@ -56,6 +56,8 @@ impl Default for TaskLimits {
 pub(crate) struct Asked {
     pub(crate) id: String,
     pub(crate) principal: Option<Principal>,
+    /// The scopes that whoever asks is allowed, where that is known.
+    pub(crate) granted: Option<Vec<String>>,
 }
 
 /// The tasks of a server.
@@ -118,16 +120,16 @@ impl Tasks {
         &self,
         running: Running,
         call: Arc<Call>,
-        principal: Option<Principal>,
+        owner: Owner,
         reply: impl FnOnce() -> Reply,
     ) -> Begun {
-        let create = create(self.shared.clone(), running, call, principal);
+        let create = create(self.shared.clone(), running, call, owner);
         eventually(Box::pin(create), reply)
     }
 
     /// The same, for a call whose round is open already.
-    pub(super) async fn create(&self, running: Running, call: Arc<Call>, principal: Option<Principal>) -> Outcome {
-        create(self.shared.clone(), running, call, principal).await
+    pub(super) async fn create(&self, running: Running, call: Arc<Call>, owner: Owner) -> Outcome {
+        create(self.shared.clone(), running, call, owner).await
     }
 
     /// `tasks/get`.
@@ -199,6 +201,13 @@ enum Found {
 }
 
 impl Found {
+    fn owner(&self) -> &Owner {
+        match self {
+            Self::Here(seat) => &seat.owner,
+            Self::Stored(record) => &record.owner,
+        }
+    }
+
     fn detailed(&self) -> DetailedTask {
         match self {
             Self::Here(seat) => seat.detailed(),
@@ -208,19 +217,23 @@ impl Found {
 }
 
 impl Shared {
-    async fn find(&self, Asked { id, principal }: &Asked) -> Result<Found, ErrorObject> {
+    async fn find(&self, Asked { id, principal, granted }: &Asked) -> Result<Found, ErrorObject> {
         let here = self.running().get(id).cloned();
-        let (owner, found) = match here {
-            Some(seat) => (seat.principal.clone(), Some(Found::Here(seat))),
-            None => {
-                let record = self.store.get_boxed(id).await.map_err(unreachable)?;
-                (record.as_ref().and_then(|it| it.principal.clone()), record.map(Found::Stored))
-            }
+        let found = match here {
+            Some(seat) => Some(Found::Here(seat)),
+            None => self.store.get_boxed(id).await.map_err(unreachable)?.map(Found::Stored),
         };
         // Somebody else's task is as good as none.
-        found.filter(|_| owner == *principal).ok_or_else(|| {
+        let found = found.filter(|found| found.owner().principal == *principal).ok_or_else(|| {
             ErrorObject::invalid_params(format!("there is no task `{id}`: it has expired, or was never made"))
-        })
+        })?;
+        let scopes = &found.owner().scopes;
+        let is_allowed = |granted: &Vec<String>| scopes.iter().all(|scope| granted.iter().any(|it| it == scope));
+        if granted.as_ref().is_none_or(is_allowed) {
+            return Ok(found);
+        }
+        let message = format!("the token does not allow this: the task needs `{}`, as its tool does", scopes.join(" "));
+        Err(ErrorObject::invalid_request(message))
     }
 
     /// How much longer a task is kept.
@@ -229,12 +242,12 @@ impl Shared {
     }
 
     async fn put(&self, seat: &Seat) -> Result<(), ErrorObject> {
-        let record = Arc::new(TaskRecord { task: seat.detailed(), principal: seat.principal.clone() });
+        let record = Arc::new(TaskRecord { task: seat.detailed(), owner: seat.owner.clone() });
         self.store.put_boxed(&seat.id, record, self.left(seat)).await.map_err(unreachable)
     }
 }
 
-async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, principal: Option<Principal>) -> Outcome {
+async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, owner: Owner) -> Outcome {
     let mut id = [0; 16];
     if getrandom::fill(&mut id).is_err() {
         let message = "the operating system has no randomness to name a task with";
@@ -254,7 +267,7 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, principa
         id,
         until: after(shared.limits.time),
         call,
-        principal,
+        owner,
         state: Mutex::new(SeatState { task: task.clone(), changed: false, over: None }),
         driver: OnceLock::new(),
     });
@@ -282,7 +295,7 @@ struct Seat {
     id: String,
     until: Instant,
     call: Arc<Call>,
-    principal: Option<Principal>,
+    owner: Owner,
     state: Mutex<SeatState>,
     /// There as soon as the driver was started.
     driver: OnceLock<AbortHandle>,

@@ -1,5 +1,6 @@
 //! Where tasks are kept, so that whoever knows their id can ask for them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::rounds::Owner;
 use super::written::Written;
 use super::{Outcome, RawParams, after};
 use crate::protocol::{BoxFuture, DetailedTask, InputRequest, Method, Principal, ServerResult, Task};
@@ -20,8 +22,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Clone)]
 pub struct TaskRecord {
     pub(super) task: DetailedTask,
-    /// Who made it, where requests are authenticated.
-    pub(super) principal: Option<Principal>,
+    pub(super) owner: Owner,
 }
 
 /// A record as bytes have it.
@@ -31,6 +32,8 @@ struct WrittenRecord {
     questions: Vec<(String, String, RawParams)>,
     outcome: Option<Written>,
     principal: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<Cow<'static, str>>,
 }
 
 impl TaskRecord {
@@ -43,11 +46,12 @@ impl TaskRecord {
     /// It as bytes, for a store outside of the process.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let Self { task: DetailedTask { task, input_requests, outcome }, principal } = self.clone();
-        let principal = principal.map(|it| it.as_str().to_owned());
+        let Self { task: DetailedTask { task, input_requests, outcome }, owner } = self.clone();
+        let principal = owner.principal.map(|it| it.as_str().to_owned());
         let outcome = outcome.and_then(|it| Written::of(&Outcome::Complete(it.map(ServerResult::CallTool))));
         let questions = input_requests.into_iter().map(|(key, it)| (key, it.method.to_owned(), it.params)).collect();
-        serde_json::to_vec(&WrittenRecord { task, questions, outcome, principal }).unwrap_or_default()
+        serde_json::to_vec(&WrittenRecord { task, questions, outcome, principal, scopes: owner.scopes.to_vec() })
+            .unwrap_or_default()
     }
 
     /// What [`to_bytes`](Self::to_bytes) has written.
@@ -58,7 +62,7 @@ impl TaskRecord {
     /// differently. Treat that as if nothing had been stored.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let wrong = || serde::de::Error::custom("it is no task of a tool");
-        let WrittenRecord { task, questions, outcome, principal } = serde_json::from_slice(bytes)?;
+        let WrittenRecord { task, questions, outcome, principal, scopes } = serde_json::from_slice(bytes)?;
         let question = |(key, method, params): (String, String, RawParams)| {
             let method = Method::from_name(&method)?.as_str();
             Some((key, InputRequest { method, params }))
@@ -70,7 +74,8 @@ impl TaskRecord {
             Some(Some(Outcome::Complete(Err(error)))) => Some(Err(error)),
             Some(_) => return Err(wrong()),
         };
-        Ok(Self { task: DetailedTask { task, input_requests, outcome }, principal: principal.map(Principal::new) })
+        let owner = Owner { principal: principal.map(Principal::new), scopes: scopes.into() };
+        Ok(Self { task: DetailedTask { task, input_requests, outcome }, owner })
     }
 }
 
@@ -315,7 +320,8 @@ mod tests {
             TaskStatus::Failed => (Vec::new(), Some(Err(ErrorObject::invalid_params("no")))),
             _ => (Vec::new(), None),
         };
-        TaskRecord { task: DetailedTask { task, input_requests, outcome }, principal: Some(Principal::new("ada")) }
+        let owner = Owner { principal: Some(Principal::new("ada")), scopes: ["write".into()].into() };
+        TaskRecord { task: DetailedTask { task, input_requests, outcome }, owner }
     }
 
     #[test]

@@ -479,8 +479,7 @@ impl Built {
             tags,
             layers,
             host,
-            #[cfg(feature = "http")]
-            scopes: details.scopes,
+            scopes: details.scopes.into(),
             #[cfg(feature = "http")]
             mirrored: Vec::new(),
             served,

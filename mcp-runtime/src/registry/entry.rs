@@ -35,8 +35,7 @@ pub(crate) struct Entry {
     /// What can be filled in, of a prompt or of a template.
     pub(super) completable: Vec<Completable>,
     /// What a caller over HTTP must be allowed.
-    #[cfg(feature = "http")]
-    pub(crate) scopes: Vec<Cow<'static, str>>,
+    pub(crate) scopes: Arc<[Cow<'static, str>]>,
     /// Which of its arguments stand in HTTP headers too.
     #[cfg(feature = "http")]
     pub(crate) mirrored: Vec<Mirrored>,

@@ -72,14 +72,14 @@ pub(super) fn scopes(
             let uris = wanted.and_then(|wanted| wanted.get("resourceSubscriptions"));
             let uris: Vec<String> = uris.and_then(|uris| serde_json::from_str(uris.get()).ok()).unwrap_or_default();
             let mut all: Vec<_> =
-                uris.iter().filter_map(|uri| of_resource(uri)).flat_map(|it| it.scopes.clone()).collect();
+                uris.iter().filter_map(|uri| of_resource(uri)).flat_map(|it| it.scopes.to_vec()).collect();
             all.sort_unstable();
             all.dedup();
             return all;
         }
         _ => None,
     };
-    entry.map_or_else(Vec::new, |entry| entry.scopes.clone())
+    entry.map_or_else(Vec::new, |entry| entry.scopes.to_vec())
 }
 
 /// Whether the arguments that stand in headers are those of the body.

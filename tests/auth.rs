@@ -490,6 +490,32 @@ async fn a_session_belongs_to_whom_it_was_given() {
     assert_eq!(send("POST", "ada", Some(&session), &ping).await.status, 200, "it is still there");
 }
 
+#[tokio::test]
+async fn nobody_has_all_sessions() {
+    let served = Served::start_with(server(), |http| {
+        let verifier = |name: String| async move { Ok(AccessToken::new(name)) };
+        http.authorization(Authorization::new(RESOURCE, verifier)).max_sessions_per_principal(2)
+    })
+    .await;
+    let client = json!({ "name": "x", "version": "1" });
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
+    let message = request(1, "initialize", params).to_string();
+    let send = async |method: &str, name: &str, session: Option<&str>, body: &str| {
+        let bearer = format!("Bearer {name}");
+        let mut headers = vec![("content-type", "application/json"), ("accept", ACCEPT), ("authorization", &*bearer)];
+        headers.extend(session.map(|id| ("mcp-session-id", id)));
+        served.send(method, &headers, body).await
+    };
+    let first = send("POST", "ada", None, &message).await;
+    assert_eq!(send("POST", "ada", None, &message).await.status, 200);
+    let refused = send("POST", "ada", None, &message).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert_eq!(send("POST", "eve", None, &message).await.status, 200, "others have theirs");
+    let id = first.header("mcp-session-id").expect("a session").to_owned();
+    assert_eq!(send("DELETE", "ada", Some(&id), "").await.status, 204);
+    assert_eq!(send("POST", "ada", None, &message).await.status, 200, "one that is over counts no more");
+}
+
 /// Change it all, which takes time.
 #[tool(scopes("catalog:write"), task)]
 async fn change_slowly(ctx: Context) -> Result<&'static str> {

@@ -200,6 +200,24 @@ async fn more_than_a_server_can_do_is_refused_and_passes() {
     assert_eq!(served.modern(&listen, &[]).await.status, 503);
 }
 
+#[tokio::test]
+async fn what_is_kept_for_long_is_short() {
+    let served = served(|http| http).await;
+    let long = "x".repeat(70_000);
+    let mut listen = modern(1, "subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }));
+    listen["params"]["_meta"]["io.modelcontextprotocol/clientInfo"]["title"] = json!(long);
+    let refused = served.modern(&listen, &[]).await;
+    assert_eq!(refused.status, 413);
+    let error = refused.json().await["error"].clone();
+    assert_eq!(error["message"], "`_meta` of `subscriptions/listen` may have 65536 bytes");
+    let client = json!({ "name": "x", "version": "1", "title": long });
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
+    assert_eq!(served.legacy(None, &request(1, "initialize", params)).await.status, 413);
+    // Of what is not kept, as much is fine.
+    let echo = modern(1, "tools/call", json!({ "name": "echo", "arguments": { "text": long } }));
+    assert_eq!(served.modern(&echo, &[]).await.status, 200);
+}
+
 /// Say more than anybody reads, and be done.
 #[tool]
 async fn talk(lines: u32, ctx: Context, end: State<tokio::sync::Notify>) {

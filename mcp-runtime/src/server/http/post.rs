@@ -52,9 +52,9 @@ impl Endpoint {
                 legacy::batch(&self, parts, body)
             } else {
                 match parse(body) {
-                    Ok(Incoming::Request { id, method, .. }) if body.len() > longest(&method) => {
-                        let message = format!("a request of `{method}` may have {} bytes", longest(&method));
-                        let error = ErrorObject::invalid_request(message);
+                    Ok(Incoming::Request { id, method, params })
+                        if let Err(error) = is_short(&method, body, params.as_ref()) =>
+                    {
                         return Answer::error(StatusCode::PAYLOAD_TOO_LARGE, Some(&id), &error);
                     }
                     Ok(message) if is_modern(&parts.headers, &message) => modern::post(&self, parts, message),
@@ -124,12 +124,21 @@ impl Endpoint {
     }
 }
 
-/// What of a request is kept for long may not be long.
-fn longest(method: &str) -> usize {
-    match Method::from_name(method) {
-        Some(Method::Initialize | Method::ResourcesSubscribe) => 64 << 10,
+/// Whether what of a request is kept for long is not long.
+fn is_short(method: &str, body: &[u8], params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
+    const SHORT: usize = 64 << 10;
+    let longest = match Method::from_name(method) {
+        Some(Method::Initialize | Method::ResourcesSubscribe) => SHORT,
+        // It names what it listens to.
         Some(Method::SubscriptionsListen) => 1 << 20,
-        _ => usize::MAX,
+        _ => return Ok(()),
+    };
+    let meta = params.and_then(Params::meta).into_iter().flat_map(|meta| meta.iter());
+    let meta: usize = meta.map(|(name, value)| name.len() + value.get().len()).sum();
+    match (body.len() <= longest, meta <= SHORT) {
+        (true, true) => Ok(()),
+        (false, _) => Err(ErrorObject::invalid_request(format!("a request of `{method}` may have {longest} bytes"))),
+        (true, false) => Err(ErrorObject::invalid_request(format!("`_meta` of `{method}` may have {SHORT} bytes"))),
     }
 }
 

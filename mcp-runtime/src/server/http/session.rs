@@ -29,9 +29,44 @@ use crate::subscription::{Sight, Subscription};
 /// All sessions of a service.
 #[derive(Default)]
 pub(super) struct Sessions {
-    // Nobody else chooses the ids, so that they need no careful hashing.
-    by_id: Mutex<HashMap<Box<str>, Arc<Session>, RandomState>>,
+    table: Mutex<Table>,
     is_swept: AtomicBool,
+}
+
+#[derive(Default)]
+struct Table {
+    // Nobody else chooses the ids, so that they need no careful hashing.
+    by_id: HashMap<Box<str>, Arc<Session>, RandomState>,
+    /// How many each principal has.
+    counts: HashMap<Principal, usize>,
+}
+
+impl Table {
+    /// Whether there is room for one more of this principal.
+    fn has_room(&self, principal: Option<&Principal>, settings: &SessionSettings) -> bool {
+        let own = principal.and_then(|principal| self.counts.get(principal)).copied().unwrap_or(0);
+        self.by_id.len() < settings.most && own < settings.most_of_one
+    }
+
+    fn insert(&mut self, session: Arc<Session>) {
+        if let Some(principal) = &session.principal {
+            *self.counts.entry(principal.clone()).or_default() += 1;
+        }
+        self.by_id.insert(session.id.clone(), session);
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Arc<Session>> {
+        let session = self.by_id.remove(id)?;
+        if let Some(principal) = &session.principal
+            && let Some(count) = self.counts.get_mut(principal)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(principal);
+            }
+        }
+        Some(session)
+    }
 }
 
 /// One legacy client.
@@ -243,11 +278,11 @@ impl Sessions {
         }
         let session = Session::new(legacy, principal, URL_SAFE_NO_PAD.encode(random).into(), settings.store.clone());
         {
-            let mut sessions = lock(&self.by_id);
-            if sessions.len() >= settings.most {
+            let mut sessions = lock(&self.table);
+            if !sessions.has_room(session.principal.as_ref(), settings) {
                 return None;
             }
-            sessions.insert(session.id.clone(), session.clone());
+            sessions.insert(session.clone());
         }
         if !self.is_swept.swap(true, Ordering::AcqRel) {
             tokio::spawn(sweep(Arc::downgrade(self), settings.time));
@@ -256,28 +291,29 @@ impl Sessions {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Arc<Session>> {
-        lock(&self.by_id).get(id).cloned()
+        lock(&self.table).by_id.get(id).cloned()
     }
 
     pub(super) fn end(&self, id: &str) {
-        let session = lock(&self.by_id).remove(id);
+        let session = lock(&self.table).remove(id);
         if let Some(session) = session {
             session.end();
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        lock(&self.by_id).len()
+        lock(&self.table).by_id.len()
     }
 
     /// Ends those for whom nobody has come for so long.
     fn end_idle(&self, time: Duration) {
         let idle: Vec<Arc<Session>> = {
-            let mut sessions = lock(&self.by_id);
-            let idle: Vec<_> = sessions.values().filter(|session| session.is_idle(time)).cloned().collect();
+            let mut sessions = lock(&self.table);
+            let idle: Vec<_> = sessions.by_id.values().filter(|session| session.is_idle(time)).cloned().collect();
             idle.iter().for_each(|session| _ = sessions.remove(&session.id));
-            if sessions.capacity() > 4 * sessions.len() {
-                sessions.shrink_to_fit();
+            if sessions.by_id.capacity() > 4 * sessions.by_id.len() {
+                sessions.by_id.shrink_to_fit();
+                sessions.counts.shrink_to_fit();
             }
             idle
         };

@@ -41,6 +41,8 @@ pub(super) struct SessionSettings {
     /// Whether there are any.
     pub(super) are_kept: bool,
     pub(super) most: usize,
+    /// Of one principal.
+    pub(super) most_of_one: usize,
     pub(super) time: Duration,
     /// How many bytes of events are kept for those who come back, of one session.
     pub(super) event_bytes: usize,
@@ -64,6 +66,7 @@ impl Settings {
             sessions: SessionSettings {
                 are_kept: true,
                 most: 10_000,
+                most_of_one: 1_000,
                 time: Duration::from_secs(30 * 60),
                 event_bytes: 1 << 20,
                 store: None,
@@ -172,6 +175,12 @@ impl StreamableHttp {
     /// How many sessions of legacy clients there may be; 10,000 by default. One more is refused with status 503.
     pub fn max_sessions(self, sessions: usize) -> Self {
         self.set(|settings| settings.sessions.most = sessions)
+    }
+
+    /// How many of them one [principal](crate::Principal) may have, where requests are authenticated; 1,000 by
+    /// default. One more is refused with status 503.
+    pub fn max_sessions_per_principal(self, sessions: usize) -> Self {
+        self.set(|settings| settings.sessions.most_of_one = sessions)
     }
 
     /// How long a session of a legacy client lasts while nothing comes from it and no stream of it is open; 30

@@ -189,6 +189,20 @@ async fn whoever_waits_for_an_answer_that_is_too_long_is_told() {
     assert_eq!(served.legacy(Some(&session), &long).await.status, 413);
     let answered = stream.message().await.unwrap();
     assert!(text(&answered).contains("longer than 1000 bytes"), "{answered}");
+
+    // One that does not say how long it is, as well.
+    let mut stream = served.legacy(Some(&session), &call(2, "ask", json!({ "question": "?" }))).await;
+    let question = stream.message().await.unwrap();
+    let long = answer(&question, &"x".repeat(1000)).to_string();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\naccept: {ACCEPT}\r\n\
+         mcp-session-id: {session}\r\ntransfer-encoding: chunked\r\n\r\n",
+        served.address
+    );
+    let body: String = [&long[..200], &long[200..]].iter().map(|it| format!("{:x}\r\n{it}\r\n", it.len())).collect();
+    assert_eq!(Reply::read(served.connect(&format!("{head}{body}0\r\n\r\n")).await).await.status, 413);
+    let answered = stream.message().await.unwrap();
+    assert!(text(&answered).contains("longer than 1000 bytes"), "{answered}");
 }
 
 /// Send the client away, and answer later.

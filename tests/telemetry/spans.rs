@@ -8,6 +8,7 @@ use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult};
 use mcp_runtime::{Client, Resume};
+use mcp_tests::http::{Served, modern};
 use mcp_tests::raw::{Call, Peer, meta, shout, text};
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{SpanId, SpanKind, Status, TracerProvider as _};
@@ -447,6 +448,12 @@ async fn a_request_of_nobody_has_a_span() {
 #[tokio::test]
 async fn spans_say_what_carries_the_messages() {
     let seen = Seen::start();
+    let served = Served::start(server()).await;
+    served.modern(&modern(1, "tools/list", json!({})), &[]).await;
+    assert_eq!(attributes(&seen.only(&SpanKind::Server, "tools/list"))["network.transport"], "tcp");
+    served.session("2025-11-25").await;
+    assert_eq!(attributes(&seen.only(&SpanKind::Server, "initialize"))["network.transport"], "tcp");
+    drop(served);
     // Whatever becomes of it, the request went through a pipe.
     let nobody = Client::stdio(tokio::process::Command::new("true")).era(Era::Legacy).connect().await;
     nobody.expect_err("it ends at once");

@@ -51,7 +51,7 @@ pub(super) fn asked(
     method: &str,
     params: Option<&Params<'_>>,
 ) -> Option<Arc<Operation>> {
-    let telemetry = Telemetry::over(transport);
+    let telemetry = Telemetry::default().over(transport);
     telemetry.observes_server().then(|| {
         let version = settled.map(ProtocolVersion::as_str);
         let (method, meta) = (Method::from_name(method), params.and_then(Params::meta));

@@ -57,6 +57,8 @@ pub(crate) trait Origin {
     fn has_room_to_watch(&self, more: usize) -> Result<(), ErrorObject>;
     /// Whether its session is subscribed to this one already.
     fn watches(&self, uri: &str) -> bool;
+    /// What carries its messages, as OpenTelemetry calls it, if that is known.
+    fn transport(&self) -> Option<&'static str>;
 }
 
 /// A request with all that is known of it.

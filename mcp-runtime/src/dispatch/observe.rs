@@ -42,6 +42,10 @@ impl Origin for Observed<'_> {
     fn watches(&self, uri: &str) -> bool {
         self.origin.watches(uri)
     }
+
+    fn transport(&self) -> Option<&'static str> {
+        self.origin.transport()
+    }
 }
 
 impl Dispatcher {
@@ -72,7 +76,7 @@ impl Dispatcher {
             target,
             meta: request.params.and_then(Params::meta),
         };
-        let operation = Operation::served(&self.telemetry, &facts);
+        let operation = Operation::served(&self.telemetry.clone().over(request.origin.transport()), &facts);
         let origin = Observed { origin: request.origin, operation: &operation };
         let observed = Request { origin: &origin, is_observed: true, ..*request };
         let dispatched = operation.span().in_scope(|| self.dispatch(&observed));
@@ -92,13 +96,14 @@ impl Dispatcher {
         method: impl Into<Option<Method>>,
         id: &RequestId,
         meta: Option<&Members<'_>>,
+        transport: Option<&'static str>,
         answer: impl FnOnce() -> Finished,
     ) -> Finished {
         if !self.telemetry.observes_server() {
             return answer();
         }
         let facts = Facts { method: method.into(), id: Some(id), version: None, target: Target::Nothing, meta };
-        let operation = Operation::served(&self.telemetry, &facts);
+        let operation = Operation::served(&self.telemetry.clone().over(transport), &facts);
         let finished = operation.span().in_scope(answer);
         operation.ended((&finished).into());
         finished

@@ -518,6 +518,7 @@ impl Server {
             extensions: Extensions::new(),
             lifespan: Arc::new(Lifespan::new(self.hooks)),
             connections: TaskTracker::new(),
+            transport: None,
             is_key_made_up,
         })
     }

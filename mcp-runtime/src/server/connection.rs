@@ -299,7 +299,7 @@ impl<'a> Connection<'a> {
         answer: impl FnOnce(&mut Self) -> Finished,
     ) -> Finished {
         let ready = self.ready;
-        ready.dispatcher.observe(method, id, params.and_then(Params::meta), || answer(self))
+        ready.dispatcher.observe(method, id, params.and_then(Params::meta), ready.transport, || answer(self))
     }
 
     fn initialize(&mut self, params: Option<&Params<'_>>) -> Finished {
@@ -522,5 +522,9 @@ impl Origin for ConnectionOrigin<'_, '_> {
 
     fn watches(&self, uri: &str) -> bool {
         self.connection.session_changes.as_ref().is_some_and(|session| session.watches(uri))
+    }
+
+    fn transport(&self) -> Option<&'static str> {
+        self.connection.ready.transport
     }
 }

@@ -44,6 +44,8 @@ pub struct ReadyServer {
     pub(super) extensions: Extensions,
     pub(super) lifespan: Arc<Lifespan>,
     pub(super) connections: TaskTracker,
+    /// What carries the messages of its connections, as OpenTelemetry calls it, if that is known.
+    pub(super) transport: Option<&'static str>,
     /// Whether what it seals ends with this process.
     #[cfg_attr(
         not(feature = "http"),

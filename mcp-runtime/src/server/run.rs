@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 
-use super::Server;
+use super::{ReadyServer, Server};
 use crate::context::ToolError;
 use crate::error::Error;
 use crate::protocol::BoxFuture;
@@ -89,10 +89,9 @@ impl Server {
     }
 
     /// Behind a pointer, so that it is compiled here, and not with every server.
-    fn stdio_served(mut self) -> BoxFuture<'static, Result<(), Error>> {
+    fn stdio_served(self) -> BoxFuture<'static, Result<(), Error>> {
         Box::pin(async move {
-            self.telemetry.transport = Some("pipe");
-            let ready = self.build()?;
+            let ready = ReadyServer { transport: Some("pipe"), ..self.build()? };
             let stdio = Stdio::take()?;
             let served = ready.serve_only(stdio.reader, stdio.writer, told_to_stop()).await;
             match served {

@@ -20,14 +20,9 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Of messages that this carries, measured by nobody.
-    #[cfg(feature = "client")]
-    pub(crate) fn over(transport: Option<&'static str>) -> Self {
-        Self {
-            transport,
-            #[cfg(feature = "otel")]
-            durations: None,
-        }
+    /// Of messages that this carries.
+    pub(crate) fn over(self, transport: Option<&'static str>) -> Self {
+        Self { transport, ..self }
     }
 
     /// Whether anybody wants to know of a request that is served.

@@ -17,7 +17,7 @@ use super::authorization::allowed;
 use super::check;
 use super::driver::{Answered, Driver, whole};
 use super::exchange::Pending;
-use super::modern::HttpOrigin;
+use super::modern::{HttpOrigin, TRANSPORT};
 use super::post::accepts;
 use super::reading;
 use super::session::{Open, Running, Session, lock};
@@ -151,7 +151,7 @@ fn initialize(
         begun.set(Some(LegacySession::new(revision, params)));
         Ok(ServerResult::Initialize(Box::new(ready.encoder.initialize_result(revision))))
     };
-    let outcome = ready.dispatcher.observe(Method::Initialize, id, params.and_then(Params::meta), begin);
+    let outcome = ready.dispatcher.observe(Method::Initialize, id, params.and_then(Params::meta), TRANSPORT, begin);
     let begun = begun.into_inner();
     let revision = begun.as_ref().map_or(ProtocolVersion::LATEST_LEGACY, |legacy| legacy.revision);
     let mut out = Vec::new();
@@ -293,7 +293,8 @@ impl<'e> Post<'e> {
         }
         if known == Some(Method::LoggingSetLevel) {
             let set = || caller.set_log_level(params).map(|()| ServerResult::Empty);
-            let outcome = ready.dispatcher.observe(Method::LoggingSetLevel, &id, params.and_then(Params::meta), set);
+            let meta = params.and_then(Params::meta);
+            let outcome = ready.dispatcher.observe(Method::LoggingSetLevel, &id, meta, TRANSPORT, set);
             return self.reply(&id, known, outcome);
         }
         let settings = &self.endpoint.settings;

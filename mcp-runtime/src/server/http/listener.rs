@@ -152,8 +152,7 @@ impl Server {
     }
 
     /// Behind a pointer, so that it is compiled here, and not with every server.
-    fn serve_http_on(mut self, listener: TcpListener) -> BoxFuture<'static, Result<(), Error>> {
-        self.telemetry.transport = Some("tcp");
+    fn serve_http_on(self, listener: TcpListener) -> BoxFuture<'static, Result<(), Error>> {
         Box::pin(async move { self.build()?.http().serve(listener).await })
     }
 }

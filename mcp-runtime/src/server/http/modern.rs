@@ -28,6 +28,9 @@ use crate::server::live::Offering;
 use crate::server::outbox::{CallOutlet, Outbox, owed};
 use crate::session::{Caller, Key, Pending as InFlight};
 
+/// What carries HTTP, as OpenTelemetry calls it.
+pub(super) const TRANSPORT: Option<&str> = Some("tcp");
+
 /// The key of the one request of an exchange.
 pub(super) const ONLY: Key = 1;
 
@@ -224,5 +227,9 @@ impl Origin for HttpOrigin<'_> {
 
     fn watches(&self, uri: &str) -> bool {
         self.session.is_some_and(|session| session.watches(uri))
+    }
+
+    fn transport(&self) -> Option<&'static str> {
+        TRANSPORT
     }
 }

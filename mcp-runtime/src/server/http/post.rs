@@ -39,11 +39,26 @@ impl Endpoint {
             tracing::error!(%error, "the server did not start");
             return Answer::busy("the server did not start");
         }
-        let body = match self.read(body).await {
-            Ok(body) => body,
-            Err(answer) => return answer,
-        };
-        self.serve(parts, &body).await
+        let mut head = Vec::new();
+        // How long it is was not said; then who it is for is known only from how it begins.
+        let has_length = parts.headers.contains_key(CONTENT_LENGTH);
+        let body = body.map_frame(|frame| {
+            if let Some(data) = frame.data_ref()
+                && !has_length
+            {
+                head.extend(data.chunk().iter().take(HEAD.saturating_sub(head.len())));
+            }
+            frame
+        });
+        match self.read(body).await {
+            Ok(body) => self.serve(parts, &body).await,
+            Err(answer) => {
+                if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    self.tell_of_long(parts, &head);
+                }
+                answer
+            }
+        }
     }
 
     async fn serve(self: Arc<Self>, parts: Parts, body: &[u8]) -> Answer {
@@ -81,26 +96,30 @@ impl Endpoint {
         Answer::error(StatusCode::PAYLOAD_TOO_LARGE, None, &self.too_long())
     }
 
-    /// Refuses a message that is too long. If it is an answer in a session, whoever waits for it is told.
+    /// Refuses a message that says that it is too long.
     async fn refuse_long<B>(&self, parts: Parts, body: B) -> Answer
     where
         B: Body + Send,
         B::Data: Buf,
     {
-        let headers = parts.headers.clone();
-        let extensions = self.ready.extensions.clone().with_request(parts);
-        let Ok(session) = self.session(&headers, &extensions) else { return self.refused_long() };
         let mut body = pin!(body);
-        // Senders write the id among the first members.
-        let head = match timeout(self.settings.body_time, body.frame()).await {
-            Ok(Some(Ok(frame))) => frame.into_data().ok().map(|data| data.chunk().iter().copied().take(512).collect()),
+        let head: Option<Vec<u8>> = match timeout(self.settings.body_time, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame.into_data().ok().map(|data| data.chunk().iter().copied().take(HEAD).collect()),
             _ => None,
         };
-        let head: Vec<u8> = head.unwrap_or_default();
-        if let Glimpse::Response(id) = glimpse(&head, &[]) {
+        self.tell_of_long(parts, &head.unwrap_or_default());
+        self.refused_long()
+    }
+
+    /// If a message that is too long is an answer in a session, whoever waits for it is told.
+    fn tell_of_long(&self, parts: Parts, head: &[u8]) {
+        let headers = parts.headers.clone();
+        let extensions = self.ready.extensions.clone().with_request(parts);
+        if let Ok(session) = self.session(&headers, &extensions)
+            && let Glimpse::Response(id) = glimpse(head, &[])
+        {
             lock(&session.asked).answer(&id, Err(self.too_long()));
         }
-        self.refused_long()
     }
 
     pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
@@ -123,6 +142,9 @@ impl Endpoint {
         }
     }
 }
+
+/// In so much of the beginning of a message senders write its id.
+const HEAD: usize = 512;
 
 /// Whether what of a request is kept for long is not long.
 fn is_short(method: &str, body: &[u8], params: Option<&Params<'_>>) -> Result<(), ErrorObject> {

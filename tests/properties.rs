@@ -132,7 +132,6 @@ enum Move {
 #[derive(Clone)]
 struct List<T>(Vec<T>);
 
-#[allow(dead_code, reason = "what a failing case is pasted with")]
 fn list<T, const N: usize>(items: [T; N]) -> List<T> {
     List(items.into())
 }
@@ -964,6 +963,37 @@ fn case(resume: Resume) -> impl Strategy<Value = Case> {
     let rounds = prop::collection::vec(round(), 0..7).prop_map(List);
     (tool(), stores, prop::array::uniform3(prop::bool::weighted(0.2)), rounds)
         .prop_map(move |(tool, stores, evicting, rounds)| Case { tool, resume, stores, evicting, rounds }.survivable())
+}
+
+/// Cases that failed once.
+fn found() -> Vec<Case> {
+    let plain =
+        |tool, resume| Case { tool, resume, stores: Stores::Shared, evicting: [false; REPLICAS], rounds: list([]) };
+    vec![
+        // What is glanced at in the first round is asked for good in the second one.
+        plain(
+            Join(list([Seq(list([Ask(1), Ask(2)])), Join(list([Seq(list([Ask(1), Ask(0)])), Glance(0)]))])),
+            Resume::Replay,
+        ),
+        // The same, and in the second round it is not glanced at again before that ends.
+        plain(
+            Join(list([
+                Seq(list([Ask(1), Join(list([Ask(2), Ask(0)]))])),
+                Seq(list([Wait(1), Glance(0)])),
+                Step(0, 3),
+            ])),
+            Resume::Replay,
+        ),
+    ]
+}
+
+#[test]
+fn what_failed_once_holds() {
+    for case in found() {
+        if let Err(error) = run(&case) {
+            panic!("{error}\n{case:#?}");
+        }
+    }
 }
 
 /// Tries a share of the cases, in per cent.

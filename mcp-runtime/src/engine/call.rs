@@ -276,8 +276,10 @@ impl Call {
         std::mem::take(&mut self.lock().on_complete)
     }
 
+    /// Notes who polls it, which is not for the first time, and is about to do so.
     pub(super) fn set_driver(&self, waker: &Waker) {
         let mut state = self.lock();
+        state.journal.polled_again();
         match &mut state.driver {
             Some(driver) => driver.clone_from(waker),
             none => *none = Some(waker.clone()),
@@ -400,12 +402,15 @@ impl Call {
 
     /// Nobody waits for this question any more.
     pub(crate) fn abandon(&self, id: QuestionId) {
-        let outlet = {
+        let (outlet, driver) = {
             let mut state = self.lock();
             state.wakers[id.index()] = None;
-            let sent = state.journal.abandon(id);
-            if sent { state.outlet.clone() } else { None }
+            let abandoned = state.journal.abandon(id);
+            let outlet = if abandoned.is_sent { state.outlet.clone() } else { None };
+            // A round may end with what was held back.
+            (outlet, if abandoned.releases { state.driver.take() } else { None })
         };
+        driver.into_iter().for_each(Waker::wake);
         if let Some(outlet) = outlet {
             outlet.withdraw(id.index());
         }

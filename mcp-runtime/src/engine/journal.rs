@@ -69,6 +69,15 @@ pub(crate) enum Ask {
     Unanswered,
 }
 
+/// What giving up a question leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Abandoned {
+    /// The client has it.
+    pub(crate) is_sent: bool,
+    /// Another one, that was held back, is to be asked now.
+    pub(crate) releases: bool,
+}
+
 /// What beginning a step leads to.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -96,6 +105,8 @@ pub(crate) struct Journal {
     early: BTreeMap<String, super::RawParams>,
     /// Questions that were given up: key and name.
     given_up: Vec<(String, String)>,
+    /// How many questions there were when the call was last polled again. Somebody has waited for these.
+    waited_for: usize,
     /// What the client was asked last and did not answer.
     unanswered: BTreeSet<String>,
     /// Whether this run took an answer that no run before it had taken, or asked again for one that
@@ -115,7 +126,7 @@ struct Entry {
 enum State {
     /// The client has not seen it.
     Unsent,
-    /// It was given up in an earlier run, so it probably will be in this one.
+    /// One of this name was given up in an earlier run, so this one probably will be in this one.
     Held,
     /// The client has it.
     Sent,
@@ -367,14 +378,35 @@ impl Journal {
         self.untaken.values().min().cloned().zip(asks)
     }
 
-    /// Nobody wants the answer. Returns whether the client has the question.
-    pub(crate) fn abandon(&mut self, id: QuestionId) -> bool {
+    /// The call is polled, and not for the first time.
+    pub(crate) fn polled_again(&mut self) {
+        self.waited_for = self.entries.len();
+    }
+
+    /// Nobody wants the answer.
+    pub(crate) fn abandon(&mut self, id: QuestionId) -> Abandoned {
         let entry = &mut self.entries[id.0];
-        if entry.is_open() && self.memory.is_some() {
-            self.given_up.push((entry.key(&mut self.names).to_owned(), entry.question.name()));
+        let before = std::mem::replace(&mut entry.state, State::Closed);
+        let mut abandoned = Abandoned { is_sent: matches!(before, State::Sent), releases: false };
+        let was_waited_for = match before {
+            // Nothing came of a glance, nor will of the same glance in another run: a client is never asked.
+            State::Unsent => id.0 < self.waited_for,
+            State::Sent | State::Held => true,
+            State::Answered(_) | State::Closed => false,
+        };
+        if was_waited_for && self.memory.is_some() {
+            let (key, name) = (entry.key(&mut self.names).to_owned(), entry.question.name());
+            // Of several that are alike, it was this one that an earlier run gave up.
+            for other in &mut self.entries {
+                if matches!(other.state, State::Held) && other.question.name() == name {
+                    other.state = State::Unsent;
+                    abandoned.releases = true;
+                }
+            }
+            self.given_up.push((key, name));
         }
-        entry.forget();
-        matches!(std::mem::replace(&mut entry.state, State::Closed), State::Sent)
+        self.entries[id.0].forget();
+        abandoned
     }
 
     /// Nobody wants any answer.

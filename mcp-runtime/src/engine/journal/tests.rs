@@ -161,6 +161,7 @@ fn what_is_asked_in_a_step_does_not_count_outside_of_it() {
 fn what_was_given_up_is_held_back_also_after_a_round() {
     let mut journal = Journal::keeping();
     let given_up = journal.ask(named("a"));
+    journal.polled_again();
     journal.abandon(given_up);
     let mut second = again(&mut journal, &[]);
     second.ask(named("b"));
@@ -184,6 +185,38 @@ fn a_question_that_was_given_up_is_held_back_until_it_is_released() {
     assert!(!second.has_unsent() && second.has_held(), "{other:?}");
     second.release_held();
     assert!(second.has_unsent());
+}
+
+/// Which of two that are alike an earlier run gave up, their places do not say.
+#[test]
+fn of_two_alike_the_one_that_is_not_given_up_again_is_asked() {
+    let mut journal = Journal::keeping();
+    let given_up = journal.ask(named("a"));
+    journal.take_unsent();
+    journal.abandon(given_up);
+    let mut second = again(&mut journal, &[]);
+    let (meant, given_up) = (second.ask(named("a")), second.ask(named("a")));
+    assert_eq!(second.take_unsent(), [given_up], "one of the two is held back");
+    second.abandon(given_up);
+    assert!(!second.has_held(), "that was it");
+    assert_eq!(second.take_unsent(), [meant]);
+}
+
+#[test]
+fn what_nobody_has_waited_for_is_not_given_up() {
+    let mut journal = Journal::keeping();
+    let glanced_at = journal.ask(named("a"));
+    journal.abandon(glanced_at);
+    let mut second = again(&mut journal, &[]);
+    let meant = second.ask(named("a"));
+    assert_eq!(second.take_unsent(), [meant], "its first glance came to nothing, and so will the next one");
+    let mut journal = Journal::keeping();
+    let waited_for = journal.ask(named("a"));
+    journal.polled_again();
+    journal.abandon(waited_for);
+    let mut second = again(&mut journal, &[]);
+    second.ask(named("a"));
+    assert!(second.has_held());
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::dynamic::is_name;
-use super::served::{LateServed, Served};
+use super::part::{Part, PartId, Parts, Rules};
+use super::served::Served;
 use super::spec::{Details, Offer, Offered, Prompts, Resources, SharedReceiver, Spec, Tools};
 use super::template::Template;
 use super::{Completable, Entry, EntryCall, Fill, Filter, Place, Registry, Section, Source, schema};
@@ -29,6 +30,8 @@ pub(crate) struct Offers {
     pub(crate) layers: Vec<AnyLayer>,
     /// Who sees which of them.
     pub(crate) filters: Vec<Filter>,
+    /// What is replaced as a whole. It stands before the rest.
+    pub(crate) parts: Vec<Part>,
     pub(crate) mounts: Vec<Mount>,
 }
 
@@ -84,15 +87,13 @@ struct Need {
 pub(crate) struct Built {
     pub(crate) registry: Registry,
     pub(crate) problems: Vec<String>,
+    /// Those that are replaced as a whole, in the order in which they are listed.
+    pub(crate) parts: Parts,
     needs: Vec<Need>,
     /// What holds for everything that is added.
-    layers: Vec<AnyLayer>,
-    filters: Vec<Filter>,
-    /// The server that it comes from, if that is mounted.
-    host: Option<Arc<Host>>,
-    /// Its resources, once they are all there.
-    served: LateServed,
-    resume: Option<Resume>,
+    rules: Rules,
+    /// The part that everything belongs to that is added.
+    part: Option<PartId>,
     /// What holds for what is added next.
     own_layers: Vec<AnyLayer>,
     own_tags: Vec<Cow<'static, str>>,
@@ -119,46 +120,69 @@ struct Basis {
 
 impl Built {
     pub(crate) fn new(offers: Offers, policy: Policy) -> Self {
-        Self::upon(Registry::default(), offers, policy)
+        Self::upon(Registry::default(), offers, Rules::new(policy, Vec::new(), Vec::new()))
     }
 
-    /// What there is already, and more.
-    pub(crate) fn upon(registry: Registry, offers: Offers, policy: Policy) -> Self {
-        Self { registry, ..Self::default() }.with(offers, policy)
+    /// What there is already, and more by these rules.
+    pub(crate) fn upon(registry: Registry, offers: Offers, rules: Rules) -> Self {
+        Self { registry, rules, ..Self::default() }.with(offers)
     }
 
-    fn with(mut self, offers: Offers, policy: Policy) -> Self {
+    /// What is offered now of a part, by its rules, and nothing else.
+    pub(crate) fn part(id: PartId, tools: Tools, prompts: Prompts, resources: Resources, rules: Rules) -> Self {
+        let mut built = Self { part: Some(id), rules, ..Self::default() };
+        built.add(tools, prompts, resources);
+        built.judge_undescribed();
+        built
+    }
+
+    fn with(mut self, offers: Offers) -> Self {
         let built = &mut self;
-        built.layers.extend(offers.layers);
-        built.filters.extend(offers.filters);
-        for Offered { offer, layers, tags } in offers.tools.offers {
-            (built.own_layers, built.own_tags) = (layers, tags);
-            built.tool(offer, policy);
+        built.rules.layers.extend(offers.layers);
+        built.rules.filters.extend(offers.filters);
+        for Part { id, tools, prompts, resources } in offers.parts {
+            built.part = Some(id);
+            built.add(tools, prompts, resources);
+            built.part = None;
+            built.parts.push((id, Arc::new(built.rules.clone())));
         }
-        for Offered { offer, layers, tags } in offers.prompts.offers {
-            (built.own_layers, built.own_tags) = (layers, tags);
-            built.prompt(offer);
-        }
-        for Offered { offer, layers, tags } in offers.resources.offers {
-            (built.own_layers, built.own_tags) = (layers, tags);
-            built.resource(offer);
-        }
+        built.add(offers.tools, offers.prompts, offers.resources);
         for mount in offers.mounts {
             built.mount(mount);
         }
-        for Undescribed { of: (noun, name), argument, reader } in std::mem::take(&mut built.undescribed) {
+        built.judge_undescribed();
+        self
+    }
+
+    fn add(&mut self, tools: Tools, prompts: Prompts, resources: Resources) {
+        for Offered { offer, layers, tags } in tools.offers {
+            (self.own_layers, self.own_tags) = (layers, tags);
+            self.tool(offer);
+        }
+        for Offered { offer, layers, tags } in prompts.offers {
+            (self.own_layers, self.own_tags) = (layers, tags);
+            self.prompt(offer);
+        }
+        for Offered { offer, layers, tags } in resources.offers {
+            (self.own_layers, self.own_tags) = (layers, tags);
+            self.resource(offer);
+        }
+    }
+
+    /// What becomes of arguments of which nothing is said.
+    fn judge_undescribed(&mut self) {
+        for Undescribed { of: (noun, name), argument, reader } in std::mem::take(&mut self.undescribed) {
             let cure = format!("write a doc comment above it: {reader}");
-            match policy.describe {
+            match self.rules.policy.describe {
                 Describe::Warn => {
                     tracing::warn!(kind = noun, %name, %argument, "an argument has no description; {cure}");
                 }
                 Describe::Deny => {
-                    built.problems.push(format!("argument `{argument}` of {noun} `{name}` has no description; {cure}"));
+                    self.problems.push(format!("argument `{argument}` of {noun} `{name}` has no description; {cure}"));
                 }
                 Describe::Silently => {}
             }
         }
-        self
     }
 
     /// Adds what another server offers, with its layers inside of those of this one.
@@ -167,22 +191,19 @@ impl Built {
         let depth = host.prefix.len();
         offers.filters.iter_mut().for_each(|filter| filter.depth = depth);
         offers.layers = offers.layers.into_iter().map(|layer| layer.at(depth)).collect();
-        let served = LateServed::default();
-        let before = (self.registry.resources.len(), self.registry.templates.len());
-        let part = Self {
-            served: served.clone(),
-            registry: std::mem::take(&mut self.registry),
-            layers: self.layers.clone(),
-            filters: self.filters.clone(),
+        let served = Served::default();
+        let rules = Rules {
+            policy,
+            layers: self.rules.layers.clone(),
+            filters: self.rules.filters.clone(),
             host: Some(host.clone()),
+            served: served.clone(),
             resume: Some(resume),
-            ..Self::default()
         };
-        let part = part.with(offers, policy);
-        // It is set here alone.
-        _ = served.set(Served::after(before, &part.registry));
+        let mounted = Self::upon(std::mem::take(&mut self.registry), offers, rules);
+        served.know(&host, &mounted.registry);
         let prefix = host.prefix.join("_");
-        let mut problems = part.problems(&host.states);
+        let mut problems = mounted.problems(&host.states);
         if !host.prefix.iter().all(|part| is_name(part)) {
             problems.insert(0, "a prefix must have letters, digits, `_`, `-` and `.`, and nothing else".to_owned());
         }
@@ -193,12 +214,13 @@ impl Built {
             );
         }
         self.problems.extend(problems.into_iter().map(|problem| format!("mounted as `{prefix}`: {problem}")));
-        self.registry = part.registry;
+        self.registry = mounted.registry;
+        self.parts.extend(mounted.parts);
     }
 
     /// The name of something, as callers know it.
     fn name(&self, name: &str) -> Arc<str> {
-        self.host.as_ref().map_or_else(|| name.into(), |host| host.name(name))
+        self.rules.host.as_ref().map_or_else(|| name.into(), |host| host.name(name))
     }
 
     /// All that is wrong, on a server with these states.
@@ -221,7 +243,7 @@ impl Built {
         problems
     }
 
-    fn tool(&mut self, offer: Offer<super::ToolSpec, super::DynTool>, policy: Policy) {
+    fn tool(&mut self, offer: Offer<super::ToolSpec, super::DynTool>) {
         const READER: &str = "models choose arguments by their descriptions";
         let kind = &TOOL;
         let (mut described, details);
@@ -229,7 +251,7 @@ impl Built {
         match offer {
             Offer::Function { spec, receiver } => {
                 (name, module, details) = (self.name(spec.name), spec.module, spec.details());
-                let leniency = details.leniency.unwrap_or(policy.leniency);
+                let leniency = details.leniency.unwrap_or(self.rules.policy.leniency);
                 let input = self.input(kind, &name, spec, READER);
                 let output = details.output_schema.map(schema::output_of);
                 described = protocol::Tool {
@@ -245,7 +267,7 @@ impl Built {
             Offer::Dynamic(tool) => {
                 (name, module, details) = (self.name(&tool.tool.name), "a `DynTool`", tool.details);
                 described = protocol::Tool { name: name.as_ref().to_owned(), ..tool.tool };
-                let leniency = details.leniency.unwrap_or(policy.leniency);
+                let leniency = details.leniency.unwrap_or(self.rules.policy.leniency);
                 let input = described.input_schema.clone();
                 let schema = ArgumentSchema::new(kind, name.clone(), input, leniency, tool.checked);
                 for gap in schema.gaps() {
@@ -264,7 +286,7 @@ impl Built {
                 call = EntryCall::Dynamic { handler: tool.handler, schema: Box::new(schema) };
             }
         }
-        if self.host.is_some() && !is_name(&name) {
+        if self.rules.host.is_some() && !is_name(&name) {
             self.problems
                 .push(format!("tool `{name}` is not right: with its prefix, its name is longer than 128 characters"));
         }
@@ -345,7 +367,7 @@ impl Built {
                 call = dynamic(kind, &name, resource.handler);
             }
         }
-        if let Some(host) = &self.host {
+        if let Some(host) = &self.rules.host {
             described.uri = host.uri(&described.uri).into_owned();
         }
         described.size = details.size;
@@ -357,7 +379,7 @@ impl Built {
             ttl_ms: details.ttl.map(|time| time.as_millis().try_into().unwrap_or(u64::MAX)),
             // What not everyone sees is nobody else's.
             cache_scope: details.cache_scope.or_else(|| {
-                let is_filtered = details.visible.is_some() || !self.filters.is_empty();
+                let is_filtered = details.visible.is_some() || !self.rules.filters.is_empty();
                 is_filtered.then_some(CacheScope::Private)
             }),
         };
@@ -458,12 +480,12 @@ impl Built {
             }
         }
         let limits = CallLimits::new(details.timeout, details.concurrency);
-        let (resume, task, visible) = (details.resume.or(self.resume), details.task, details.visible);
-        let depth = self.host.as_ref().map_or(0, |host| host.prefix.len());
+        let (resume, task, visible) = (details.resume.or(self.rules.resume), details.task, details.visible);
+        let depth = self.rules.host.as_ref().map_or(0, |host| host.prefix.len());
         let own = std::mem::take(&mut self.own_layers).into_iter().map(|layer| layer.at(depth));
-        let layers = self.layers.iter().cloned().chain(own).collect();
+        let layers = self.rules.layers.iter().cloned().chain(own).collect();
         let tags = details.tags.into_iter().chain(std::mem::take(&mut self.own_tags)).collect();
-        let (filters, host, served) = (self.filters.clone(), self.host.clone(), self.served.clone());
+        let Rules { filters, host, served, .. } = self.rules.clone();
         Entry {
             kind,
             name,
@@ -479,6 +501,7 @@ impl Built {
             tags,
             layers,
             host,
+            part: self.part,
             scopes: details.scopes.into(),
             #[cfg(feature = "http")]
             mirrored: Vec::new(),
@@ -490,6 +513,11 @@ impl Built {
 impl<D: Clone> Section<D> {
     /// Adds one, or says that there is one of this key already.
     fn insert(&mut self, key: Arc<str>, entry: Entry, described: D) -> Option<String> {
+        self.insert_shared(key, Arc::new(entry), described)
+    }
+
+    /// The same for one that may be elsewhere, too.
+    pub(super) fn insert_shared(&mut self, key: Arc<str>, entry: Arc<Entry>, described: D) -> Option<String> {
         if let Some(earlier) = self.by_key.get(&key).and_then(|place| self.entries.get(*place)) {
             let earlier = &earlier.entry;
             let noun = entry.kind.noun;
@@ -504,7 +532,7 @@ impl<D: Clone> Section<D> {
         }
         self.has_hidden |= entry.is_hidden_to_some();
         self.by_key.insert(key, self.entries.len());
-        self.entries.push(Place { entry: Arc::new(entry), is_on: true });
+        self.entries.push(Place { entry, is_on: true });
         Arc::make_mut(&mut self.described).push(described);
         None
     }

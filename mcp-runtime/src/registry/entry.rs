@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
-use super::served::{LateServed, outside};
+use super::part::PartId;
+use super::served::Served;
 use super::{Completable, not_found};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{CallLimits, Finished, Kind, Resume, TaskMode, Work};
@@ -46,7 +47,9 @@ pub(crate) struct Entry {
     /// The server that it comes from, if that is mounted.
     pub(super) host: Option<Arc<Host>>,
     /// The resources of that.
-    pub(super) served: LateServed,
+    pub(super) served: Served,
+    /// What it belongs to that is replaced as a whole.
+    pub(super) part: Option<PartId>,
 }
 
 /// A tool, a prompt or a resource, for those who decide who sees it.
@@ -162,7 +165,7 @@ impl Entry {
     ) -> Started {
         let started = self.enter_layers(called, host, arguments, extensions, requester, context);
         match &self.host {
-            Some(host) => outside(started, host, &self.served),
+            Some(host) => self.served.outside(started, host, self.part.is_none()),
             None => started,
         }
     }

@@ -8,6 +8,7 @@ mod dyn_prompt;
 mod dynamic;
 mod entry;
 mod file;
+mod part;
 mod resource;
 mod schema;
 mod served;
@@ -26,6 +27,7 @@ pub use dynamic::DynTool;
 use entry::Fill;
 pub use entry::Item;
 pub(crate) use entry::{Entry, EntryCall, Filter, LazyRequester};
+pub(crate) use part::{Part, PartId, Parts, Replacement, Rules};
 pub use resource::Resource;
 pub use spec::{
     OutputSchema, PromptFn, PromptSpec, Prompts, ResourceFacts, ResourceFn, ResourceSpec, Resources, Tool, ToolSpec,

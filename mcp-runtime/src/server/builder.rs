@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::connection::Limits;
+use super::feed::Feed;
 use super::handle::ServerHandle;
 use super::lifespan::{Hooks, Lifespan};
 use super::live::Live;
@@ -27,7 +28,9 @@ use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService, 
 use crate::protocol::{
     DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
 };
-use crate::registry::{Describe, Filter, Item, Mount, Offers, Policy, Prompts, Registry, Resources, Tools};
+use crate::registry::{
+    Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Registry, Replacement, Resources, Tools,
+};
 use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::telemetry::Telemetry;
 use crate::tool::Leniency;
@@ -61,6 +64,8 @@ pub struct Server {
     pub(super) info: Implementation,
     pub(super) instructions: Option<String>,
     pub(super) offers: Offers,
+    /// What replaces parts of it.
+    pub(super) feeds: Vec<Feed>,
     pub(super) policy: Policy,
     pub(super) host: Host,
     pub(super) live: Arc<Live>,
@@ -91,6 +96,7 @@ impl Server {
             info: Implementation::new(name, "0.0.0"),
             instructions: None,
             offers: Offers::default(),
+            feeds: Vec::new(),
             policy: Policy::default(),
             live: Arc::new(Live::new(host.events.clone())),
             host,
@@ -266,8 +272,26 @@ impl Server {
     /// clients. Once it was taken, clients are told that lists may change.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        self.live.will_change();
+        self.live.hand_out();
         ServerHandle::new(&self.live)
+    }
+
+    /// Offers this until `feed` replaces it, here or wherever the server is mounted. Clients are told that lists may
+    /// change if that is so.
+    #[expect(dead_code, reason = "nobody replaces parts yet")]
+    pub(crate) fn fed(mut self, feed: &Feed, first: Replacement, may_change: bool) -> Self {
+        let Replacement { tools, prompts, resources } = first;
+        self.offers.parts.push(Part {
+            id: feed.part(),
+            tools: tools.unwrap_or_default(),
+            prompts: prompts.unwrap_or_default(),
+            resources: resources.unwrap_or_default(),
+        });
+        self.feeds.push(feed.clone());
+        if may_change {
+            self.live.will_change();
+        }
+        self
     }
 
     /// How many items a page of a list has ([specification]); all of them by default. Each page names the one
@@ -382,10 +406,14 @@ impl Server {
     /// ```
     pub fn mount(mut self, prefix: impl Into<Arc<str>>, other: Server) -> Self {
         let prefix = prefix.into();
-        let Self { offers, policy, host, hooks, live, resume, .. } = other;
-        let mut mount = Mount { offers, policy, host, resume, has_handle: live.may_change() };
+        let Self { offers, feeds, policy, host, hooks, live, resume, .. } = other;
+        let mut mount = Mount { offers, policy, host, resume, has_handle: live.has_handle() };
         mount.put_below(&prefix, &self.host);
         self.offers.mounts.push(mount);
+        if live.may_change() {
+            self.live.will_change();
+        }
+        self.feeds.extend(feeds);
         self.hooks.start.extend(hooks.start);
         self.hooks.background.extend(hooks.background);
         self.hooks.shutdown.extend(hooks.shutdown);
@@ -484,6 +512,7 @@ impl Server {
     pub fn build(self) -> Result<ReadyServer, Error> {
         let host = Arc::new(self.host);
         let offering = self.live.start(self.offers, self.policy, &host)?;
+        self.feeds.iter().for_each(|feed| feed.connect(&self.live));
         let is_key_made_up = self.state_key.is_none() && std::env::var_os(STATE_KEY).is_none();
         let seal = Arc::new(Seal::new(&state_keys(self.state_key, self.previous_keys)?));
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));

@@ -10,9 +10,8 @@ use crate::codec::{List, Lists};
 use crate::context::{Host, Requester};
 use crate::engine::Round;
 use crate::error::{Error, ErrorKind};
-use crate::layer::AnyLayer;
 use crate::protocol::{Change, ListKind};
-use crate::registry::{Built, Entry, Filter, Item, Offers, Policy, Registry};
+use crate::registry::{Built, Entry, Item, Offers, PartId, Parts, Policy, Registry, Replacement, Rules};
 use crate::subscription::{Events, Sight};
 
 /// What a server offers at one moment, as it is called and as it is listed.
@@ -65,6 +64,7 @@ pub(crate) struct Live {
     /// Grows with each change.
     version: AtomicU64,
     may_change: AtomicBool,
+    has_handle: AtomicBool,
     /// Whether someone may not see a resource that someone has seen. While that is not so, nobody need look.
     hides_resources: AtomicBool,
     events: Arc<Events>,
@@ -75,22 +75,23 @@ enum State {
     Waiting(Vec<Amendment>),
     Running {
         offering: Arc<Offering>,
-        rules: Arc<Rules>,
+        terms: Arc<Terms>,
     },
 }
 
 /// What holds for everything that a server offers, also for what comes later.
-struct Rules {
-    policy: Policy,
+struct Terms {
     host: Arc<Host>,
-    layers: Vec<AnyLayer>,
-    filters: Vec<Filter>,
+    rules: Rules,
+    parts: Parts,
 }
 
 /// A change of what a server offers.
 #[derive(Debug)]
 pub(super) enum Amendment {
     Add(Offers),
+    /// Offers something else as a part, wherever that is.
+    Replace(PartId, Replacement),
     RemoveTool(String),
     RemovePrompt(String),
     RemoveResource(String),
@@ -120,19 +121,21 @@ impl Amendment {
     }
 
     /// What is wrong with it, if something is; whether it changes anything.
-    fn apply(self, registry: &mut Registry, rules: &Rules) -> Result<bool, Error> {
+    fn apply(self, registry: &mut Registry, terms: &Terms) -> Result<bool, Error> {
         match self {
-            Self::Add(mut offers) => {
-                (offers.layers, offers.filters) = (rules.layers.clone(), rules.filters.clone());
-                let built = Built::upon(std::mem::take(registry), offers, rules.policy);
-                let problems = built.problems(&rules.host.states);
+            Self::Add(offers) => {
+                let built = Built::upon(std::mem::take(registry), offers, terms.rules.clone());
+                let problems = built.problems(&terms.host.states);
                 *registry = built.registry;
                 fit_together(&problems).map(|()| true)
             }
+            Self::Replace(part, with) => registry
+                .replace(part, with, &terms.parts, &terms.host.states)
+                .or_else(|problems| fit_together(&problems).map(|()| false)),
             Self::RemoveTool(name) => Ok(registry.tools.remove(&name).is_some()),
             Self::RemovePrompt(name) => Ok(registry.prompts.remove(&name).is_some()),
             Self::RemoveResource(uri) => Ok(registry.remove_resource(&uri)),
-            undecided @ Self::Turn(..) => undecided.decided(registry).apply(registry, rules),
+            undecided @ Self::Turn(..) => undecided.decided(registry).apply(registry, terms),
             Self::Turned(is_on, chosen) => Ok(registry.turn(is_on, &chosen) > 0),
         }
     }
@@ -152,6 +155,7 @@ impl Live {
             changing: Mutex::default(),
             version: AtomicU64::new(0),
             may_change: AtomicBool::new(false),
+            has_handle: AtomicBool::new(false),
             hides_resources: AtomicBool::new(false),
             events,
         }
@@ -174,13 +178,23 @@ impl Live {
         self.may_change.store(true, Ordering::Relaxed);
     }
 
+    /// From now on somebody may change what is offered by a handle.
+    pub(super) fn hand_out(&self) {
+        self.has_handle.store(true, Ordering::Relaxed);
+        self.will_change();
+    }
+
+    pub(super) fn has_handle(&self) -> bool {
+        self.has_handle.load(Ordering::Relaxed)
+    }
+
     /// Begins with what a server was given and what was made of it since.
     pub(super) fn start(&self, offers: Offers, policy: Policy, host: &Arc<Host>) -> Result<Arc<Offering>, Error> {
-        let rules =
-            Rules { policy, host: host.clone(), layers: offers.layers.clone(), filters: offers.filters.clone() };
+        let rules = Rules::new(policy, offers.layers.clone(), offers.filters.clone());
         let built = Built::new(offers, policy);
         let mut problems = built.problems(&host.states);
         let mut registry = built.registry;
+        let terms = Terms { host: host.clone(), rules, parts: built.parts };
         registry.may_change = self.may_change();
         let mut state = loop {
             let mut state = self.lock();
@@ -191,13 +205,13 @@ impl Live {
             drop(state);
             // Meanwhile there may come more.
             for amendment in amendments {
-                problems.extend(amendment.apply(&mut registry, &rules).err().map(|error| error.to_string()));
+                problems.extend(amendment.apply(&mut registry, &terms).err().map(|error| error.to_string()));
             }
         };
         fit_together(&problems)?;
         self.hides_resources.store(registry.hides_resources(), Ordering::Release);
         let offering = Arc::new(Offering::new(registry));
-        *state = State::Running { offering: offering.clone(), rules: Arc::new(rules) };
+        *state = State::Running { offering: offering.clone(), terms: Arc::new(terms) };
         self.version.fetch_add(1, Ordering::Release);
         Ok(offering)
     }
@@ -211,7 +225,7 @@ impl Live {
         }
         // One after the other; those who only want to know what is offered need not wait for it.
         let turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (earlier, rules) = {
+        let (earlier, terms) = {
             let mut state = self.lock();
             match &mut *state {
                 State::Waiting(amendments) => {
@@ -223,17 +237,17 @@ impl Live {
                     drop((state, turn));
                     return self.amend(amendment);
                 }
-                State::Running { offering, rules } => (offering.clone(), rules.clone()),
+                State::Running { offering, terms } => (offering.clone(), terms.clone()),
             }
         };
         let mut registry = earlier.registry.clone();
-        if !amendment.apply(&mut registry, &rules)? {
+        if !amendment.apply(&mut registry, &terms)? {
             return Ok(false);
         }
         let (next, changed) = earlier.followed_by(registry);
         self.hides_resources.store(next.registry.hides_resources(), Ordering::Release);
         let offering = Arc::new(next);
-        *self.lock() = State::Running { offering, rules };
+        *self.lock() = State::Running { offering, terms };
         self.version.fetch_add(1, Ordering::Release);
         changed.into_iter().for_each(|list| self.events.changed(&Change::List(list)));
         Ok(true)
@@ -261,6 +275,13 @@ impl Live {
         let state = self.lock();
         let State::Running { offering, .. } = &*state else { return None };
         Some((offering.clone(), self.version.load(Ordering::Acquire)))
+    }
+
+    /// The server that a part is of, if that is mounted on this one.
+    pub(super) fn host_of(&self, part: PartId) -> Option<Arc<Host>> {
+        let state = self.lock();
+        let State::Running { terms, .. } = &*state else { return None };
+        terms.parts.iter().find(|(id, _)| *id == part).and_then(|(_, rules)| rules.host.clone())
     }
 
     /// The current offering, if `seen` is the version of an earlier one; then that becomes its version.

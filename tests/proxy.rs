@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::client::{Client, ClientBuilder, Era, ServerChange, Subscription};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ListRootsResult,
-    LoggingLevel, Root,
+    LoggingLevel, ResourceLink, Root, SubscriptionFilter,
 };
 use mcp_runtime::testing::Trial;
 use mcp_runtime::{ErrorKind, Resource};
@@ -221,6 +221,8 @@ async fn a_server_that_is_gone_costs_its_calls_and_nothing_else() {
     let error = client.call::<i64>("up_add", json!({ "a": 1, "b": 2 })).await.expect_err("it is gone");
     assert_eq!(error.kind(), ErrorKind::Tool);
     assert!(error.to_string().contains("connection ended"), "{error}");
+    let names = names(&client).await;
+    assert!(names.contains(&"up_add".to_owned()), "what it offered stays: {names:?}");
     assert_eq!(client.call::<i64>("add", json!({ "a": 1, "b": 2 })).await.expect("a sum"), 3);
 }
 
@@ -348,4 +350,316 @@ async fn rounds_without_questions_come_to_an_end() {
     let result = tokio::time::timeout(std::time::Duration::from_secs(60), client.call_tool("it", ())).await;
     let result = result.expect("it comes to an end").expect("a result");
     assert!(result.is_error && result.joined_text().contains("more than 3 rounds"), "{result:?}");
+}
+
+/// Is there later.
+#[tool]
+fn late() -> &'static str {
+    "late"
+}
+
+/// Names a resource that is there later.
+#[tool]
+fn point() -> ResourceLink {
+    ResourceLink::new("thing://late/it", "late")
+}
+
+/// Is there later.
+#[prompt]
+fn late_prompt() -> &'static str {
+    "late"
+}
+
+/// What is there later.
+#[resource("later://{id}")]
+fn later(id: &str) -> String {
+    id.to_owned()
+}
+
+/// What is heard next, if it comes.
+async fn heard(changes: &mut Subscription) -> ServerChange {
+    let next = tokio::time::timeout(std::time::Duration::from_secs(30), changes.next());
+    next.await.expect("in time").expect("a change").expect("a change")
+}
+
+async fn names(client: &Client) -> Vec<String> {
+    client.list_tools().await.expect("a list").into_iter().map(|tool| tool.name).collect()
+}
+
+#[tokio::test]
+async fn lists_that_change_are_passed_on_between_any_two_versions() {
+    for ((above, below), is_mounted) in all_pairs().flat_map(|pair| [(pair, true), (pair, false)]) {
+        let place = format!("{above:?} above, {below:?} below, mounted: {is_mounted}");
+        let server = upstream().tools(tools![point]);
+        let handle = server.handle();
+        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
+        // One under the other, and beside another.
+        let (server, prefix) = match is_mounted {
+            true => {
+                let office = Server::new("office").mount("up", proxy);
+                (Server::new("gateway").mount("a", office).mount("b", Server::new("b").tools(tools![add])), "a_up_")
+            }
+            false => (proxy, ""),
+        };
+        let uri = |uri: &str| if is_mounted { uri.replace("://", "://a/up/") } else { uri.to_owned() };
+        let client = Client::in_memory(server).era(below).connect().await.expect("a connection");
+        let mut changes = client.subscribe(SubscriptionFilter::new().lists()).await.expect("a subscription");
+        assert_eq!(*changes.filter(), SubscriptionFilter::new().lists(), "{place}");
+
+        handle.add_tools(tools![late]).expect("added");
+        assert_eq!(heard(&mut changes).await, ServerChange::Tools, "{place}");
+        let mut expected: Vec<_> =
+            ["add", "fail", "ask", "ask_all", "point", "late"].map(|name| format!("{prefix}{name}")).into();
+        expected.extend(is_mounted.then(|| "b_add".to_owned()));
+        assert_eq!(names(&client).await, expected, "{place}");
+        assert_eq!(client.call::<String>(&format!("{prefix}late"), ()).await.expect("a result"), "late", "{place}");
+        assert!(handle.remove_tool("add"));
+        assert_eq!(heard(&mut changes).await, ServerChange::Tools, "{place}");
+        expected.remove(0);
+        assert_eq!(names(&client).await, expected, "{place}");
+        client.call_tool(&format!("{prefix}add"), json!({ "a": 1, "b": 2 })).await.expect_err("it is gone");
+
+        handle.add_prompts(prompts![late_prompt]).expect("added");
+        assert_eq!(heard(&mut changes).await, ServerChange::Prompts, "{place}");
+        let prompt = client.get_prompt(&format!("{prefix}late_prompt"), ()).await.expect("a prompt");
+        assert_eq!(prompt.joined_text(), "late");
+
+        handle.add_resources(Resource::text("thing://late/it", "late")).expect("added");
+        assert_eq!(heard(&mut changes).await, ServerChange::Resources, "{place}");
+        let resources = client.list_resources().await.expect("a list");
+        let uris: Vec<_> = resources.iter().map(|resource| &*resource.uri).collect();
+        assert_eq!(uris, ["thing://fixed/it", "thing://late/it"].map(uri), "{place}");
+        let link = client.call_tool(&format!("{prefix}point"), ()).await.expect("a link");
+        let link = serde_json::to_value(&link.content[0]).expect("JSON");
+        assert_eq!(link["uri"], uri("thing://late/it"), "{place}");
+        let read = client.read_resource(&uri("thing://late/it")).await.expect("a thing");
+        assert_eq!(read.joined_text(), "late", "{place}");
+
+        handle.add_resources(resources![later]).expect("added");
+        assert_eq!(heard(&mut changes).await, ServerChange::Resources, "{place}");
+        assert_eq!(client.list_resource_templates().await.expect("a list").len(), 2, "{place}");
+        assert_eq!(client.read_resource(&uri("later://x")).await.expect("it").joined_text(), "x", "{place}");
+        assert!(handle.remove_resource("thing://fixed/it") && handle.remove_resource("later://{id}"));
+        while client.list_resource_templates().await.expect("a list").len() > 1 {
+            assert_eq!(heard(&mut changes).await, ServerChange::Resources, "{place}");
+        }
+        assert_eq!(client.list_resources().await.expect("a list").len(), 1, "{place}");
+        client.read_resource(&uri("later://x")).await.expect_err("it is gone");
+    }
+}
+
+#[tokio::test]
+async fn what_a_resource_holds_is_passed_on_to_those_who_subscribed() {
+    for (above, below) in all_pairs() {
+        let place = format!("{above:?} above, {below:?} below");
+        let server = upstream().resources(Resource::text("thing://other/it", "other"));
+        let handle = server.handle();
+        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
+        let gateway = Server::new("gateway").mount("up", proxy);
+        let client = Client::in_memory(gateway).era(below).connect().await.expect("a connection");
+        let (fixed, other) = ("thing://up/fixed/it", "thing://up/other/it");
+        let subscribe = |uri| client.subscribe(SubscriptionFilter::new().resource(uri));
+        let of = |uri: &str| ServerChange::Resource(uri.to_owned());
+        let mut one = subscribe(fixed).await.expect("a subscription");
+        assert_eq!(heard(&mut one).await, of(fixed), "{place}: from here on it is told");
+        handle.resource_updated("thing://fixed/it");
+        assert_eq!(heard(&mut one).await, of(fixed), "{place}");
+        // What others listen to does not take it away, when they begin and when they end.
+        let mut two = subscribe(other).await.expect("a subscription");
+        assert_eq!(heard(&mut two).await, of(other), "{place}");
+        handle.resource_updated("thing://fixed/it");
+        assert_eq!(heard(&mut one).await, of(fixed), "{place}");
+        handle.resource_updated("thing://other/it");
+        assert_eq!(heard(&mut two).await, of(other), "{place}");
+        drop(one);
+        for _ in 0..3 {
+            // One that matches a template. Whether it was told to the end between two of these or not: it is heard of.
+            let mut three = subscribe("thing://up/7").await.expect("a subscription");
+            handle.resource_updated("thing://7");
+            assert_eq!(heard(&mut three).await, of("thing://up/7"), "{place}");
+        }
+        handle.resource_updated("thing://other/it");
+        assert_eq!(heard(&mut two).await, of(other), "{place}");
+    }
+}
+
+/// What is replaced stays where it was, and what was said of it holds.
+#[tokio::test]
+async fn what_is_passed_on_keeps_its_place_and_stays_disabled() {
+    let (one, two) = (Server::new("one"), Server::new("two"));
+    let (first, second) = (one.handle(), two.handle());
+    let gateway = Server::new("gateway")
+        .tools(tools![late])
+        .mount("one", Client::in_memory(one).proxy().await.expect("a proxy"))
+        .mount("two", Client::in_memory(two).proxy().await.expect("a proxy"));
+    let handle = gateway.handle();
+    let client = Client::in_memory(gateway).connect().await.expect("a connection");
+    let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
+    second.add_tools(tools![add]).expect("added");
+    heard(&mut changes).await;
+    first.add_tools(tools![add, fail]).expect("added");
+    heard(&mut changes).await;
+    assert_eq!(names(&client).await, ["late", "one_add", "one_fail", "two_add"]);
+    assert!(handle.disable(|item| item.name() == "one_add"));
+    heard(&mut changes).await;
+    assert!(first.remove_tool("fail"));
+    heard(&mut changes).await;
+    assert_eq!(names(&client).await, ["late", "two_add"], "it stays disabled");
+    assert!(handle.enable(|_| true));
+    heard(&mut changes).await;
+    assert_eq!(names(&client).await, ["late", "one_add", "two_add"]);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_changes_nothing() {
+    let upstream = upstream();
+    let above = upstream.handle();
+    let proxy = Client::in_memory(upstream).proxy().await.expect("a proxy");
+    let gateway = proxy.tools(tools![late]);
+    let client = Client::in_memory(gateway).connect().await.expect("a connection");
+    let mut changes = client.subscribe(SubscriptionFilter::new().lists()).await.expect("a subscription");
+    let before = names(&client).await;
+    above.add_tools(tools![late, point]).expect("added");
+    above.add_prompts(prompts![late_prompt]).expect("added");
+    assert_eq!(heard(&mut changes).await, ServerChange::Prompts, "the tools are those that there were");
+    assert_eq!(names(&client).await, before);
+    above.remove_tool("late");
+    assert_eq!(heard(&mut changes).await, ServerChange::Tools);
+    assert_eq!(names(&client).await, ["add", "fail", "ask", "ask_all", "point", "late"]);
+}
+
+/// Waits until the test lets it go on.
+#[tool]
+async fn hold(holding: State<Holding>) -> &'static str {
+    holding.begun.notify_one();
+    holding.go.notified().await;
+    "done"
+}
+
+#[derive(Default)]
+struct Holding {
+    begun: tokio::sync::Notify,
+    go: tokio::sync::Notify,
+}
+
+#[tokio::test]
+async fn a_call_that_runs_goes_on_when_its_tool_is_gone() {
+    for (above, below) in all_pairs() {
+        let holding = Arc::<Holding>::default();
+        let server = Server::new("upstream").state(holding.clone()).tools(tools![hold]);
+        let handle = server.handle();
+        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
+        let gateway = Server::new("gateway").mount("up", proxy);
+        let client = Client::in_memory(gateway).era(below).connect().await.expect("a connection");
+        let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
+        let meanwhile = async {
+            holding.begun.notified().await;
+            assert!(handle.remove_tool("hold"));
+            assert_eq!(heard(&mut changes).await, ServerChange::Tools);
+            assert!(names(&client).await.is_empty());
+            holding.go.notify_one();
+        };
+        let (result, ()) = tokio::join!(client.call::<String>("up_hold", ()), meanwhile);
+        assert_eq!(result.expect("a result"), "done", "{above:?} above, {below:?} below");
+    }
+}
+
+/// A hundred changes at once cost two lists, and it is the last one that counts.
+#[tokio::test]
+async fn a_burst_of_changes_is_heard_as_few() {
+    let lists = Arc::<std::sync::atomic::AtomicUsize>::default();
+    let counted = lists.clone();
+    let mut changed = 0;
+    let upstream = by_hand(move |message| match message["method"].as_str() {
+        Some("initialize") => {
+            let result = json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": { "listChanged": true } },
+                "serverInfo": { "name": "by hand", "version": "1" } });
+            vec![json!({ "id": message["id"], "result": result })]
+        }
+        Some("tools/list") => {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut list = one_tool();
+            list["tools"][0]["description"] = json!(format!("changed {changed} times"));
+            vec![json!({ "id": message["id"], "result": list })]
+        }
+        Some("tools/call") => {
+            changed += 100;
+            let changes = (0..100).map(|_| json!({ "method": "notifications/tools/list_changed" }));
+            changes.chain([json!({ "id": message["id"], "result": { "content": [] } })]).collect()
+        }
+        _ => vec![],
+    });
+    let proxy = upstream.era(Era::Legacy).proxy().await.expect("a proxy");
+    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
+    for times in 1..=3 {
+        let before = lists.load(std::sync::atomic::Ordering::SeqCst);
+        client.call_tool("it", ()).await.expect("a result");
+        let expected = format!("changed {}00 times", times);
+        while client.list_tools().await.expect("a list")[0].description.as_deref() != Some(&*expected) {
+            assert_eq!(heard(&mut changes).await, ServerChange::Tools);
+        }
+        let asked = lists.load(std::sync::atomic::Ordering::SeqCst) - before;
+        assert!((1..=2).contains(&asked), "it was asked {asked} times");
+    }
+}
+
+/// The other server is told what nobody wants to know any more, and hears the end of ours.
+#[tokio::test]
+async fn nothing_is_left_of_a_proxy_that_has_ended() {
+    for (above, below) in all_pairs() {
+        let server = upstream();
+        let handle = server.handle();
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let serving = tokio::spawn(async move {
+            let (reader, writer) = tokio::io::split(theirs);
+            server.serve(reader, writer).await
+        });
+        let (reader, writer) = tokio::io::split(ours);
+        let proxy = Client::streams(reader, writer).era(above).proxy().await.expect("a proxy");
+        let gateway = Server::new("gateway").mount("up", proxy);
+        let client = Client::in_memory(gateway).era(below).connect().await.expect("a connection");
+        let filter = SubscriptionFilter::new().lists().resource("thing://up/7");
+        let mut changes = client.subscribe(filter).await.expect("a subscription");
+        heard(&mut changes).await;
+        handle.add_tools(tools![late]).expect("added");
+        heard(&mut changes).await;
+        drop((changes, client));
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(30), serving).await;
+        ended.expect("in time").expect("no panic").expect("a good end");
+    }
+}
+
+/// A server by hand learns who listens, and that nobody does any more.
+#[tokio::test]
+async fn a_legacy_server_is_told_what_nobody_listens_to_any_more() {
+    let (said, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let upstream = by_hand(move |message| {
+        let result = match message["method"].as_str() {
+            Some("initialize") => json!({ "protocolVersion": "2025-06-18",
+                "capabilities": { "resources": { "subscribe": true } },
+                "serverInfo": { "name": "by hand", "version": "1" } }),
+            Some("resources/list") => {
+                json!({ "resources": [{ "uri": "a:1", "name": "1" }, { "uri": "a:2", "name": "2" }] })
+            }
+            Some("resources/templates/list") => json!({ "resourceTemplates": [] }),
+            Some(method @ ("resources/subscribe" | "resources/unsubscribe")) => {
+                let _ = said.send(format!("{method} {}", message["params"]["uri"]));
+                json!({})
+            }
+            _ => return vec![],
+        };
+        vec![json!({ "id": message["id"], "result": result })]
+    });
+    let proxy = upstream.era(Era::Legacy).proxy().await;
+    let client = Client::in_memory(proxy.expect("a proxy")).connect().await.expect("a connection");
+    let one = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
+    assert_eq!(hears.recv().await.expect("it"), "resources/subscribe \"a:1\"");
+    let again = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
+    let two = client.subscribe(SubscriptionFilter::new().resource("a:2")).await.expect("a subscription");
+    assert_eq!(hears.recv().await.expect("it"), "resources/subscribe \"a:2\"");
+    drop((one, two));
+    assert_eq!(hears.recv().await.expect("it"), "resources/unsubscribe \"a:2\"");
+    drop(again);
+    assert_eq!(hears.recv().await.expect("it"), "resources/unsubscribe \"a:1\"");
 }

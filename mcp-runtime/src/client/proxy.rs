@@ -1,5 +1,7 @@
 //! A server whose tools, prompts and resources are those of another.
 
+mod follow;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -26,17 +28,17 @@ use crate::engine::Resume;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
     Answered, CallToolResult, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
-    ErrorCode, ErrorObject, GetPromptResult, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams, Method,
-    ProgressNotificationParams, ReadResourceResult, ReceivedInputRequired,
+    ErrorCode, ErrorObject, GetPromptResult, ListKind, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams,
+    Method, ProgressNotificationParams, ReadResourceResult, ReceivedInputRequired, SubscriptionFilter,
 };
-use crate::registry::{DynPrompt, DynTool, Prompts, Resource, Resources, Tools};
+use crate::registry::{DynPrompt, DynTool, Replacement, Resource};
 use crate::sampling::{ProviderError, SamplingProvider};
-use crate::server::Server;
+use crate::server::{Feed, Server};
 
 impl ClientBuilder {
-    /// Connects, and makes a server that offers what the other one does at that moment: its tools, prompts,
-    /// resources and templates of resources. What it asks (the model, the user, for roots) is asked of the client of
-    /// the new server, in whatever protocol version each of the two speaks.
+    /// Connects, and makes a server that offers what the other one does: its tools, prompts, resources and templates of
+    /// resources. What it asks (the model, the user, for roots) is asked of the client of the new server, in whatever
+    /// protocol version each of the two speaks.
     ///
     /// Handlers of this builder are replaced by that. A server since 2026-07-28 is told what the client can do with
     /// each call, and what came of each of its rounds is kept as a [step](Context::step) is, so that its calls go on
@@ -44,8 +46,19 @@ impl ClientBuilder {
     /// time, and one that has asked cannot go on after a restart ([`Resume::Parked`]).
     ///
     /// Whoever makes a call hears the progress and the log messages of the other server, as far as they can be told
-    /// apart: a server that does not say of which call a message is, is believed when one call runs. What that server
-    /// offers later, and how it changes, is not passed on.
+    /// apart: a server that does not say of which call a message is, is believed when one call runs.
+    ///
+    /// What that server offers later is offered, too, if it tells of it (`listChanged`): while the new server runs, and
+    /// also where that is [mounted](Server::mount), a list is asked for again when it has changed, and clients are told
+    /// if it is not what it was. Calls that run go on. What does not fit, such as a second tool of one name, changes
+    /// nothing, and is an error in the log. Clients that subscribe to a resource hear when the other server says that it
+    /// holds something else (`subscribe`), in whatever protocol version. Until that server knows that somebody listens
+    /// it tells nothing: so whoever subscribes first hears of the resource once when it does. Completion is not passed
+    /// on.
+    ///
+    /// When the connection to the other server ends, what it offered stays in the lists, and calls of it fail with an
+    /// error that says so; it is not begun again. A server over HTTP that was away for a while is asked again for all
+    /// that it may have changed.
     ///
     /// ```no_run
     /// use mcp_runtime::Client;
@@ -75,37 +88,26 @@ impl ClientBuilder {
             .on_roots(move |()| typed::<ListRootsResult>(roots(json!({}))))
             .connect()
             .await?;
-        let capabilities = client.server_capabilities().clone();
-        let (mut tools, mut prompts) = (Vec::new(), Vec::new());
-        let (mut resources, mut templates) = (Vec::new(), Vec::new());
-        if capabilities.tools.is_some() {
-            tools = client.list_tools().await?;
-        }
-        if capabilities.prompts.is_some() {
-            prompts = client.list_prompts().await?;
-        }
-        if capabilities.resources.is_some() {
-            resources = client.list_resources().await?;
-            // Some servers know nothing of these.
-            templates = client.list_resource_templates().await.unwrap_or_default();
-        }
+        // Before it is asked what it offers: nothing that changes after that is missed.
+        let lists = follow::hear_of_lists(&client).await;
         let name = client.server_info().map_or("proxy", |info| &info.name).to_owned();
         let version = client.server_info().map_or("0.0.0", |info| &info.version).to_owned();
         let instructions = client.instructions().map(str::to_owned);
+        let tells = lists.is_some() || follow::tells_of_resources(&client);
         let upstream = Arc::new(Upstream { client, relay });
+        let first = upstream.offers(&SubscriptionFilter::new().lists()).await?;
 
-        let tools: Tools = tools.into_iter().map(|tool| upstream.clone().tool(tool)).collect();
-        let prompts: Prompts = prompts.into_iter().map(|prompt| upstream.clone().prompt(prompt)).collect();
-        let resources: Resources = resources
-            .into_iter()
-            .map(|resource| upstream.clone().resource(resource))
-            .chain(templates.into_iter().map(|template| upstream.clone().template(template)))
-            .collect();
-        let server = Server::new(name).version(version).tools(tools).prompts(prompts).resources(resources);
-        Ok(match instructions {
-            Some(instructions) => server.instructions(instructions),
-            None => server,
-        })
+        let feed = Feed::new();
+        let mut server = Server::new(name).version(version).fed(&feed, first, lists.is_some());
+        if let Some(instructions) = instructions {
+            server = server.instructions(instructions);
+        }
+        if tells {
+            server = server.background(move |stop| async move {
+                stop.run_until_cancelled_owned(follow::follow(upstream, feed, lists)).await;
+            });
+        }
+        Ok(server)
     }
 }
 
@@ -116,6 +118,32 @@ struct Upstream {
 }
 
 impl Upstream {
+    /// What these lists have at the moment, as we offer it.
+    async fn offers(self: &Arc<Self>, lists: &SubscriptionFilter) -> Result<Replacement, Error> {
+        let capabilities = self.client.server_capabilities();
+        let mut offers = Replacement::default();
+        if lists.has(ListKind::Tools) && capabilities.tools.is_some() {
+            let tools = self.client.list_tools().await?;
+            offers.tools = Some(tools.into_iter().map(|tool| self.clone().tool(tool)).collect());
+        }
+        if lists.has(ListKind::Prompts) && capabilities.prompts.is_some() {
+            let prompts = self.client.list_prompts().await?;
+            offers.prompts = Some(prompts.into_iter().map(|prompt| self.clone().prompt(prompt)).collect());
+        }
+        if lists.has(ListKind::Resources) && capabilities.resources.is_some() {
+            let resources = self.client.list_resources().await?;
+            let templates = match self.client.list_resource_templates().await {
+                // Some servers know nothing of these.
+                Err(error) if error.kind() == ErrorKind::Refused => Vec::new(),
+                other => other?,
+            };
+            let resources = resources.into_iter().map(|resource| self.clone().resource(resource));
+            let templates = templates.into_iter().map(|template| self.clone().template(template));
+            offers.resources = Some(resources.chain(templates).collect());
+        }
+        Ok(offers)
+    }
+
     fn resume(&self) -> Resume {
         if self.client.protocol_version().is_modern() { Resume::Auto } else { Resume::Parked }
     }

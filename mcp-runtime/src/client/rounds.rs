@@ -98,18 +98,25 @@ pub(super) fn too_many_rounds(method: &str, most: u32) -> Error {
 }
 
 /// The pauses before rounds that only repeat the state, each twice as long as the one before.
-pub(super) struct Pauses(Duration);
+pub(super) struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
 
 impl Default for Pauses {
     fn default() -> Self {
-        Self(FIRST_WAIT)
+        Self::up_to(LONGEST_WAIT)
     }
 }
 
 impl Pauses {
+    pub(super) fn up_to(longest: Duration) -> Self {
+        Self { next: FIRST_WAIT, longest }
+    }
+
     pub(super) async fn pause(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(LONGEST_WAIT);
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(self.longest);
     }
 }
 

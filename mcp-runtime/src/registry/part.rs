@@ -138,7 +138,6 @@ impl Registry {
     }
 
     /// Whether a part offers the resource of this URI.
-    #[expect(dead_code, reason = "nobody replaces parts yet")]
     pub(crate) fn has_in_part(&self, id: PartId, uri: &str) -> bool {
         let is_of_it = |entry: &Arc<Entry>| entry.part == Some(id);
         self.resources.find(uri).is_some_and(is_of_it)

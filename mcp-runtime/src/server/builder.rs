@@ -278,7 +278,7 @@ impl Server {
 
     /// Offers this until `feed` replaces it, here or wherever the server is mounted. Clients are told that lists may
     /// change if that is so.
-    #[expect(dead_code, reason = "nobody replaces parts yet")]
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "who replaces parts is a client"))]
     pub(crate) fn fed(mut self, feed: &Feed, first: Replacement, may_change: bool) -> Self {
         let Replacement { tools, prompts, resources } = first;
         self.offers.parts.push(Part {

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, Weak};
+
+use tokio::sync::watch;
 
 use super::live::{Amendment, Live};
 use crate::error::Error;
@@ -41,7 +44,13 @@ impl Feed {
     /// All that is wrong with it; then what was offered stays.
     pub(crate) fn replace(&self, with: Replacement) -> Result<(), Error> {
         let Some(live) = self.live() else { return Ok(()) };
-        live.amend(Amendment::Replace(self.part, with)).map(|_| ())
+        let has_resources = with.resources.is_some();
+        let differs = live.amend(Amendment::Replace(self.part, with))?;
+        if differs && has_resources {
+            // Somebody may listen to what has come.
+            live.events().interest_changed();
+        }
+        Ok(())
     }
 
     /// Tells clients that the resource of this URI holds something else now.
@@ -49,5 +58,23 @@ impl Feed {
         let Some(live) = self.live() else { return };
         let uri = live.host_of(self.part).map_or_else(|| uri.into(), |host| host.uri(uri).as_ref().into());
         live.events().changed(&Change::Resource(uri));
+    }
+
+    /// Hears when clients listen to other resources than before. `None` while the server does not run.
+    pub(crate) fn interest(&self) -> Option<watch::Receiver<()>> {
+        Some(self.live()?.events().interest())
+    }
+
+    /// To which of the resources of this part clients listen; as it calls them, wherever it is mounted.
+    pub(crate) fn watched(&self) -> BTreeSet<String> {
+        let Some(live) = self.live() else { return BTreeSet::new() };
+        let Some((offering, _)) = live.current() else { return BTreeSet::new() };
+        let host = live.host_of(self.part);
+        let inner = |uri: &Arc<str>| match &host {
+            Some(host) => host.inner(uri, host.prefix.len()).as_ref().to_owned(),
+            None => uri.as_ref().to_owned(),
+        };
+        let watched = live.events().watched();
+        watched.iter().filter(|uri| offering.registry.has_in_part(self.part, uri)).map(inner).collect()
     }
 }

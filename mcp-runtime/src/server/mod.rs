@@ -3,7 +3,7 @@
 mod builder;
 mod changes;
 mod connection;
-#[expect(dead_code, reason = "nobody replaces parts yet")]
+#[cfg_attr(not(feature = "client"), expect(dead_code, reason = "who replaces parts is a client"))]
 mod feed;
 mod handle;
 #[cfg(feature = "http")]
@@ -17,6 +17,8 @@ mod run;
 mod surface;
 
 pub use builder::Server;
+#[cfg(feature = "client")]
+pub(crate) use feed::Feed;
 pub use handle::ServerHandle;
 pub use ready::ReadyServer;
 pub use surface::assert_tool_surface;

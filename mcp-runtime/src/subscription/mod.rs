@@ -8,15 +8,20 @@ use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::HashMap;
+use tokio::sync::watch;
 
 use crate::protocol::{Change, ListKind, SubscriptionFilter};
 
 /// Where everything that changes is said, and everyone who listens to it.
 #[derive(Default)]
-pub(crate) struct Events(Mutex<Listeners>);
+pub(crate) struct Events {
+    listeners: Mutex<Listeners>,
+    /// Told when there is a resource more, or one less, to which somebody listens. Most do not want to know.
+    interest: OnceLock<watch::Sender<()>>,
+}
 
 #[derive(Default)]
 struct Listeners {
@@ -131,7 +136,24 @@ impl Listener {
 
 impl Events {
     fn lock(&self) -> MutexGuard<'_, Listeners> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hears when it is others to which somebody [listens](Self::watched).
+    pub(crate) fn interest(&self) -> watch::Receiver<()> {
+        self.interest.get_or_init(watch::Sender::default).subscribe()
+    }
+
+    /// Has those look again who want to know to what somebody listens.
+    pub(crate) fn interest_changed(&self) {
+        if let Some(interest) = self.interest.get() {
+            interest.send_replace(());
+        }
+    }
+
+    /// The resources to which somebody listens.
+    pub(crate) fn watched(&self) -> Vec<Arc<str>> {
+        self.lock().by_uri.keys().cloned().collect()
     }
 
     /// Tells everyone who wants to know.
@@ -210,27 +232,40 @@ impl Subscription {
         let uri: Arc<str> = listeners.by_uri.get_key_value(uri).map_or_else(|| uri.into(), |(uri, _)| uri.clone());
         let watched = Arc::new(Watched { uri: uri.clone(), has_changed: AtomicBool::new(false), sight });
         waiting.uris.insert(uri.clone(), watched.clone());
-        listeners.by_uri.entry(uri).or_default().insert(self.number, (self.listener.clone(), watched));
+        let watching = listeners.by_uri.entry(uri).or_default();
+        watching.insert(self.number, (self.listener.clone(), watched));
+        let is_first = watching.len() == 1;
+        drop((waiting, listeners));
+        if is_first {
+            self.events.interest_changed();
+        }
     }
 
     /// Does not listen to this resource any more.
     pub(crate) fn unwatch(&self, uri: &str) {
-        self.events.lock().forget(uri, self.number);
-        let mut waiting = self.listener.lock();
-        if waiting.uris.remove(uri).is_some() {
-            waiting.changed_uris.retain(|changed| *changed.uri != *uri);
+        let was_last = self.events.lock().forget(uri, self.number);
+        {
+            let mut waiting = self.listener.lock();
+            if waiting.uris.remove(uri).is_some() {
+                waiting.changed_uris.retain(|changed| *changed.uri != *uri);
+            }
+        }
+        if was_last {
+            self.events.interest_changed();
         }
     }
 }
 
 impl Listeners {
-    fn forget(&mut self, uri: &str, number: u64) {
-        if let Entry::Occupied(mut listeners) = self.by_uri.entry(uri.into()) {
-            listeners.get_mut().remove(&number);
-            if listeners.get().is_empty() {
-                listeners.remove();
-            }
+    /// Whether it was the last one.
+    fn forget(&mut self, uri: &str, number: u64) -> bool {
+        let Entry::Occupied(mut listeners) = self.by_uri.entry(uri.into()) else { return false };
+        listeners.get_mut().remove(&number);
+        let is_last = listeners.get().is_empty();
+        if is_last {
+            listeners.remove();
         }
+        is_last
     }
 }
 
@@ -239,7 +274,11 @@ impl Drop for Subscription {
         let uris: Vec<Arc<str>> = self.listener.lock().uris.drain().map(|(uri, _)| uri).collect();
         let mut listeners = self.events.lock();
         listeners.all.remove(&self.number);
-        uris.iter().for_each(|uri| listeners.forget(uri, self.number));
+        let lasts = uris.iter().filter(|uri| listeners.forget(uri, self.number)).count();
+        drop(listeners);
+        if lasts > 0 {
+            self.events.interest_changed();
+        }
     }
 }
 
@@ -301,6 +340,32 @@ mod tests {
         assert_eq!(woken.load(Ordering::Relaxed), 0);
         let listeners = events.lock();
         assert!(listeners.all.is_empty() && listeners.by_uri.is_empty());
+    }
+
+    #[test]
+    fn it_is_said_when_others_are_listened_to() {
+        let events = Arc::<Events>::default();
+        let mut interest = events.interest();
+        let mut is_said = || {
+            interest.has_changed().is_ok_and(|it| it) && {
+                interest.mark_unchanged();
+                true
+            }
+        };
+        let (one, _) = listening(&events, SubscriptionFilter::new().resource("a:1"));
+        assert!(is_said());
+        let (two, _) = listening(&events, SubscriptionFilter::new().resource("a:1").tools());
+        assert!(!is_said(), "somebody did already");
+        two.watch("a:2", Sight::unlimited());
+        assert!(is_said());
+        assert_eq!(events.watched().len(), 2);
+        drop(one);
+        assert!(!is_said(), "somebody does still");
+        two.unwatch("a:1");
+        assert!(is_said());
+        assert_eq!(*events.watched(), ["a:2".into()]);
+        drop(two);
+        assert!(is_said() && events.watched().is_empty());
     }
 
     proptest! {

@@ -1,0 +1,249 @@
+//! What changes on the other server while ours runs: its lists, which become ours, and what resources hold to which
+//! our clients listen.
+
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::{FutureExt as _, Stream as _};
+use serde_json::{Map, Value};
+
+use super::Upstream;
+use crate::client::rounds::Pauses;
+use crate::client::{Client, ServerChange, Subscription};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::SubscriptionFilter;
+use crate::server::Feed;
+
+/// How long it is waited at most before the other server is asked once more for what it has refused or lost.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Whether a server says so of its tools, prompts or resources.
+fn says(capability: Option<&Map<String, Value>>, what: &str) -> bool {
+    capability.and_then(|it| it.get(what)).is_some_and(|it| it == true)
+}
+
+/// Hears of those lists that the server says may change; `None` if there are none.
+pub(super) async fn hear_of_lists(client: &Client) -> Option<Subscription> {
+    let capabilities = client.server_capabilities();
+    let mut filter = SubscriptionFilter::new();
+    filter.tools_list_changed = says(capabilities.tools.as_ref(), "listChanged");
+    filter.prompts_list_changed = says(capabilities.prompts.as_ref(), "listChanged");
+    filter.resources_list_changed = says(capabilities.resources.as_ref(), "listChanged");
+    if filter == SubscriptionFilter::new() {
+        return None;
+    }
+    match client.subscribe(filter).await {
+        Ok(changes) => Some(changes).filter(|it| *it.filter() != SubscriptionFilter::new()),
+        Err(error) => {
+            tracing::warn!(%error, "the other server does not tell how its lists change");
+            None
+        }
+    }
+}
+
+/// Whether the server tells what its resources hold.
+pub(super) fn tells_of_resources(client: &Client) -> bool {
+    says(client.server_capabilities().resources.as_ref(), "subscribe")
+}
+
+/// Passes on what changes, until there is nothing more to hear.
+pub(super) async fn follow(upstream: Arc<Upstream>, feed: Feed, lists: Option<Subscription>) {
+    let ended = upstream.client.wire.ended();
+    let lists = async {
+        if let Some(changes) = lists {
+            follow_lists(&upstream, &feed, changes).await;
+        }
+    };
+    let resources = async {
+        if tells_of_resources(&upstream.client) {
+            follow_resources(&upstream, &feed).await;
+        }
+    };
+    let both = async { tokio::join!(lists, resources) };
+    if ended.run_until_cancelled(both).await.is_none() {
+        tracing::warn!("the connection to the other server ended: what it offered stays, and calls of it fail");
+    }
+}
+
+/// Offers what the lists have whenever they are others.
+async fn follow_lists(upstream: &Arc<Upstream>, feed: &Feed, mut changes: Subscription) {
+    let all = changes.filter().clone();
+    loop {
+        let stale = match changes.next().await {
+            Some(Ok(ServerChange::Tools)) => SubscriptionFilter::new().tools(),
+            Some(Ok(ServerChange::Prompts)) => SubscriptionFilter::new().prompts(),
+            Some(Ok(ServerChange::Resources)) => SubscriptionFilter::new().resources(),
+            Some(Ok(ServerChange::Resource(_))) => continue,
+            None | Some(Err(_)) => {
+                // A server over HTTP may be restarted.
+                let mut pauses = Pauses::up_to(LONGEST_PAUSE);
+                changes = loop {
+                    pauses.pause().await;
+                    match upstream.client.subscribe(all.clone()).await {
+                        Ok(changes) => break changes,
+                        Err(error) if error.kind() == ErrorKind::Refused => {
+                            tracing::warn!(%error, "the other server does not tell any more how its lists change");
+                            return;
+                        }
+                        Err(error) => tracing::debug!(%error, "the other server cannot be listened to yet"),
+                    }
+                };
+                // What has changed meanwhile, nobody has told.
+                all.clone()
+            }
+        };
+        refresh(upstream, feed, &stale).await;
+    }
+}
+
+/// Offers what these lists have now. What changes meanwhile is another change.
+async fn refresh(upstream: &Arc<Upstream>, feed: &Feed, stale: &SubscriptionFilter) {
+    let mut pauses = Pauses::up_to(LONGEST_PAUSE);
+    loop {
+        match upstream.offers(stale).await {
+            Ok(offers) => {
+                if let Err(error) = feed.replace(offers) {
+                    tracing::error!(%error, "what the other server offers now does not fit; what it offered before stays");
+                }
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "the other server does not say yet what it offers now"),
+        }
+        pauses.pause().await;
+    }
+}
+
+/// Listens to those resources to which our clients do.
+async fn follow_resources(upstream: &Upstream, feed: &Feed) {
+    let Some(mut interest) = feed.interest() else { return };
+    let mut watching = Watching { upstream, feed, all: Vec::new() };
+    let mut pauses = Pauses::up_to(LONGEST_PAUSE);
+    loop {
+        interest.borrow_and_update();
+        let is_complete = watching.become_those(feed.watched()).await;
+        if is_complete {
+            pauses = Pauses::up_to(LONGEST_PAUSE);
+        }
+        let mut again = std::pin::pin!(async {
+            match is_complete {
+                true => std::future::pending().await,
+                false => pauses.pause().await,
+            }
+        });
+        loop {
+            tokio::select! {
+                changed = interest.changed() => match changed {
+                    Ok(()) => break,
+                    // The server is gone.
+                    Err(_) => return,
+                },
+                () = &mut again => break,
+                change = watching.next() => match change {
+                    Some(ServerChange::Resource(uri)) => feed.resource_updated(&uri),
+                    Some(_) => {}
+                    // One has ended, and is missing now.
+                    None => break,
+                },
+            }
+        }
+    }
+}
+
+/// What is listened to on the other server.
+struct Watching<'f> {
+    upstream: &'f Upstream,
+    feed: &'f Feed,
+    /// A modern server has one for everything, a legacy one has one for each resource.
+    all: Vec<(BTreeSet<String>, Subscription)>,
+}
+
+impl Watching<'_> {
+    /// The next change, or `None` when a subscription has ended, which is forgotten.
+    async fn next(&mut self) -> Option<ServerChange> {
+        poll_fn(|cx| {
+            let mut ended = None;
+            for (place, (_, subscription)) in self.all.iter_mut().enumerate() {
+                match Pin::new(subscription).poll_next(cx) {
+                    Poll::Ready(Some(Ok(change))) => return Poll::Ready(Some(change)),
+                    Poll::Ready(None | Some(Err(_))) => {
+                        ended = Some(place);
+                        break;
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            match ended {
+                Some(place) => {
+                    drop(self.all.swap_remove(place));
+                    Poll::Ready(None)
+                }
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Listens to these, and nothing else. Whether that could be done.
+    async fn become_those(&mut self, wanted: BTreeSet<String>) -> bool {
+        let now: BTreeSet<String> = self.all.iter().flat_map(|(uris, _)| uris).cloned().collect();
+        if now == wanted {
+            return true;
+        }
+        let added: BTreeSet<String> = wanted.difference(&now).cloned().collect();
+        let client = &self.upstream.client;
+        let subscribe = async |uris: BTreeSet<String>| {
+            let filter = uris.iter().fold(SubscriptionFilter::new(), |filter, uri| filter.resource(uri));
+            (uris, client.subscribe(filter).await)
+        };
+        let is_modern = client.protocol_version().is_modern();
+        let new = match (is_modern, wanted.is_empty()) {
+            (true, true) => Vec::new(),
+            (true, false) => vec![subscribe(wanted.clone()).await],
+            (false, _) => join_all(added.iter().map(|uri| subscribe(BTreeSet::from([uri.clone()])))).await,
+        };
+        let mut is_complete = true;
+        let new: Vec<_> = new
+            .into_iter()
+            .filter_map(|(uris, made)| {
+                let made: Result<Subscription, Error> = made;
+                match made {
+                    Ok(subscription) => Some((uris, subscription)),
+                    Err(error) => {
+                        tracing::warn!(%error, "the other server does not tell what a resource holds");
+                        is_complete = false;
+                        None
+                    }
+                }
+            })
+            .collect();
+        if is_complete || !is_modern {
+            // The new one is there before the old one ends, so that nothing is missed.
+            self.leave(|uris| !is_modern && uris.is_subset(&wanted));
+        }
+        for (uris, _) in &new {
+            // What has happened to these until the other server knew, nobody has told.
+            uris.intersection(&added).for_each(|uri| self.feed.resource_updated(uri));
+        }
+        self.all.extend(new);
+        is_complete
+    }
+
+    /// Ends all but these subscriptions, after what they have heard.
+    fn leave(&mut self, stays: impl Fn(&BTreeSet<String>) -> bool) {
+        let (stay, end): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.all).into_iter().partition(|(uris, _)| stays(uris));
+        self.all = stay;
+        for (_, mut subscription) in end {
+            while let Some(Some(Ok(change))) = subscription.next().now_or_never() {
+                if let ServerChange::Resource(uri) = change {
+                    self.feed.resource_updated(&uri);
+                }
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use mcp_runtime::protocol::{
     ReadResourceResult, ResourceContents, ResourceLink, Role, SubscriptionFilter,
 };
 use mcp_runtime::testing::Trial;
-use mcp_runtime::{Extensions, Item, Resource};
+use mcp_runtime::{Extensions, Item, Requester, Resource};
 
 /// The names of what was called.
 #[derive(Default)]
@@ -395,11 +395,19 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::time::timeout(std::time::Duration::from_secs(20), result).await.expect("no deadlock").expect("no panic")
 }
 
-/// What models see of a server is what a client gets of which nothing is known.
+/// Only for clients whose model uses tools.
+#[tool(visible = uses_tools)]
+fn converse() {}
+
+fn uses_tools(requester: &Requester) -> bool {
+    requester.client_capabilities().sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some())
+}
+
+/// What models see of a server is what any of them may see, whoever it is and whatever is turned off at the moment.
 #[test]
-fn the_surface_of_a_server_has_its_mounts_and_its_rules() {
+fn the_surface_of_a_server_is_all_that_anyone_may_see() {
     let server = Server::new("whole")
-        .tools(tools![greet_all, touch])
+        .tools(tools![greet_all, touch, converse])
         .mount("part", Server::new("part").tools(tools![touch]))
         .visible(|item, requester| !item.has_tag("admin") || requester.extensions().get::<Admin>().is_some());
     assert!(server.handle().disable(|item| item.name() == "touch"));

@@ -162,8 +162,9 @@ macro_rules! resources {
 ///
 /// A change of these changes what models do, as much as a change of code. This makes it one that
 /// is reviewed. The first argument is the file, from the directory of the crate's `Cargo.toml`;
-/// the second is [`Tools`], or a [`Server`]: then it is what a client gets of which nothing is known, with what is
-/// mounted. With `UPDATE_TOOL_SURFACE=1` in the environment the file is written.
+/// the second is [`Tools`], or a [`Server`]: then it is all that any client may see at some time, with what is mounted,
+/// whatever [`visible`](Server::visible), scopes and the client's capabilities hide from others, and whether it is
+/// [disabled](ServerHandle::disable) or not. With `UPDATE_TOOL_SURFACE=1` in the environment the file is written.
 ///
 /// # Panics
 ///

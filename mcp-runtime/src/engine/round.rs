@@ -47,6 +47,7 @@ pub(crate) struct Decoded {
 
 impl Round {
     /// Of no request: what may be asked of one of which nothing but this is known.
+    #[cfg(feature = "testing")]
     pub(crate) fn detached(extensions: Extensions) -> Self {
         Self {
             request_id: RequestId::Number(0),

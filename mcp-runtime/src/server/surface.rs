@@ -1,15 +1,12 @@
 //! What models see of tools, kept in a file that is reviewed like code.
 
-use std::cell::LazyCell;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::Server;
-use crate::context::Requester;
-use crate::engine::Round;
-use crate::protocol::{Extensions, Tool};
+use crate::protocol::Tool;
 use crate::registry::{Built, DynTool, Offers, Policy, Tools};
 
 /// Set to anything, the file is written instead of compared.
@@ -41,13 +38,12 @@ impl Surface for DynTool {
     }
 }
 
-/// What it offers to a client of which nothing is known, with what is mounted.
+/// All that any client may see at some time, whoever it is, with what is mounted.
 impl Surface for Server {
     fn seen(self) -> Result<Vec<Tool>, String> {
         let ready = self.build().map_err(|error| error.to_string())?;
         let (offering, _) = ready.live.current().unwrap_or_default();
-        let nobody: &dyn Fn() -> Requester = &|| Requester::new(Round::detached(Extensions::new()));
-        Ok(offering.registry.tools.seen_by(&LazyCell::new(nobody)).cloned().collect())
+        Ok(offering.registry.tools.described.to_vec())
     }
 }
 

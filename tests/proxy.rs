@@ -11,6 +11,7 @@ use mcp_runtime::protocol::{
 use mcp_runtime::testing::Trial;
 use mcp_runtime::{ErrorKind, Resource};
 use mcp_tests::World;
+use mcp_tests::http::Served;
 use mcp_tests::library;
 use mcp_tests::raw::{Call, Peer, shout, text};
 use serde_json::{Value, json};
@@ -483,6 +484,33 @@ async fn what_a_resource_holds_is_passed_on_to_those_who_subscribed() {
     }
 }
 
+#[tokio::test]
+async fn changes_are_passed_on_over_http_too() {
+    for (above, below) in all_pairs() {
+        let place = format!("{above:?} above, {below:?} below");
+        let server = upstream();
+        let handle = server.handle();
+        let server = Served::start(server).await;
+        let url = |served: &Served| format!("http://{}/mcp", served.address);
+        let proxy = Client::http(url(&server)).era(above).proxy().await.expect("a proxy");
+        let gateway = Served::start(Server::new("gateway").mount("up", proxy)).await;
+        let client = Client::http(url(&gateway)).era(below).connect().await.expect("a connection");
+        let filter = SubscriptionFilter::new().lists().resource("thing://up/7");
+        let mut changes = client.subscribe(filter).await.expect("a subscription");
+        let of_it = ServerChange::Resource("thing://up/7".to_owned());
+        assert_eq!(heard(&mut changes).await, of_it, "{place}");
+        handle.resource_updated("thing://7");
+        assert_eq!(heard(&mut changes).await, of_it, "{place}");
+        handle.add_tools(tools![late]).expect("added");
+        assert_eq!(heard(&mut changes).await, ServerChange::Tools, "{place}");
+        assert_eq!(client.call::<String>("up_late", ()).await.expect("a result"), "late", "{place}");
+        drop(changes);
+        client.close().await.expect("it ends");
+        gateway.shutdown().await;
+        server.shutdown().await;
+    }
+}
+
 /// What is replaced stays where it was, and what was said of it holds.
 #[tokio::test]
 async fn what_is_passed_on_keeps_its_place_and_stays_disabled() {
@@ -601,6 +629,79 @@ async fn a_burst_of_changes_is_heard_as_few() {
         }
         let asked = lists.load(std::sync::atomic::Ordering::SeqCst) - before;
         assert!((1..=2).contains(&asked), "it was asked {asked} times");
+    }
+}
+
+/// A server that ends what it tells, as one that is restarted does, is listened to again.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_ended_a_subscription_is_asked_for_all_again() {
+    let mut listened = 0;
+    let upstream = by_hand(move |message| {
+        let id = &message["id"];
+        let result = match message["method"].as_str() {
+            Some("server/discover") => json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"],
+                "capabilities": { "tools": { "listChanged": true } }, "ttlMs": 0, "cacheScope": "public" }),
+            Some("tools/list") => {
+                let mut list = one_tool();
+                list["tools"][0]["description"] = json!(format!("start {listened}"));
+                list
+            }
+            Some("subscriptions/listen") => {
+                listened += 1;
+                let of_it = json!({ "io.modelcontextprotocol/subscriptionId": id });
+                let params = json!({ "notifications": { "toolsListChanged": true }, "_meta": of_it });
+                let begun = json!({ "method": "notifications/subscriptions/acknowledged", "params": params });
+                let over = json!({ "id": id, "result": { "resultType": "complete", "_meta": of_it } });
+                return if listened < 3 { vec![begun, over] } else { vec![begun] };
+            }
+            _ => return vec![],
+        };
+        vec![json!({ "id": id, "result": result })]
+    });
+    let proxy = upstream.era(Era::Modern).proxy().await.expect("a proxy");
+    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
+    while client.list_tools().await.expect("a list")[0].description.as_deref() != Some("start 3") {
+        assert_eq!(heard(&mut changes).await, ServerChange::Tools);
+    }
+}
+
+/// One that ends everything at once is asked again, and not all the time.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_every_subscription_is_asked_less_and_less() {
+    let asked = Arc::<std::sync::Mutex<Vec<String>>>::default();
+    let hears = asked.clone();
+    let upstream = by_hand(move |message| {
+        let id = &message["id"];
+        let result = match message["method"].as_str() {
+            Some("server/discover") => json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"],
+                "capabilities": { "tools": { "listChanged": true }, "resources": { "subscribe": true } },
+                "ttlMs": 0, "cacheScope": "public" }),
+            Some("tools/list") => one_tool(),
+            Some("resources/list") => json!({ "resources": [{ "uri": "a:1", "name": "1" }], "resultType": "complete",
+                "ttlMs": 0, "cacheScope": "public" }),
+            Some("resources/templates/list") => json!({ "resourceTemplates": [], "resultType": "complete",
+                "ttlMs": 0, "cacheScope": "public" }),
+            Some("subscriptions/listen") => {
+                let filter = &message["params"]["notifications"];
+                hears.lock().expect("no panic").push(filter.to_string());
+                let of_it = json!({ "io.modelcontextprotocol/subscriptionId": id });
+                let params = json!({ "notifications": filter, "_meta": of_it });
+                let begun = json!({ "method": "notifications/subscriptions/acknowledged", "params": params });
+                return vec![begun, json!({ "id": id, "result": { "resultType": "complete", "_meta": of_it } })];
+            }
+            _ => return vec![],
+        };
+        vec![json!({ "id": id, "result": result })]
+    });
+    let proxy = upstream.era(Era::Modern).proxy().await.expect("a proxy");
+    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let mut changes = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
+    tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+    assert_eq!(heard(&mut changes).await, ServerChange::Resource("a:1".to_owned()));
+    for what in ["toolsListChanged", "a:1"] {
+        let asked = asked.lock().expect("no panic").iter().filter(|filter| filter.contains(what)).count();
+        assert!((5..15).contains(&asked), "{what}: {asked} times");
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) async fn follow(upstream: Arc<Upstream>, feed: Feed, lists: Option<Su
 /// Offers what the lists have whenever they are others.
 async fn follow_lists(upstream: &Arc<Upstream>, feed: &Feed, mut changes: Subscription) {
     let all = changes.filter().clone();
+    let mut pauses = Pauses::up_to(LONGEST_PAUSE);
     loop {
         let stale = match changes.next().await {
             Some(Ok(ServerChange::Tools)) => SubscriptionFilter::new().tools(),
@@ -81,7 +82,6 @@ async fn follow_lists(upstream: &Arc<Upstream>, feed: &Feed, mut changes: Subscr
             Some(Ok(ServerChange::Resource(_))) => continue,
             None | Some(Err(_)) => {
                 // A server over HTTP may be restarted.
-                let mut pauses = Pauses::up_to(LONGEST_PAUSE);
                 changes = loop {
                     pauses.pause().await;
                     match upstream.client.subscribe(all.clone()).await {
@@ -94,9 +94,11 @@ async fn follow_lists(upstream: &Arc<Upstream>, feed: &Feed, mut changes: Subscr
                     }
                 };
                 // What has changed meanwhile, nobody has told.
-                all.clone()
+                refresh(upstream, feed, &all).await;
+                continue;
             }
         };
+        pauses = Pauses::up_to(LONGEST_PAUSE);
         refresh(upstream, feed, &stale).await;
     }
 }
@@ -121,35 +123,28 @@ async fn refresh(upstream: &Arc<Upstream>, feed: &Feed, stale: &SubscriptionFilt
 /// Listens to those resources to which our clients do.
 async fn follow_resources(upstream: &Upstream, feed: &Feed) {
     let Some(mut interest) = feed.interest() else { return };
-    let mut watching = Watching { upstream, feed, all: Vec::new() };
+    interest.mark_changed();
+    let mut watching = Watching { upstream, feed, all: Vec::new(), has_heard: false };
     let mut pauses = Pauses::up_to(LONGEST_PAUSE);
+    let mut is_complete = true;
     loop {
-        interest.borrow_and_update();
-        let is_complete = watching.become_those(feed.watched()).await;
-        if is_complete {
-            pauses = Pauses::up_to(LONGEST_PAUSE);
-        }
-        let mut again = std::pin::pin!(async {
+        let again = async {
             match is_complete {
                 true => std::future::pending().await,
                 false => pauses.pause().await,
             }
-        });
-        loop {
-            tokio::select! {
-                changed = interest.changed() => match changed {
-                    Ok(()) => break,
-                    // The server is gone.
-                    Err(_) => return,
-                },
-                () = &mut again => break,
-                change = watching.next() => match change {
-                    Some(ServerChange::Resource(uri)) => feed.resource_updated(&uri),
-                    Some(_) => {}
-                    // One has ended, and is missing now.
-                    None => break,
-                },
-            }
+        };
+        is_complete = tokio::select! {
+            changed = interest.changed() => match changed {
+                Ok(()) => watching.become_those(feed.watched()).await,
+                // The server is gone.
+                Err(_) => return,
+            },
+            () = again => watching.become_those(feed.watched()).await,
+            () = watching.end_of_one() => false,
+        };
+        if std::mem::take(&mut watching.has_heard) {
+            pauses = Pauses::up_to(LONGEST_PAUSE);
         }
     }
 }
@@ -160,32 +155,38 @@ struct Watching<'f> {
     feed: &'f Feed,
     /// A modern server has one for everything, a legacy one has one for each resource.
     all: Vec<(BTreeSet<String>, Subscription)>,
+    has_heard: bool,
 }
 
 impl Watching<'_> {
-    /// The next change, or `None` when a subscription has ended, which is forgotten.
-    async fn next(&mut self) -> Option<ServerChange> {
+    /// Passes on what is heard until a subscription has ended, which is forgotten.
+    async fn end_of_one(&mut self) {
         poll_fn(|cx| {
             let mut ended = None;
             for (place, (_, subscription)) in self.all.iter_mut().enumerate() {
-                match Pin::new(subscription).poll_next(cx) {
-                    Poll::Ready(Some(Ok(change))) => return Poll::Ready(Some(change)),
-                    Poll::Ready(None | Some(Err(_))) => {
-                        ended = Some(place);
-                        break;
+                loop {
+                    match Pin::new(&mut *subscription).poll_next(cx) {
+                        Poll::Ready(Some(Ok(change))) => {
+                            self.has_heard = true;
+                            tell(self.feed, change);
+                        }
+                        Poll::Ready(None | Some(Err(_))) => {
+                            ended = Some(place);
+                            break;
+                        }
+                        Poll::Pending => break,
                     }
-                    Poll::Pending => {}
                 }
             }
             match ended {
                 Some(place) => {
                     drop(self.all.swap_remove(place));
-                    Poll::Ready(None)
+                    Poll::Ready(())
                 }
                 None => Poll::Pending,
             }
         })
-        .await
+        .await;
     }
 
     /// Listens to these, and nothing else. Whether that could be done.
@@ -240,10 +241,14 @@ impl Watching<'_> {
         self.all = stay;
         for (_, mut subscription) in end {
             while let Some(Some(Ok(change))) = subscription.next().now_or_never() {
-                if let ServerChange::Resource(uri) = change {
-                    self.feed.resource_updated(&uri);
-                }
+                tell(self.feed, change);
             }
         }
+    }
+}
+
+fn tell(feed: &Feed, change: ServerChange) {
+    if let ServerChange::Resource(uri) = change {
+        feed.resource_updated(&uri);
     }
 }

@@ -1,0 +1,169 @@
+//! The conformance suite, where it is installed, and what it writes down.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use mcp_tests::peers::{installed, node, say};
+use serde::Deserialize;
+use tokio::process::Command;
+
+/// A run that takes longer hangs.
+const LONG: Duration = Duration::from_secs(300);
+
+/// Extensions that the server does not have. The suite skips what it asks of them.
+///
+/// Skills (SEP-2640) are a draft; a server can serve their files as resources, but has no methods of its own for
+/// them.
+const NOT_OFFERED: [&str; 3] = ["sep-2640-skills-directory", "sep-2640-skills-enumeration", "sep-2640-skills-manifest"];
+
+/// A scenario that the suite itself skips: it looks for notifications where they came in an older draft.
+const NOT_LOOKED_AT: &str = "tasks-status-notifications";
+
+/// Looks at headers, and skips those of messages that the revision does not have.
+const HEADERS: &str = "sep-2243-client-includes-standard-headers";
+
+/// What the suite notes without judging: messages, and that an answer was JSON where it might have been events.
+const NOTES: [&str; 13] = [
+    "incoming-auth-request",
+    "incoming-request",
+    "incoming-response",
+    "incoming-sse-event",
+    "outgoing-auth-response",
+    "outgoing-request",
+    "outgoing-response",
+    "outgoing-sse-event",
+    "outgoing-stream-close",
+    "scope-retry-auth-attempt",
+    "server-info",
+    "server-sse-streams-functional",
+    "stream-closed",
+];
+
+/// The suite, where it is installed.
+pub(crate) struct Suite {
+    node: PathBuf,
+    program: PathBuf,
+}
+
+impl Suite {
+    pub(crate) fn find() -> Option<Self> {
+        let target = env!("CARGO_TARGET_TMPDIR");
+        let node = node(target)?;
+        let place = installed(target, "conformance", include_str!("package-lock.json"))?;
+        Some(Self { node, program: place.join("node_modules/@modelcontextprotocol/conformance/dist/index.js") })
+    }
+
+    /// Runs it, beside the client that it may have to start.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        let client = Path::new(env!("CARGO_BIN_EXE_conformance-client"));
+        let mut command = Command::new(&self.node);
+        command.arg(&self.program).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        command.current_dir(client.parent().expect("a directory"));
+        tokio::time::timeout(LONG, command.output()).await.expect("it ends").expect("it starts")
+    }
+
+    /// The scenarios for this role that have this tag: a protocol version, or `extension`.
+    pub(crate) async fn scenarios(&self, role: Role, tag: &str) -> BTreeSet<String> {
+        let output = self.run(&["list", &format!("--{}", role.name())]).await;
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let tagged =
+            lines.lines().filter_map(|line| line.trim().strip_prefix("- ")?.strip_suffix(']')?.split_once(" ["));
+        tagged.filter(|(_, tags)| tags.split(',').any(|it| it == tag)).map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+/// Who is tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Server,
+    Client,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// What came of one thing that a scenario looks at.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Check {
+    id: String,
+    status: String,
+    error_message: Option<String>,
+}
+
+/// What was seen in all.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    scenarios: BTreeSet<String>,
+    passed: usize,
+    /// What is against all of it being well.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl Seen {
+    /// Reads what the suite wrote down: a directory for each scenario, named by it and by the time.
+    pub(crate) fn read(&mut self, directory: &Path) {
+        self.read_below(directory, "");
+    }
+
+    fn read_below(&mut self, directory: &Path, above: &str) {
+        for entry in std::fs::read_dir(directory).expect("a directory") {
+            let entry = entry.expect("an entry").path();
+            let name = entry.file_name().and_then(|name| name.to_str()).expect("a name");
+            let name = format!("{above}{name}");
+            let Ok(checks) = std::fs::read_to_string(entry.join("checks.json")) else {
+                // The names of some scenarios have a slash.
+                self.read_below(&entry, &format!("{name}/"));
+                continue;
+            };
+            let name = name.strip_prefix("server-").unwrap_or(&name);
+            let scenario = name.get(..name.len() - "-2026-07-28T00-00-00-000Z".len()).expect("the name of a scenario");
+            self.judge(scenario, serde_json::from_str(&checks).expect("checks"));
+        }
+    }
+
+    fn judge(&mut self, scenario: &str, checks: Vec<Check>) {
+        let (mut is_idle, is_offered) = (true, !NOT_OFFERED.contains(&scenario));
+        for check in checks {
+            let why = check.error_message.unwrap_or_default();
+            match &*check.status {
+                "SUCCESS" => {
+                    self.passed += 1;
+                    is_idle = false;
+                }
+                "INFO" if NOTES.contains(&&*check.id) => {}
+                "SKIPPED" if !is_offered || scenario == NOT_LOOKED_AT => {}
+                "SKIPPED" if check.id == HEADERS && why.contains("initialize") => {}
+                status => self.wrong.push(format!("{scenario}: {status} {}: {why}", check.id)),
+            }
+        }
+        if is_idle && is_offered && scenario != NOT_LOOKED_AT {
+            self.wrong.push(format!("{scenario}: nothing was checked"));
+        }
+        self.scenarios.insert(scenario.to_owned());
+    }
+
+    /// What was seen of others, too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.scenarios.extend(other.scenarios);
+        self.passed += other.passed;
+        self.wrong.extend(other.wrong);
+    }
+
+    /// All of them ran, and nothing was wrong.
+    pub(crate) fn assert(&self, role: Role, revision: &str, scenarios: &BTreeSet<String>) {
+        let role = role.name();
+        assert!(self.wrong.is_empty(), "{role}, {revision}: {:#?}", self.wrong);
+        assert_eq!(self.scenarios, *scenarios, "{role}, {revision}");
+        let (count, passed) = (scenarios.len(), self.passed);
+        say(&format!("conformance | {role} | {revision:22} | {count:2} scenarios | {passed:3} checks passed"));
+    }
+}

@@ -19,11 +19,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 const SIDE_BY_SIDE: usize = 2;
 
 /// Extensions that the client does not have.
-const NOT_KNOWN: [&str; 8] = [
-    "auth/dpop",
-    "auth/dpop-nonce",
-    "auth/enterprise-managed-authorization",
-    "auth/wif-jwt-bearer",
+const NOT_KNOWN: [&str; 4] = [
     "sep-2640-client-no-prefetch",
     "sep-2640-client-verify-digest",
     "sep-2640-client-verify-frontmatter",
@@ -145,6 +141,6 @@ async fn clients_conform_to_2026_07_28() {
 #[tokio::test]
 async fn clients_conform_to_extensions() {
     for version in ["2025-11-25", "2026-07-28"] {
-        client_conforms("extension", version, 2).await;
+        client_conforms("extension", version, 6).await;
     }
 }

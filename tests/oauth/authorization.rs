@@ -392,7 +392,7 @@ async fn answers_that_are_no_tokens_are_refused() {
         (Reply::json(200, &json!({ "error": "bad_code" })), "gives no token: bad_code", ErrorKind::Unauthorized),
         (
             Reply::json(200, &json!({ "access_token": "a", "token_type": "DPoP" })),
-            "gave a token that is no bearer token",
+            "gave a token of a type that was not asked for",
             ErrorKind::Protocol,
         ),
         (

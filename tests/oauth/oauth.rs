@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic on purpose")]
 
 mod authorization;
+mod bound;
 mod client;
 mod discovery;
+mod extensions;
 mod registration;
 mod scopes;
 mod tokens;

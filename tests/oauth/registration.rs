@@ -24,6 +24,28 @@ async fn a_client_with_a_document_is_known_by_its_address() {
 }
 
 #[tokio::test]
+async fn a_document_may_name_a_key_with_which_the_client_signs() {
+    let key = || PrivateKey::from_pem(SigningAlgorithm::Es256, include_str!("keys/ec-private.pem")).unwrap();
+    let world = World::start().await;
+    world.login.change(LOGIN, |it| it["client_id_metadata_document_supported"] = true.into());
+    let client = || agreeable(&world).client_id_metadata_document("https://app.example/client.json").client_key(key());
+    // It must not go on as a client without a key.
+    let error = token(&client().build().unwrap(), &world).await.unwrap_err();
+    let told = format!("the authorization server \"{}\" takes no signatures of clients", world.login.url);
+    assert_eq!(error.to_string(), told);
+
+    world.login.change(LOGIN, |it| it["token_endpoint_auth_methods_supported"] = json!(["none", "private_key_jwt"]));
+    token(&client().build().unwrap(), &world).await.unwrap();
+    assert_eq!(world.login.last("GET /authorize").query["client_id"], "https://app.example/client.json");
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_audience(&[&world.login.url]);
+    validation.set_issuer(&["https://app.example/client.json"]);
+    let public = DecodingKey::from_ec_pem(include_bytes!("keys/ec-public.pem")).unwrap();
+    let assertion = world.login.last("POST /token").form["client_assertion"].clone();
+    decode::<Value>(&assertion, &public, &validation).unwrap();
+}
+
+#[tokio::test]
 async fn where_documents_are_not_known_the_client_is_registered() {
     let world = World::start().await;
     let oauth = agreeable(&world).client_id_metadata_document(DOCUMENT).build().unwrap();
@@ -327,7 +349,9 @@ async fn a_key_that_does_not_fit_is_refused() {
 
 #[test]
 fn mistakes_of_the_program_show_at_the_start() {
+    let key = PrivateKey::from_pem(SigningAlgorithm::Es256, include_str!("keys/ec-private.pem")).unwrap();
     let cases = [
+        (plain().client_key(key), "the key of the client is that of a metadata document, and there is none"),
         (
             plain().redirect_uri("http://app.example/"),
             "the redirect URI \"http://app.example/\" is neither https nor at this machine",

@@ -283,7 +283,21 @@ async fn a_client_that_acts_for_itself_gets_a_new_token_by_itself() {
 
 /// What is logged, at every level and by everybody.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Hears what this thread logs.
+    pub(super) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || log.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -299,14 +313,7 @@ impl io::Write for Log {
 #[tokio::test]
 async fn secrets_are_shown_nowhere() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer({
-            let log = log.clone();
-            move || log.clone()
-        })
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let _logging = log.listen();
 
     let world = World::start().await;
     let secret = RegisteredClient::new("me").secret("s3cr3t").issuer(&world.login.url);
@@ -335,7 +342,7 @@ async fn secrets_are_shown_nowhere() {
     });
     shown.push(format!("{:?}", token(&oauth.build().unwrap(), &world).await.unwrap_err()));
 
-    shown.push(String::from_utf8(log.0.lock().unwrap().clone()).unwrap());
+    shown.push(log.text());
     let verifier = world.login.last("POST /token").form["code_verifier"].clone();
     let state = world.login.last("GET /authorize").query["state"].clone();
     for shown in shown {

@@ -431,12 +431,18 @@ impl ClientBuilder {
             Target::Http(_) => Some("tcp"),
             Target::Server(_) | Target::Streams(..) => None,
         };
+        let extensions: &'static [&'static str] = match self.target {
+            #[cfg(feature = "client-http")]
+            Target::Http(_) => self.http.extensions(),
+            _ => &[],
+        };
         let options = Arc::new(Options {
             info: self.info,
             handlers: Arc::new(self.handlers),
             era: self.era,
             max_rounds: self.max_rounds,
             tasks: self.tasks,
+            extensions,
             timeout: self.timeout,
             probe_timeout: self.probe_timeout,
             cache: Arc::new(Cache::new(self.cache_bytes)),

@@ -35,7 +35,7 @@ pub use builder::{ClientBuilder, Era};
 pub use call::CallInFlight;
 pub use complete::Complete;
 #[cfg(feature = "client-http")]
-pub use http::{RefusedToken, TokenProvider, TokenRequest};
+pub use http::{Credential, RefusedToken, TokenProvider, TokenRequest};
 pub use sampling::{Approval, SamplingRequest};
 pub use subscription::{ServerChange, Subscription};
 pub use task::{Called, TaskHandle};
@@ -103,6 +103,8 @@ pub(crate) struct Options {
     max_rounds: u32,
     /// Whether calls may become tasks.
     tasks: bool,
+    /// What else it declares.
+    extensions: &'static [&'static str],
     timeout: Duration,
     probe_timeout: Duration,
     cache: Arc<Cache>,
@@ -497,6 +499,7 @@ impl Options {
     fn params_for(&self, version: ProtocolVersion, params: Map<String, Value>) -> Map<String, Value> {
         let capabilities = version.is_modern().then(|| {
             let mut capabilities = self.capabilities();
+            capabilities.extensions.extend(self.extensions.iter().map(|&name| (name.to_owned(), json!({}))));
             if self.tasks {
                 capabilities.extensions.insert(TASKS_EXTENSION.to_owned(), json!({}));
             }

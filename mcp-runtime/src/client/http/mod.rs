@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 pub(super) use self::settings::Settings;
-pub use self::token::{RefusedToken, TokenProvider, TokenRequest};
+pub use self::token::{Credential, RefusedToken, TokenProvider, TokenRequest};
 
 use self::answer::error_in;
 use self::events::{Events, Place};

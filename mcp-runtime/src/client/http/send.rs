@@ -1,18 +1,23 @@
 //! One HTTP request: with all that goes with each of them, and again with another token.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::watch;
 
-use super::token::{AnyTokenProvider, RefusedToken, TokenRequest};
+use super::token::{AnyTokenProvider, Credential, RefusedToken, TokenRequest};
 use crate::error::{Error, ErrorKind};
 use crate::transport::http::headers;
 
 /// How often a request is made again with another token.
 const MOST_TOKENS: u32 = 3;
+/// The proof of a bound token, and what servers want to find in the next one ([RFC 9449]).
+///
+/// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449#section-9
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Sends requests to one server.
 pub(in crate::client) struct Sender {
@@ -20,6 +25,8 @@ pub(in crate::client) struct Sender {
     client: reqwest::Client,
     headers: HeaderMap,
     token: Option<Arc<dyn AnyTokenProvider>>,
+    /// What the server wants to find in the next proof.
+    nonce: Mutex<Option<String>>,
     /// How many requests wait for a token.
     asking: watch::Sender<usize>,
 }
@@ -47,7 +54,7 @@ impl Sender {
         headers: HeaderMap,
         token: Option<Arc<dyn AnyTokenProvider>>,
     ) -> Self {
-        Self { url, client, headers, token, asking: watch::Sender::new(0) }
+        Self { url, client, headers, token, nonce: Mutex::default(), asking: watch::Sender::new(0) }
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -81,33 +88,48 @@ impl Sender {
         let Some(provider) = self.token.as_deref() else {
             return self.send_with(None, method, url, headers, body).await;
         };
-        let mut token = self.ask(provider, None).await?;
+        let mut credential = self.ask(provider, &method, url, None).await?;
         let mut attempts = 0;
         loop {
-            let response = self.send_with(token.as_deref(), method.clone(), url, headers.clone(), body.clone()).await?;
+            let response =
+                self.send_with(credential.as_ref(), method.clone(), url, headers.clone(), body.clone()).await?;
+            self.note_nonce(&response);
             if !wants_another_token(&response) {
                 return Ok(response);
             }
             let said = response.headers().get_all(WWW_AUTHENTICATE).iter();
             let challenges = said.filter_map(|it| it.to_str().ok()).map(str::to_owned).collect();
             let status = response.status().as_u16();
-            let another = self.ask(provider, Some(RefusedToken { token: token.clone(), status, challenges, attempts }));
-            let another = another.await?;
+            let token = credential.as_ref().map(|it| it.token.clone());
+            let refused = RefusedToken { token, status, challenges, attempts };
+            let another = self.ask(provider, &method, url, Some(refused)).await?;
             // The last refusal is only for the provider to say why there is no end to it.
-            if another.is_none() || another == token || attempts == MOST_TOKENS {
-                return Ok(response);
+            match another {
+                Some(another) if attempts < MOST_TOKENS && is_worth_a_try(&another, credential.as_ref(), &response) => {
+                    (credential, attempts) = (Some(another), attempts + 1);
+                }
+                _ => return Ok(response),
             }
-            (token, attempts) = (another, attempts + 1);
+        }
+    }
+
+    fn note_nonce(&self, response: &Response) {
+        if let Some(nonce) = response.headers().get(DPOP_NONCE).and_then(|it| it.to_str().ok()) {
+            *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce.to_owned());
         }
     }
 
     async fn ask(
         &self,
         provider: &dyn AnyTokenProvider,
+        method: &Method,
+        url: &Url,
         refused: Option<RefusedToken>,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<Credential>, Error> {
         let _asking = Asking::begin(&self.asking);
-        let request = TokenRequest { server: self.url.clone(), refused };
+        let (server, method, url) = (self.url.clone(), method.to_string(), url.clone());
+        let nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let request = TokenRequest { server, method, url, nonce, refused };
         provider.token_boxed(request).await.map_err(|error| {
             let told = format!("there is no token for {}", shown(&self.url));
             match error.downcast::<Error>() {
@@ -126,7 +148,7 @@ impl Sender {
 
     async fn send_with(
         &self,
-        token: Option<&str>,
+        credential: Option<&Credential>,
         method: Method,
         url: &Url,
         headers: HeaderMap,
@@ -134,12 +156,12 @@ impl Sender {
     ) -> Result<Response, Error> {
         let mut all = self.headers.clone();
         all.extend(headers);
-        if let Some(token) = token {
-            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
-                Error::new(ErrorKind::Configuration, "the token has characters that no header can have")
-            })?;
-            value.set_sensitive(true);
-            all.insert(AUTHORIZATION, value);
+        if let Some(Credential { token, proof }) = credential {
+            let scheme = if proof.is_some() { "DPoP" } else { "Bearer" };
+            all.insert(AUTHORIZATION, secret(&format!("{scheme} {token}"))?);
+            if let Some(proof) = proof {
+                all.insert(DPOP, secret(proof)?);
+            }
         }
         let mut request = self.client.request(method, url.clone()).headers(all);
         if !body.is_empty() {
@@ -156,6 +178,19 @@ impl Sender {
         }
         Ok(response)
     }
+}
+
+fn secret(text: &str) -> Result<HeaderValue, Error> {
+    let told = "the token has characters that no header can have";
+    let mut value = HeaderValue::from_str(text).map_err(|_| Error::new(ErrorKind::Configuration, told))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Whether what comes after this refusal may be taken: another token, or a proof with what the server has just said.
+fn is_worth_a_try(another: &Credential, before: Option<&Credential>, refusal: &Response) -> bool {
+    let is_another = before.is_none_or(|before| before.token != another.token);
+    is_another || (another.proof.is_some() && refusal.headers().contains_key(DPOP_NONCE))
 }
 
 /// Whether the server might answer otherwise to somebody else.

@@ -78,6 +78,11 @@ impl ClientBuilder {
 }
 
 impl Settings {
+    /// The extensions that tokens come by.
+    pub(in crate::client) fn extensions(&self) -> &'static [&'static str] {
+        self.token.as_ref().map_or(&[], |token| token.all_extensions())
+    }
+
     /// What sends requests to this URL.
     pub(in crate::client) fn sender(self, url: &str) -> Result<Sender, Error> {
         let wrong = |message: String| Error::new(ErrorKind::Configuration, message);

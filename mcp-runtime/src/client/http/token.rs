@@ -11,7 +11,8 @@ use crate::protocol::BoxFuture;
 /// What goes wrong where tokens come from.
 type TokenError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Gives the tokens that a client sends over HTTP, as `Authorization: Bearer` ([specification]).
+/// Gives the tokens that a client sends over HTTP, as `Authorization: Bearer` or `Authorization: DPoP`
+/// ([specification]).
 ///
 /// It is asked before each request, so it should keep what it has got. A server that refuses a token makes it be asked
 /// once more, with what the server said; if it gives another token then, the request is made again. There are three
@@ -22,7 +23,7 @@ type TokenError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// ```
 /// use mcp_runtime::Client;
-/// use mcp_runtime::client::{TokenProvider, TokenRequest};
+/// use mcp_runtime::client::{Credential, TokenProvider, TokenRequest};
 ///
 /// /// Takes the token from the environment, every time anew.
 /// struct FromEnvironment;
@@ -31,8 +32,8 @@ type TokenError = Box<dyn std::error::Error + Send + Sync>;
 ///     async fn token(
 ///         &self,
 ///         _: TokenRequest,
-///     ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
-///         Ok(std::env::var("EXAMPLE_TOKEN").ok())
+///     ) -> Result<Option<Credential>, Box<dyn std::error::Error + Send + Sync>> {
+///         Ok(std::env::var("EXAMPLE_TOKEN").ok().map(Credential::bearer))
 ///     }
 /// }
 ///
@@ -47,7 +48,8 @@ type TokenError = Box<dyn std::error::Error + Send + Sync>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` gives no tokens",
     label = "not a token provider",
-    note = "a closure must take `TokenRequest` and return a future of `Result<Option<String>, E>`; \
+    note = "a closure must take `TokenRequest` and return a future of `Result<Option<String>, E>`, or of \
+            `Result<Option<Credential>, E>`; \
             a provider implements `TokenProvider`"
 )]
 pub trait TokenProvider: Send + Sync + 'static {
@@ -58,18 +60,61 @@ pub trait TokenProvider: Send + Sync + 'static {
     /// When none can be had: the request is not made then, and ends with [`ErrorKind::Io`](crate::ErrorKind::Io), or
     /// with [`ErrorKind::Unauthorized`](crate::ErrorKind::Unauthorized) if the error is an [`Error`](crate::Error) of
     /// another kind than that.
-    fn token(&self, request: TokenRequest) -> impl Future<Output = Result<Option<String>, TokenError>> + Send;
+    fn token(&self, request: TokenRequest) -> impl Future<Output = Result<Option<Credential>, TokenError>> + Send;
+
+    /// The extensions of the protocol that it is a part of, which the client then declares to modern servers
+    /// ([specification]); none by default.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/extensions/auth/overview
+    fn extensions(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
-impl<H, F, E> TokenProvider for H
+impl<H, F, T, E> TokenProvider for H
 where
     H: Fn(TokenRequest) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<Option<String>, E>> + Send,
+    F: Future<Output = Result<Option<T>, E>> + Send,
+    T: Into<Credential>,
     E: Into<TokenError>,
 {
-    fn token(&self, request: TokenRequest) -> impl Future<Output = Result<Option<String>, TokenError>> + Send {
+    fn token(&self, request: TokenRequest) -> impl Future<Output = Result<Option<Credential>, TokenError>> + Send {
         let token = self(request);
-        async move { token.await.map_err(Into::into) }
+        async move { token.await.map(|token| token.map(Into::into)).map_err(Into::into) }
+    }
+}
+
+/// What one request shows: a token, and the proof that the client has the key to which it is bound, if it is bound to
+/// one ([RFC 9449]). `Debug` shows neither.
+///
+/// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449#section-7.1
+#[derive(Clone)]
+pub struct Credential {
+    pub(super) token: String,
+    pub(super) proof: Option<String>,
+}
+
+impl Credential {
+    /// A token that is bound to nothing. A `String` is taken for one.
+    pub fn bearer(token: impl Into<String>) -> Self {
+        Self { token: token.into(), proof: None }
+    }
+
+    /// A token that is bound to a key, and the proof for the one request that it was asked for.
+    pub fn dpop(token: impl Into<String>, proof: impl Into<String>) -> Self {
+        Self { token: token.into(), proof: Some(proof.into()) }
+    }
+}
+
+impl From<String> for Credential {
+    fn from(token: String) -> Self {
+        Self::bearer(token)
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.proof.is_some() { "Credential(DPoP ..)" } else { "Credential(Bearer ..)" })
     }
 }
 
@@ -79,13 +124,24 @@ where
 pub struct TokenRequest {
     /// The URL of the server, as the client was given it.
     pub server: Url,
+    /// The method of the HTTP request.
+    pub method: String,
+    /// Where it goes: to the URL of the server, except on servers of 2024-11-05.
+    pub url: Url,
+    /// What the proof of a bound token has to contain, if the server has ever said so (`DPoP-Nonce`).
+    pub nonce: Option<String>,
     /// The answer of the server to the last token, if it has just refused it.
     pub refused: Option<RefusedToken>,
 }
 
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenRequest").field("server", &shown(&self.server)).field("refused", &self.refused).finish()
+        f.debug_struct("TokenRequest")
+            .field("server", &shown(&self.server))
+            .field("method", &self.method)
+            .field("url", &shown(&self.url))
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
     }
 }
 
@@ -118,11 +174,16 @@ impl fmt::Debug for RefusedToken {
 
 /// A [`TokenProvider`] of any type.
 pub(super) trait AnyTokenProvider: Send + Sync {
-    fn token_boxed(&self, request: TokenRequest) -> BoxFuture<'_, Result<Option<String>, TokenError>>;
+    fn token_boxed(&self, request: TokenRequest) -> BoxFuture<'_, Result<Option<Credential>, TokenError>>;
+    fn all_extensions(&self) -> &'static [&'static str];
 }
 
 impl<P: TokenProvider> AnyTokenProvider for P {
-    fn token_boxed(&self, request: TokenRequest) -> BoxFuture<'_, Result<Option<String>, TokenError>> {
+    fn token_boxed(&self, request: TokenRequest) -> BoxFuture<'_, Result<Option<Credential>, TokenError>> {
         Box::pin(self.token(request))
+    }
+
+    fn all_extensions(&self) -> &'static [&'static str] {
+        self.extensions()
     }
 }

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::address::{Guard, without_query};
 use super::distrusted;
+use super::dpop;
 use super::fetch::Fetch;
 use super::scope::Scopes;
 use crate::error::Error;
@@ -25,6 +26,7 @@ struct Metadata {
     code_challenge_methods_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
     client_id_metadata_document_supported: Option<bool>,
+    dpop_signing_alg_values_supported: Option<Vec<String>>,
 }
 
 /// An authorization server whose metadata have been checked.
@@ -47,6 +49,8 @@ pub(super) struct AuthorizationServer {
     pub(super) names_itself: bool,
     /// Whether clients may be known by the address of their metadata.
     pub(super) has_client_documents: bool,
+    /// Whether it may bind tokens to a key, as far as it says so.
+    pub(super) takes_proofs: bool,
     /// Whether nobody has said any of this, and it is where an old revision has it.
     pub(super) is_guessed: bool,
 }
@@ -93,6 +97,7 @@ impl AuthorizationServer {
             has_codes: true,
             names_itself: false,
             has_client_documents: false,
+            takes_proofs: false,
             is_guessed: true,
             issuer,
         })
@@ -145,6 +150,9 @@ impl AuthorizationServer {
             signing_algorithms: metadata.token_endpoint_auth_signing_alg_values_supported,
             names_itself: metadata.authorization_response_iss_parameter_supported == Some(true),
             has_client_documents: metadata.client_id_metadata_document_supported == Some(true),
+            // Whoever does not know proofs ignores them.
+            takes_proofs: metadata.dpop_signing_alg_values_supported.is_none()
+                || has(&metadata.dpop_signing_alg_values_supported, dpop::ALGORITHM),
             is_guessed: false,
             issuer: metadata.issuer,
         })

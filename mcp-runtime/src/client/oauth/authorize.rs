@@ -6,6 +6,7 @@ use url::Url;
 
 use super::address::without_query;
 use super::authorization_server::AuthorizationServer;
+use super::dpop::ProofKey;
 use super::random::{Proof, random_text};
 use super::refusal::Refusal;
 use super::scope::{OFFLINE_ACCESS, Scopes};
@@ -125,6 +126,7 @@ impl Visit {
         redirect_uri: &str,
         resource: &str,
         scopes: &Scopes,
+        key: Option<&ProofKey>,
     ) -> Result<Self, Error> {
         let issuer = server.issuer.escape_debug();
         let mut url = match &server.authorization_endpoint {
@@ -150,6 +152,10 @@ impl Visit {
             .append_pair("resource", resource);
         if !scopes.is_empty() {
             query.append_pair("scope", &scopes.to_string());
+        }
+        if let Some(key) = key {
+            // Whoever gets hold of the code cannot use it without the key.
+            query.append_pair("dpop_jkt", &key.thumbprint());
         }
         if scopes.has(OFFLINE_ACCESS) {
             // OpenID Connect Core, section 11: without it, the scope is ignored.

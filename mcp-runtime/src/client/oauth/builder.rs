@@ -3,11 +3,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::assertion::PrivateKey;
 use super::authorize::{AuthorizationRequest, Callback};
+use super::enterprise::IdentityProvider;
 use super::fetch::Fetch;
 use super::identity::{RegisteredClient, is_document};
 use super::scope::Scopes;
 use super::store::{MemoryTokens, Records, TokenStore};
+use super::workload::Workload;
 use super::{OAuth, redirect};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::BoxFuture;
@@ -21,6 +24,8 @@ pub(super) struct Settings {
     pub(super) who: Who,
     pub(super) registered: Vec<RegisteredClient>,
     pub(super) document: Option<String>,
+    /// What the document says that the client signs with.
+    pub(super) key: Option<PrivateKey>,
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) ask: Option<Ask>,
@@ -30,12 +35,15 @@ pub(super) struct Settings {
 }
 
 /// For whom the client acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     /// A user, who is asked.
     User,
     /// Itself.
     Client,
+    /// Itself, as its platform knows it.
+    Workload(Workload),
+    /// A user, of whom an organization says what they may.
+    Organization(IdentityProvider),
 }
 
 /// Builds an [`OAuth`].
@@ -52,6 +60,7 @@ impl OAuthBuilder {
             who,
             registered,
             document: None,
+            key: None,
             redirect_uri: "http://127.0.0.1/callback".to_owned(),
             scopes: Scopes::default(),
             ask: None,
@@ -114,6 +123,16 @@ impl OAuthBuilder {
         self
     }
 
+    /// The key that the [metadata document](Self::client_id_metadata_document) names in its `jwks`, or at its `jwks_uri`:
+    /// the client then shows by a signature who it is (`private_key_jwt`, [specification]). A document that names none
+    /// is that of a public client.
+    ///
+    /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization/client-registration#client-id-metadata-documents
+    pub fn client_key(mut self, key: PrivateKey) -> Self {
+        self.settings.key = Some(key);
+        self
+    }
+
     /// A client that is registered already. There may be several, of different [issuers](RegisteredClient::issuer).
     pub fn registered(mut self, client: RegisteredClient) -> Self {
         self.settings.registered.push(client);
@@ -151,9 +170,10 @@ impl OAuthBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when the redirect URI or the address of the metadata document cannot be one, when
-    /// two registered clients have the same or no issuer, when one that acts for itself has neither secret nor key, or
-    /// when there is no TLS.
+    /// [`ErrorKind::Configuration`] when the redirect URI or the address of the metadata document cannot be one, when a
+    /// key is given without such a document, when
+    /// two registered clients have the same or no issuer, when one that acts for itself has neither secret nor key,
+    /// when the identity provider is at no `https` address, or when there is no TLS.
     pub fn build(self) -> Result<OAuth, Error> {
         let Self { settings, http } = self;
         let wrong = |why: String| Err(Error::new(ErrorKind::Configuration, why));
@@ -161,13 +181,19 @@ impl OAuthBuilder {
         if let Some(url) = settings.document.as_ref().filter(|it| !is_document(it)) {
             return wrong(format!("{url:?} is no address of a client's metadata: it needs https and a path"));
         }
+        if settings.key.is_some() && settings.document.is_none() {
+            return wrong("the key of the client is that of a metadata document, and there is none".to_owned());
+        }
         for (at, client) in settings.registered.iter().enumerate() {
             if settings.registered.iter().skip(at + 1).any(|it| it.issuer == client.issuer) {
                 return wrong(format!("a second client is registered where {:?} is: give each its issuer", client.id));
             }
-            if settings.who == Who::Client && client.is_public() {
+            if matches!(settings.who, Who::Client) && client.is_public() {
                 return wrong(format!("the client {:?} cannot act for itself without a secret or a key", client.id));
             }
+        }
+        if let Who::Organization(provider) = &settings.who {
+            provider.check(settings.anything_goes)?;
         }
         Ok(OAuth::of(settings, Fetch::new(http)?))
     }

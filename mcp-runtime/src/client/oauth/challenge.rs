@@ -1,5 +1,6 @@
 //! What a server says when it refuses a request for want of authorization.
 
+use super::dpop;
 use super::scope::Scopes;
 use super::token::AccessToken;
 
@@ -43,7 +44,7 @@ impl Challenge {
             Parser { rest: header.as_ref() }.read_into(&mut schemes);
         }
         let mut challenge = Self { status, schemes, scopes: Scopes::default(), sent: None, attempt: 0 };
-        challenge.scopes = Scopes::from_text(challenge.bearer("scope").unwrap_or_default());
+        challenge.scopes = Scopes::from_text(challenge.of_token("scope").unwrap_or_default());
         challenge
     }
 
@@ -79,18 +80,34 @@ impl Challenge {
     #[must_use]
     pub fn resource_metadata(&self) -> Option<&str> {
         // The parameter is not one of the bearer scheme alone.
-        self.bearer("resource_metadata").or_else(|| self.schemes.iter().find_map(|it| it.get("resource_metadata")))
+        self.of_token("resource_metadata").or_else(|| self.schemes.iter().find_map(|it| it.get("resource_metadata")))
     }
 
     /// The code of the error, `insufficient_scope` for example.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
-        self.bearer("error")
+        self.of_token("error")
     }
 
     /// Whether the token is good, but not for this.
     pub(super) fn wants_more_scopes(&self) -> bool {
         self.error() == Some("insufficient_scope") || (self.status == 403 && !self.scopes.is_empty())
+    }
+
+    /// Whether the token is good, but not the proof that came with it: it lacks what the server has just said
+    /// ([RFC 9449]).
+    ///
+    /// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449#section-9
+    pub(super) fn wants_nonce(&self) -> bool {
+        self.error() == Some("use_dpop_nonce")
+    }
+
+    /// Whether the server takes tokens that are bound to a key, as this client can make it ([RFC 9449]).
+    ///
+    /// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449#section-7.1
+    pub(super) fn takes_proofs(&self) -> bool {
+        let mut bound = self.schemes.iter().filter(|it| it.name.eq_ignore_ascii_case("dpop"));
+        bound.any(|it| it.get("algs").is_none_or(|algs| algs.split(' ').any(|it| it == dpop::ALGORITHM)))
     }
 
     pub(super) fn wanted_scopes(&self) -> &Scopes {
@@ -105,8 +122,10 @@ impl Challenge {
         self.attempt
     }
 
-    fn bearer(&self, parameter: &str) -> Option<&str> {
-        self.schemes.iter().filter(|it| it.name.eq_ignore_ascii_case("bearer")).find_map(|it| it.get(parameter))
+    /// What it says of tokens, whether they are bound to a key or not.
+    fn of_token(&self, parameter: &str) -> Option<&str> {
+        let is_of_token = |it: &&Scheme| ["bearer", "dpop"].iter().any(|name| it.name.eq_ignore_ascii_case(name));
+        self.schemes.iter().filter(is_of_token).find_map(|it| it.get(parameter))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests to addresses that somebody else has named: bounded in bytes and time, and never led elsewhere.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, LOCATION};
@@ -10,6 +12,7 @@ use url::form_urlencoded::Serializer;
 
 use super::address::{Guard, without_query};
 use super::distrusted;
+use super::dpop::ProofKey;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::ProtocolVersion;
 
@@ -26,11 +29,15 @@ const MAX_REDIRECTS: usize = 3;
 #[derive(Debug, Clone)]
 pub(super) struct Fetch {
     client: Client,
+    /// What authorization servers want to find in the next proof, by their origins.
+    nonces: Arc<Mutex<HashMap<String, String>>>,
 }
 
 /// What came back.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Whether it says what has to be in the next proof.
+    pub(super) has_nonce: bool,
     body: Vec<u8>,
 }
 
@@ -42,7 +49,7 @@ impl Answer {
 }
 
 /// The fields of a form.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Form(Vec<(&'static str, String)>);
 
 impl Form {
@@ -72,7 +79,7 @@ impl Fetch {
             .map_err(|error| {
                 Error::new(ErrorKind::Configuration, "this program cannot make requests over HTTP").with_source(error)
             })?;
-        Ok(Self { client })
+        Ok(Self { client, nonces: Arc::default() })
     }
 
     /// A document of metadata. It may have moved, but not to another origin.
@@ -100,14 +107,33 @@ impl Fetch {
         Err(distrusted(format!("{} has moved too often", without_query(&url))))
     }
 
-    /// What an endpoint answers to a form.
-    pub(super) async fn form(&self, url: &Url, form: &Form, basic: Option<Basic<'_>>) -> Result<Answer, Error> {
+    fn nonces(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an endpoint answers to a form, and to the proof of a key.
+    pub(super) async fn form(
+        &self,
+        url: &Url,
+        form: &Form,
+        basic: Option<Basic<'_>>,
+        key: Option<&ProofKey>,
+    ) -> Result<Answer, Error> {
         let mut request = self.client.post(url.clone());
         if let Some(Basic { name, password }) = basic {
             request = request.basic_auth(name, Some(password));
         }
+        let origin = url.origin().ascii_serialization();
+        if let Some(key) = key {
+            let nonce = self.nonces().get(&origin).cloned();
+            request = request.header("dpop", key.proof("POST", url, None, nonce.as_deref())?);
+        }
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.encode());
-        read(send(request, url).await?, url).await
+        let response = send(request, url).await?;
+        if let Some(nonce) = response.headers().get("dpop-nonce").and_then(|it| it.to_str().ok()) {
+            self.nonces().insert(origin, nonce.to_owned());
+        }
+        read(response, url).await
     }
 
     /// What an endpoint answers to a JSON object.
@@ -124,13 +150,14 @@ async fn send(request: RequestBuilder, url: &Url) -> Result<Response, Error> {
 
 async fn read(mut response: Response, url: &Url) -> Result<Answer, Error> {
     let (status, mut body) = (response.status(), Vec::new());
+    let has_nonce = response.headers().contains_key("dpop-nonce");
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, url))? {
         if body.len() + chunk.len() > MAX_BYTES {
             return Err(distrusted(format!("what {} answers is longer than {MAX_BYTES} bytes", without_query(url))));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, body })
+    Ok(Answer { status, has_nonce, body })
 }
 
 /// The address may have a query, which the error of the library would show.

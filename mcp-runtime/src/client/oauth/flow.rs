@@ -12,14 +12,16 @@ use super::authorization_server::AuthorizationServer;
 use super::authorize::{AuthorizationRequest, Callback, Visit};
 use super::builder::{Settings, Who};
 use super::challenge::Challenge;
+use super::dpop::ProofKey;
 use super::fetch::Fetch;
 use super::grant::Grant;
-use super::identity::{Identity, IdentityKind, Registration};
+use super::identity::{Identity, IdentityKind, RegisteredClient, Registration};
 use super::redirect::Redirect;
 use super::resource::{ResourceMetadata, canonical};
 use super::scope::{Scopes, Selection};
 use super::store::{key_of_client, key_of_tokens};
 use super::token::{AccessToken, Origin, Tokens};
+use super::workload::AssertionRequest;
 use super::{distrusted, refused};
 use crate::error::{Error, ErrorKind};
 
@@ -51,6 +53,15 @@ struct Place {
     resource: String,
     scopes: Option<Scopes>,
     authorization_server: AuthorizationServer,
+    /// Whether tokens should be bound to a key: the server takes such, and nothing is known against it.
+    binds: bool,
+}
+
+impl Place {
+    /// A key for tokens that nobody has asked for yet.
+    fn key(&self) -> Result<Option<ProofKey>, Error> {
+        self.binds.then(ProofKey::new).transpose()
+    }
 }
 
 /// What is known of a server that was authorized.
@@ -99,9 +110,7 @@ impl Flows {
         }
         let Session { place, client, key } = &*session;
         let renewed = match self.refresh(place, client, key, &tokens).await? {
-            None if self.settings.who == Who::Client => {
-                Some(self.grant_to_client(place, client, tokens.scopes()).await?)
-            }
+            None if !matches!(self.settings.who, Who::User) => Some(self.grant(place, client, tokens.scopes()).await?),
             renewed => renewed,
         };
         let Some(renewed) = renewed else {
@@ -121,6 +130,10 @@ impl Flows {
         // Somebody else may have had the same trouble, and got over it.
         let at_hand = self.at_hand(server).map(|(_, tokens)| tokens);
         if let Some(tokens) = at_hand.as_ref().filter(|it| is_worth_a_try(it, challenge)) {
+            return Ok(Some(tokens.access_token()));
+        }
+        if let Some(tokens) = at_hand.as_ref().filter(|it| challenge.wants_nonce() && was_sent(it, challenge)) {
+            // It is the proof that lacks something.
             return Ok(Some(tokens.access_token()));
         }
         let is_new = at_hand.is_some_and(|it| it.origin() == Origin::Granted && was_sent(&it, challenge));
@@ -157,18 +170,21 @@ impl Flows {
     async fn find(&self, guard: Guard, server: &Url, challenge: &Challenge) -> Result<Place, Error> {
         let Some(metadata) = ResourceMetadata::discover(&self.fetch, guard, server, challenge).await? else {
             let authorization_server = AuthorizationServer::of_server(&self.fetch, guard, server).await?;
-            return Ok(Place { resource: canonical(server), scopes: None, authorization_server });
+            let binds = challenge.takes_proofs() && authorization_server.takes_proofs;
+            return Ok(Place { resource: canonical(server), scopes: None, authorization_server, binds });
         };
         let (names, registered) = (&metadata.authorization_servers, &self.settings.registered);
         let is_ours = |name: &&String| registered.iter().any(|it| it.issuer.as_ref() == Some(*name));
         let issuer = names.iter().find(is_ours).or(names.first()).map(String::as_str).unwrap_or_default();
         let authorization_server = AuthorizationServer::discover(&self.fetch, guard, issuer).await?;
-        Ok(Place { scopes: metadata.scopes(), resource: metadata.resource, authorization_server })
+        let takes_proofs = challenge.takes_proofs() || metadata.takes_proofs();
+        let binds = takes_proofs && authorization_server.takes_proofs;
+        Ok(Place { scopes: metadata.scopes(), resource: metadata.resource, authorization_server, binds })
     }
 
     /// Who the client is there, if the program says so.
     fn given(&self, server: &AuthorizationServer) -> Result<Option<Identity>, Error> {
-        let Settings { registered, document, .. } = &self.settings;
+        let Settings { registered, document, key, .. } = &self.settings;
         if let Some(client) = registered.iter().find(|it| it.issuer.as_ref() == Some(&server.issuer)) {
             return client.at(server).map(Some);
         }
@@ -180,7 +196,15 @@ impl Flows {
             }
         }
         match document {
-            Some(document) if server.has_client_documents => Ok(Some(Identity::document(document))),
+            Some(document) if server.has_client_documents => {
+                let client = RegisteredClient::new(document);
+                match key.clone() {
+                    Some(key) => client.private_key(key),
+                    None => client,
+                }
+                .at(server)
+                .map(Some)
+            }
             None if !registered.is_empty() => {
                 let issuer = server.issuer.escape_debug();
                 let told = format!("no client is registered at the authorization server \"{issuer}\" of this server");
@@ -249,8 +273,9 @@ impl Flows {
         let Some(refresh_token) = tokens.refresh_token() else { return Ok(None) };
         let Place { resource, authorization_server: server, .. } = place;
         tracing::debug!(issuer = %server.issuer, resource, "refreshing a token");
-        match Grant::Refresh(refresh_token).ask(&self.fetch, server, client, resource).await {
-            Ok(answer) => tokens.refreshed(answer).map(Some),
+        let key = tokens.key().cloned().map_or_else(|| place.key(), |key| Ok(Some(key)))?;
+        match Grant::Refresh(refresh_token).ask(&self.fetch, server, client, resource, key.as_ref()).await {
+            Ok(answer) => tokens.refreshed(answer, key).map(Some),
             Err(failure) if failure.is_final() => {
                 if failure.is_unknown_client() && client.kind == IdentityKind::Registered {
                     self.settings.records.remove(&key_of_client(&server.issuer)).await;
@@ -272,7 +297,7 @@ impl Flows {
             Selection { before, challenged, configured: &self.settings.scopes, supported: place.scopes.as_ref() };
         match self.settings.who {
             Who::User => selection.scopes_with_offline_access(place.authorization_server.scopes.as_ref()),
-            Who::Client => selection.scopes(),
+            _ => selection.scopes(),
         }
     }
 
@@ -288,19 +313,37 @@ impl Flows {
         let at = &place.authorization_server;
         tracing::debug!(issuer = %at.issuer, resource = place.resource, %scopes, "asking for authorization");
         let given = self.given(at)?;
-        match (self.settings.who, given) {
-            (Who::Client, Some(client)) => {
-                let tokens = self.grant_to_client(place, &client, scopes).await?;
+        match (&self.settings.who, given) {
+            (Who::User, given) => self.ask_user(server, place, given, scopes).await,
+            (_, Some(client)) => {
+                let tokens = self.grant(place, &client, scopes).await?;
                 Ok((client, tokens))
             }
-            (Who::Client, None) => Err(refused("a client that acts for itself has to be registered")),
-            (Who::User, given) => self.ask_user(server, place, given, scopes).await,
+            (_, None) => Err(refused("a client that asks no user has to be registered")),
         }
     }
 
-    async fn grant_to_client(&self, place: &Place, client: &Identity, scopes: Scopes) -> Result<Tokens, Error> {
-        let grant = Grant::Client(&scopes).ask(&self.fetch, &place.authorization_server, client, &place.resource);
-        Tokens::granted(grant.await.map_err(|failure| failure.into_error())?, scopes)
+    /// What can be had without asking a user.
+    async fn grant(&self, place: &Place, client: &Identity, scopes: Scopes) -> Result<Tokens, Error> {
+        let Place { resource, authorization_server: at, .. } = place;
+        let (assertion, given);
+        let grant = match &self.settings.who {
+            Who::User | Who::Client => Grant::Client(&scopes),
+            Who::Workload(workload) => {
+                let (audience, resource) = (at.issuer.clone(), resource.clone());
+                let request = AssertionRequest { audience, resource, scopes: scopes.clone() };
+                assertion = workload.assertion(request).await?;
+                Grant::Assertion { assertion: &assertion, scopes: &scopes }
+            }
+            Who::Organization(provider) => {
+                let guard = provider.check(self.settings.anything_goes)?;
+                given = provider.assertion(&self.fetch, guard, &at.issuer, resource, &scopes).await?;
+                Grant::Assertion { assertion: &given.assertion, scopes: given.scopes.as_ref().unwrap_or(&scopes) }
+            }
+        };
+        let key = place.key()?;
+        let answer = grant.ask(&self.fetch, at, client, resource, key.as_ref()).await;
+        Tokens::granted(answer.map_err(|failure| failure.into_error())?, scopes, key)
     }
 
     async fn ask_user(
@@ -321,7 +364,8 @@ impl Flows {
                 (None, Some(registration)) if registration.redirect_uri == redirect.uri() => registration.identity()?,
                 (None, _) => self.register(at, redirect.uri()).await?,
             };
-            let visit = Visit::new(at, &client.id, redirect.uri(), resource, &scopes)?;
+            let key = place.key()?;
+            let visit = Visit::new(at, &client.id, redirect.uri(), resource, &scopes, key.as_ref())?;
             let request = AuthorizationRequest {
                 url: visit.url.clone(),
                 server: server.clone(),
@@ -332,8 +376,8 @@ impl Flows {
             let callback = self.visit(request, &redirect, &visit.state).await?;
             let code = visit.read(&callback)?;
             let grant = Grant::Code { code: &code, redirect_uri: redirect.uri() };
-            match grant.ask(&self.fetch, at, &client, resource).await {
-                Ok(answer) => return Ok((client, Tokens::granted(answer, scopes)?)),
+            match grant.ask(&self.fetch, at, &client, resource, key.as_ref()).await {
+                Ok(answer) => return Ok((client, Tokens::granted(answer, scopes, key)?)),
                 // The authorization server has lost its memory. It gets one more chance.
                 Err(failure)
                     if failure.is_unknown_client() && client.kind == IdentityKind::Registered && !has_forgotten =>

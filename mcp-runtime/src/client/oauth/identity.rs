@@ -138,13 +138,6 @@ pub(super) enum Authentication {
     Key(Arc<PrivateKey>),
 }
 
-impl Identity {
-    /// One that is known by the address of its metadata.
-    pub(super) fn document(url: &str) -> Self {
-        Self { id: url.to_owned(), authentication: Authentication::None, kind: IdentityKind::Given }
-    }
-}
-
 /// The address of a client's metadata, if it can be one ([specification]).
 ///
 /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization/client-registration#client-id-metadata-documents

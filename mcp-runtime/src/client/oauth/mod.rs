@@ -26,6 +26,8 @@ mod authorization_server;
 mod authorize;
 mod builder;
 mod challenge;
+mod dpop;
+mod enterprise;
 mod fetch;
 mod flow;
 mod grant;
@@ -38,8 +40,10 @@ mod resource;
 mod scope;
 mod store;
 mod token;
+mod workload;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use tokio_util::sync::DropGuard;
@@ -50,14 +54,17 @@ pub use assertion::{PrivateKey, SigningAlgorithm};
 pub use authorize::{AuthorizationRequest, Callback};
 pub use builder::OAuthBuilder;
 pub use challenge::Challenge;
+pub use enterprise::{IdentityAssertion, IdentityProvider};
 pub use identity::RegisteredClient;
 pub use store::{MemoryTokens, Secret, TokenStore};
 pub use token::AccessToken;
+pub use workload::AssertionRequest;
 
 use crate::error::{Error, ErrorKind};
 use builder::{Settings, Who};
 use fetch::Fetch;
 use flow::Flows;
+use workload::Workload;
 
 /// Gets tokens for servers that want them, and keeps them fresh ([specification]).
 ///
@@ -77,6 +84,13 @@ use flow::Flows;
 /// that the authorization server registers when it is asked, under the name given here. That registration is kept too,
 /// and used nowhere else.
 ///
+/// # Tokens that only this client can use
+///
+/// If a server takes tokens that are bound to a key ([RFC 9449], DPoP), and its authorization server does not say that
+/// it cannot make such, the client makes a key (P-256, ES256), asks for a token that is bound to it, and shows with each
+/// request that it has the key. Whoever finds such a token cannot use it. The key is kept with the tokens in the
+/// [store](OAuthBuilder::store), for as long as they can be refreshed.
+///
 /// # What is not trusted
 ///
 /// Everything that a server says about tokens comes from whoever runs it. Metadata have to be about the server that
@@ -86,6 +100,7 @@ use flow::Flows;
 /// protect codes (PKCE with S256). What comes back from the browser has to carry the `state` of the request and, where
 /// it was announced, the right `iss`. Tokens and secrets appear neither in errors, nor in the log, nor in `Debug`.
 ///
+/// [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization
 #[derive(Clone)]
 pub struct OAuth {
@@ -115,6 +130,56 @@ impl OAuth {
     /// [extension]: https://modelcontextprotocol.io/extensions/auth/oauth-client-credentials
     pub fn client_credentials(client: RegisteredClient) -> OAuthBuilder {
         OAuthBuilder::new(client.id.clone(), Who::Client, vec![client])
+    }
+
+    /// Authorizes for a workload that its platform knows, such as a pod of Kubernetes or a job of a CI system
+    /// ([RFC 7523]): what the platform says of it stands for a secret, and nobody is asked.
+    ///
+    /// The closure is asked for a JWT of the platform each time a token is needed; if it has none, or the authorization
+    /// server does not believe it, the request fails. It must not call the server that is being authorized.
+    ///
+    /// ```
+    /// use mcp_runtime::client::oauth::{AssertionRequest, OAuth, RegisteredClient};
+    ///
+    /// # fn main() -> Result<(), mcp_runtime::Error> {
+    /// let client = RegisteredClient::new("nightly-report").issuer("https://login.example.com");
+    /// let oauth = OAuth::workload(client, |_: AssertionRequest| async {
+    ///     Ok(tokio::fs::read_to_string("/var/run/secrets/tokens/mcp").await?)
+    /// });
+    /// let oauth = oauth.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
+    pub fn workload<F, H>(client: RegisteredClient, assertion: H) -> OAuthBuilder
+    where
+        F: Future<Output = Result<String, Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+        H: Fn(AssertionRequest) -> F + Send + Sync + 'static,
+    {
+        OAuthBuilder::new(client.id.clone(), Who::Workload(Workload::new(assertion)), vec![client])
+    }
+
+    /// Authorizes for a user whose organization decides which servers they may use ([extension]): its identity
+    /// provider, where the user has logged in, is asked for what stands for them at the server's authorization server
+    /// (an ID-JAG), at which the client is registered. The user is not asked again.
+    ///
+    /// ```
+    /// use mcp_runtime::client::oauth::{IdentityProvider, OAuth, RegisteredClient};
+    ///
+    /// # async fn id_token() -> std::io::Result<String> { Ok(String::new()) }
+    /// # fn main() -> Result<(), mcp_runtime::Error> {
+    /// let acme = RegisteredClient::new("weather-desk-at-acme").secret("0p3n");
+    /// let acme = IdentityProvider::new("https://acme.idp.example.com", acme, || async { Ok(id_token().await?) });
+    /// let client = RegisteredClient::new("weather-desk").secret("s3cr3t").issuer("https://login.example.com");
+    /// let oauth = OAuth::enterprise_managed(client, acme).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [extension]: https://modelcontextprotocol.io/extensions/auth/enterprise-managed-authorization
+    pub fn enterprise_managed(client: RegisteredClient, provider: IdentityProvider) -> OAuthBuilder {
+        OAuthBuilder::new(client.id.clone(), Who::Organization(provider), vec![client])
     }
 
     fn of(settings: Settings, fetch: Fetch) -> Self {

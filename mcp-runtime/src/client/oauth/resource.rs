@@ -7,6 +7,7 @@ use url::Url;
 use super::address::{Guard, without_query};
 use super::challenge::Challenge;
 use super::distrusted;
+use super::dpop;
 use super::fetch::Fetch;
 use super::scope::Scopes;
 use crate::error::Error;
@@ -21,6 +22,9 @@ pub(super) struct ResourceMetadata {
     #[serde(default)]
     pub(super) authorization_servers: Vec<String>,
     pub(super) scopes_supported: Option<Vec<String>>,
+    dpop_signing_alg_values_supported: Option<Vec<String>>,
+    #[serde(default)]
+    dpop_bound_access_tokens_required: bool,
 }
 
 impl ResourceMetadata {
@@ -71,6 +75,14 @@ impl ResourceMetadata {
             return Err(distrusted(format!("the metadata at {at} name no authorization server")));
         }
         Ok(metadata)
+    }
+
+    /// Whether the server takes tokens that are bound to a key, as this client can make it.
+    pub(super) fn takes_proofs(&self) -> bool {
+        match &self.dpop_signing_alg_values_supported {
+            Some(algorithms) => algorithms.iter().any(|it| it == dpop::ALGORITHM),
+            None => self.dpop_bound_access_tokens_required,
+        }
     }
 
     pub(super) fn scopes(&self) -> Option<Scopes> {

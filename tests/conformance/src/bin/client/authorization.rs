@@ -1,13 +1,13 @@
 //! How the client gets its tokens.
 
 use mcp_runtime::client::oauth::{
-    AuthorizationRequest, OAuth, OAuthBuilder, PrivateKey, RegisteredClient, SigningAlgorithm,
+    AuthorizationRequest, IdentityProvider, OAuth, OAuthBuilder, PrivateKey, RegisteredClient, SigningAlgorithm,
 };
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
 
 use crate::Result;
-use crate::scenario::{ClientKey, ClientSecret, Scenario};
+use crate::scenario::{ClientKey, ClientSecret, Login, Scenario, WorkloadJwt};
 
 /// The authorization that a scenario is about.
 pub(crate) fn of(scenario: &Scenario) -> Result<OAuth> {
@@ -15,6 +15,10 @@ pub(crate) fn of(scenario: &Scenario) -> Result<OAuth> {
         "auth/pre-registration" => user().registered(with_secret(scenario)?),
         "auth/client-credentials-basic" => OAuth::client_credentials(with_secret(scenario)?),
         "auth/client-credentials-jwt" => OAuth::client_credentials(with_key(scenario)?),
+        "auth/wif-jwt-bearer" => workload(scenario.context()?),
+        "auth/enterprise-managed-authorization" => {
+            OAuth::enterprise_managed(with_secret(scenario)?, identity_provider(scenario.context()?))
+        }
         // They look at how the client registers.
         "auth/offline-access-scope" | "auth/offline-access-not-supported" => user(),
         _ => user().client_id_metadata_document("https://conformance-test.local/client-metadata.json"),
@@ -44,4 +48,18 @@ fn with_key(scenario: &Scenario) -> Result<RegisteredClient> {
     let client: ClientKey = scenario.context()?;
     let key = PrivateKey::from_pem(SigningAlgorithm::Es256, &client.private_key_pem)?;
     Ok(RegisteredClient::new(client.client_id).private_key(key))
+}
+
+fn workload(WorkloadJwt { client_id, valid_jwt }: WorkloadJwt) -> OAuthBuilder {
+    OAuth::workload(RegisteredClient::new(client_id), move |_| {
+        let jwt = valid_jwt.clone();
+        async { Ok(jwt) }
+    })
+}
+
+fn identity_provider(Login { idp_issuer, idp_client_id, idp_id_token }: Login) -> IdentityProvider {
+    IdentityProvider::new(idp_issuer, RegisteredClient::new(idp_client_id), move || {
+        let id_token = idp_id_token.clone();
+        async { Ok(id_token) }
+    })
 }

@@ -58,3 +58,18 @@ pub(crate) struct ClientKey {
     pub(crate) client_id: String,
     pub(crate) private_key_pem: String,
 }
+
+/// A workload, and what its platform says of it.
+#[derive(Deserialize)]
+pub(crate) struct WorkloadJwt {
+    pub(crate) client_id: String,
+    pub(crate) valid_jwt: String,
+}
+
+/// A user who has logged in at an identity provider.
+#[derive(Deserialize)]
+pub(crate) struct Login {
+    pub(crate) idp_issuer: String,
+    pub(crate) idp_client_id: String,
+    pub(crate) idp_id_token: String,
+}

@@ -28,6 +28,11 @@ impl io::Write for Operator {
     }
 }
 
+/// What the operator has read so far.
+fn operator() -> String {
+    String::from_utf8(OPERATOR.lock().expect("nobody panicked").clone()).expect("UTF-8")
+}
+
 /// For all threads of this program, so that blocking tools are seen, too.
 static LOG: LazyLock<ClientLog> = LazyLock::new(|| {
     let log = ClientLog::new().targets([module_path!()]);
@@ -95,7 +100,7 @@ async fn events_are_messages_with_their_fields() {
             json!({ "level": "info", "logger": module, "data": "inside" }),
         ]
     );
-    let operator = String::from_utf8(OPERATOR.lock().expect("nobody panicked").clone()).expect("UTF-8");
+    let operator = operator();
     for line in ["imported", "a secret", "the runtime's own"] {
         assert!(operator.contains(line), "whoever operates it still sees {line:?} in {operator}");
     }
@@ -259,4 +264,18 @@ async fn when_the_call_has_ended_nothing_is_sent() {
     tokio::task::yield_now().await;
     peer.call(&Call::new("trace_all", json!({}))).await.expect("a result");
     assert!(messages(&mut peer).is_empty());
+}
+
+#[test]
+fn whoever_serves_over_http_without_a_state_key_reads_what_that_means() {
+    LazyLock::force(&LOG);
+    let warnings = || operator().matches("no state key was given").count();
+    let with_key = Server::new("s").state_key([7; 32]).build().expect("it fits together");
+    drop(with_key.http());
+    assert_eq!(warnings(), 0);
+    let without = Server::new("s").build().expect("it fits together");
+    assert_eq!(warnings(), 0, "over other transports it means nothing");
+    drop(without.http());
+    assert_eq!(warnings(), 1);
+    assert!(operator().contains("MCP_STATE_KEY"), "the cure");
 }

@@ -1,5 +1,5 @@
 //! What one `tools/call` of `add` costs beside a bare loop that parses the same lines with
-//! serde_json and answers the same.
+//! serde_json and answers the same; over HTTP, beside hyper with nothing but that behind it.
 //!
 //! ```text
 //! cargo run --release -p mcp-benches            all tables but those of compiling
@@ -12,6 +12,7 @@
 //! that start-up does not count.
 
 mod compile;
+mod http;
 mod product;
 mod rounds;
 mod subject;
@@ -26,7 +27,7 @@ use mcp_benches::Era;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// What is measured.
-const SUBJECTS: [(&str, &str); 2] = [("stdio", "bare-stdio"), ("memory", "bare-memory")];
+const SUBJECTS: [(&str, &str); 3] = [("stdio", "bare-stdio"), ("memory", "bare-memory"), ("http", "bare-http")];
 
 fn main() -> Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();

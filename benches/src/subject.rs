@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
-use crate::rounds;
+use crate::{http, rounds};
 use mcp_benches::{Era, answer_bare};
 use mcp_runtime::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -13,7 +13,7 @@ fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     Server::new("bench").version("1.0.0").tools(tools![add])
 }
 
@@ -28,6 +28,7 @@ pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
     runtime.block_on(async {
         match subject {
             "stdio" => server().serve_stdio().await.map_err(io::Error::other),
+            "http" | "bare-http" => http::run(subject, era, calls).await,
             "memory" => {
                 over_memory(era, calls, |end| async {
                     let (reader, writer) = tokio::io::split(end);

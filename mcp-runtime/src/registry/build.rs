@@ -10,7 +10,7 @@ use super::part::{Part, PartId, Parts, Rules};
 use super::served::Served;
 use super::spec::{Details, Offer, Offered, Prompts, Resources, SharedReceiver, Spec, Tools};
 use super::template::Template;
-use super::{Completable, Entry, EntryCall, Fill, Filter, Place, Registry, Section, Source, schema};
+use super::{Completable, Entry, EntryCall, Fill, Filter, Registry, Source, schema};
 use crate::context::{Host, States};
 use crate::engine::{CallLimits, Kind, Resume};
 use crate::layer::AnyLayer;
@@ -507,44 +507,6 @@ impl Built {
             mirrored: Vec::new(),
             served,
         }
-    }
-}
-
-impl<D: Clone> Section<D> {
-    /// Adds one, or says that there is one of this key already.
-    fn insert(&mut self, key: Arc<str>, entry: Entry, described: D) -> Option<String> {
-        self.insert_shared(key, Arc::new(entry), described)
-    }
-
-    /// The same for one that may be elsewhere, too.
-    pub(super) fn insert_shared(&mut self, key: Arc<str>, entry: Arc<Entry>, described: D) -> Option<String> {
-        if let Some(earlier) = self.by_key.get(&key).and_then(|place| self.entries.get(*place)) {
-            let earlier = &earlier.entry;
-            let noun = entry.kind.noun;
-            let (what, cure) = match noun {
-                "resource" => ("have the URI", "give one of them another URI".to_owned()),
-                _ => ("are named", format!("give one of them another name with `#[{noun}(name = \"..\")]`")),
-            };
-            return Some(format!(
-                "two {noun}s {what} `{key}`: one in `{}`, one in `{}`; {cure}",
-                earlier.module, entry.module
-            ));
-        }
-        self.has_hidden |= entry.is_hidden_to_some();
-        self.by_key.insert(key, self.entries.len());
-        self.entries.push(Place { entry, is_on: true });
-        Arc::make_mut(&mut self.described).push(described);
-        None
-    }
-
-    /// Takes one away; says where it was.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<usize> {
-        let place = self.by_key.remove(key)?;
-        self.entries.remove(place);
-        Arc::make_mut(&mut self.described).remove(place);
-        self.by_key.values_mut().filter(|it| **it > place).for_each(|it| *it -= 1);
-        self.has_hidden = self.entries.iter().any(|place| place.entry.is_hidden_to_some());
-        Some(place)
     }
 }
 

@@ -11,6 +11,7 @@ mod file;
 mod part;
 mod resource;
 mod schema;
+mod section;
 mod served;
 mod spec;
 mod template;
@@ -29,148 +30,19 @@ pub use entry::Item;
 pub(crate) use entry::{Entry, EntryCall, Filter, LazyRequester};
 pub(crate) use part::{Part, PartId, Parts, Replacement, Rules};
 pub use resource::Resource;
+pub(crate) use section::Section;
 pub use spec::{
     OutputSchema, PromptFn, PromptSpec, Prompts, ResourceFacts, ResourceFn, ResourceSpec, Resources, Tool, ToolSpec,
     Tools, UNFINISHED, UNFINISHED_PROMPT, UNFINISHED_RESOURCE,
 };
 
-use foldhash::{HashMap, HashSet};
-
-use crate::engine::Kind;
-use crate::protocol::{self, CacheScope, ErrorObject};
+use crate::protocol::{self, ErrorObject};
 use crate::schema::{listed, nearest, shortened};
+use section::Place;
 use template::Template;
 
 fn not_found(uri: &str) -> ErrorObject {
     ErrorObject::resource_not_found(uri, format!("there is no resource `{uri}`"))
-}
-
-/// One of a section.
-#[derive(Debug, Clone)]
-struct Place {
-    entry: Arc<Entry>,
-    /// Whether it is there for anyone at all.
-    is_on: bool,
-}
-
-/// All functions of one kind.
-#[derive(Debug, Clone)]
-pub(crate) struct Section<D> {
-    entries: Vec<Place>,
-    by_key: HashMap<Arc<str>, usize>,
-    /// Whether there are some that not everyone sees.
-    has_hidden: bool,
-    /// As lists describe them.
-    pub(crate) described: Arc<Vec<D>>,
-}
-
-impl<D> Default for Section<D> {
-    fn default() -> Self {
-        Self { entries: Vec::new(), by_key: HashMap::default(), has_hidden: false, described: Arc::default() }
-    }
-}
-
-impl<D> Section<D> {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// The name of the one at a place.
-    pub(crate) fn key_at(&self, place: usize) -> Option<&str> {
-        // Those of a section are few, and this is asked once for a page.
-        self.by_key.iter().find(|(_, at)| **at == place).map(|(key, _)| &**key)
-    }
-
-    /// The place of a name.
-    pub(crate) fn place_of(&self, key: &str) -> Option<usize> {
-        self.by_key.get(key).copied()
-    }
-
-    pub(crate) fn find(&self, key: &str) -> Option<&Arc<Entry>> {
-        let place = self.entries.get(*self.by_key.get(key)?)?;
-        place.is_on.then_some(&place.entry)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.iter().filter(|place| place.is_on).map(|place| &place.entry)
-    }
-
-    /// Those of which `chooses` says so, whether they are on or off.
-    fn chosen<'s>(&'s self, chooses: &dyn Fn(Item<'_>) -> bool) -> impl Iterator<Item = Arc<Entry>> {
-        self.entries.iter().filter(|place| chooses(place.entry.item())).map(|place| place.entry.clone())
-    }
-
-    /// Turns those on, or off, that are at these addresses. How many were not so before.
-    fn turn(&mut self, is_on: bool, chosen: &HashSet<usize>) -> usize {
-        let is_chosen = |place: &Place| chosen.contains(&Arc::as_ptr(&place.entry).addr());
-        let others = self.entries.iter_mut().filter(|place| place.is_on != is_on && is_chosen(place));
-        others.map(|place| place.is_on = is_on).count()
-    }
-
-    /// Whether it lists the same as that one.
-    pub(crate) fn lists_as(&self, other: &Self) -> bool {
-        let is_on = |place: &Place| place.is_on;
-        Arc::ptr_eq(&self.described, &other.described)
-            && self.entries.iter().map(is_on).eq(other.entries.iter().map(is_on))
-    }
-
-    /// Whether everyone sees the same.
-    pub(crate) fn scope(&self) -> CacheScope {
-        if self.has_hidden { CacheScope::Private } else { CacheScope::Public }
-    }
-
-    /// Whether there are some that someone does not see.
-    fn hides_some(&self) -> bool {
-        self.has_hidden || self.entries.iter().any(|place| !place.is_on)
-    }
-
-    /// The places of those that whoever asks may see; `None` for all.
-    pub(crate) fn visible(&self, requester: &LazyRequester<'_>) -> Option<Vec<usize>> {
-        self.hides_some().then(|| {
-            let entries = self.entries.iter().enumerate();
-            let is_visible = |place: &Place| place.is_on && place.entry.is_visible(requester);
-            entries.filter(|(_, place)| is_visible(place)).map(|(place, _)| place).collect()
-        })
-    }
-
-    /// The one of this name, if whoever asks may see it.
-    ///
-    /// # Errors
-    ///
-    /// That there is none, and which there are.
-    pub(crate) fn named(
-        &self,
-        kind: &Kind,
-        name: &str,
-        requester: &LazyRequester<'_>,
-    ) -> Result<&Arc<Entry>, ErrorObject> {
-        match self.find(name) {
-            Some(entry) if entry.is_visible(requester) => Ok(entry),
-            _ => Err(ErrorObject::invalid_params(self.unknown(kind.noun, name, requester))),
-        }
-    }
-
-    /// Those that whoever asks may see, as lists describe them.
-    pub(crate) fn seen_by<'s>(&'s self, requester: &'s LazyRequester<'_>) -> impl Iterator<Item = &'s D> {
-        let entries = self.entries.iter().zip(&*self.described);
-        let is_visible = |place: &Place| place.is_on && place.entry.is_visible(requester);
-        entries.filter(move |(place, _)| is_visible(place)).map(|(_, described)| described)
-    }
-
-    #[cold]
-    fn unknown(&self, noun: &str, name: &str, requester: &LazyRequester<'_>) -> String {
-        let visible = self.iter().filter(|entry| entry.is_visible(requester));
-        let known: Vec<&str> = visible.map(|entry| &*entry.name).collect();
-        match (nearest(name, known.iter().copied()), &known[..]) {
-            (Some(meant), _) => format!("unknown {noun} `{name}`; did you mean `{meant}`?"),
-            (None, []) => format!("unknown {noun} `{name}`; there are no {noun}s"),
-            (None, known) => format!("unknown {noun} `{name}`; the {noun}s are `{}`", known.join("`, `")),
-        }
-    }
 }
 
 /// What a server offers.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::section::Place;
 use super::served::Served;
 use super::template::Template;
-use super::{Built, Describe, Entry, Filter, Place, Policy, Prompts, Registry, Resources, Section, Tools};
+use super::{Built, Describe, Entry, Filter, Policy, Prompts, Registry, Resources, Tools};
 use crate::context::{Host, States};
 use crate::engine::Resume;
 use crate::layer::AnyLayer;
@@ -147,68 +148,5 @@ impl Registry {
                 .iter()
                 .zip(&self.matchers)
                 .any(|(place, template)| place.is_on && is_of_it(&place.entry) && template.read(uri).is_some())
-    }
-}
-
-impl<D: PartialEq + Clone> Section<D> {
-    /// Offers something else as a part, before those that are later. Whether that differs from what it was.
-    fn replace(
-        &mut self,
-        part: PartId,
-        new: Self,
-        is_later: impl Fn(&Entry) -> bool,
-        problems: &mut Vec<String>,
-    ) -> bool {
-        let is_of_it = |place: &Place| place.entry.part == Some(part);
-        let of_it: Vec<usize> =
-            (0..).zip(&self.entries).filter(|(_, it)| is_of_it(it)).map(|(place, _)| place).collect();
-        let (keys, new_keys) = (self.keys(), new.keys());
-        let is_same = |(at, place): (&usize, usize)| {
-            keys.get(*at) == new_keys.get(place) && self.described.get(*at) == new.described.get(place)
-        };
-        if of_it.len() == new.len() && of_it.iter().zip(0..).all(is_same) {
-            return false;
-        }
-        let first = of_it.first().copied();
-        let first = first.or_else(|| self.entries.iter().position(|it| is_later(&it.entry)));
-        let first = first.unwrap_or(self.entries.len());
-        let mut all: Vec<(Arc<str>, Place, D)> = Vec::with_capacity(self.entries.len() + new.len());
-        let old = keys.into_iter().zip(&self.entries).zip(&*self.described);
-        let old = old.map(|((key, place), described)| (key, place.clone(), described.clone()));
-        let (before, mut after) = (first, Vec::new());
-        let mut gone = foldhash::HashMap::default();
-        for (at, (key, place, described)) in old.enumerate() {
-            match is_of_it(&place) {
-                true => _ = gone.insert(key, (place, described)),
-                false if at < before => all.push((key, place, described)),
-                false => after.push((key, place, described)),
-            }
-        }
-        let new_places = new.entries.into_iter().zip(Arc::unwrap_or_clone(new.described));
-        for (key, (mut place, described)) in new_keys.into_iter().zip(new_places) {
-            match gone.remove(&key) {
-                // Its limits, and what its layers know, go on.
-                Some((earlier, same)) if same == described => place = earlier,
-                Some((earlier, _)) => place.is_on = earlier.is_on,
-                None => {}
-            }
-            all.push((key, place, described));
-        }
-        all.extend(after);
-        *self = Self::default();
-        for (key, Place { entry, is_on }, described) in all {
-            match self.insert_shared(key, entry, described) {
-                None => self.entries.last_mut().into_iter().for_each(|place| place.is_on = is_on),
-                Some(problem) => problems.push(problem),
-            }
-        }
-        true
-    }
-
-    /// What each is known by, by place.
-    fn keys(&self) -> Vec<Arc<str>> {
-        let mut keys: Vec<_> = self.by_key.iter().collect();
-        keys.sort_unstable_by_key(|(_, place)| **place);
-        keys.into_iter().map(|(key, _)| key.clone()).collect()
     }
 }

@@ -4,8 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use foldhash::HashSet;
 
+use super::Registry;
+use super::section::Place;
 use super::template::Template;
-use super::{Place, Registry};
 use crate::context::Host;
 use crate::engine::{Finished, Work};
 use crate::protocol::{ContentBlock, ServerResult};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use mcp_runtime::client::{Client, ClientBuilder, Era, ServerChange, Subscription};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
@@ -508,6 +509,38 @@ async fn changes_are_passed_on_over_http_too() {
         client.close().await.expect("it ends");
         gateway.shutdown().await;
         server.shutdown().await;
+    }
+}
+
+/// However many resources are listened to, the other server has few requests for them, and none is lost.
+#[tokio::test]
+async fn many_resources_are_listened_to_by_few_requests() {
+    for (above, below) in all_pairs() {
+        let place = format!("{above:?} above, {below:?} below");
+        let server = upstream().max_calls_in_flight(20);
+        let handle = server.handle();
+        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
+        let client = Client::in_memory(proxy).era(below).connect().await.expect("a connection");
+        let mut all = Vec::new();
+        for number in 0..60 {
+            let uri = format!("thing://{number}");
+            let mut changes = client.subscribe(SubscriptionFilter::new().resource(&uri)).await.expect("a subscription");
+            assert_eq!(heard(&mut changes).await, ServerChange::Resource(uri.clone()), "{place}");
+            all.push((uri, changes));
+            if number == 40 {
+                all.drain(3..30);
+            }
+        }
+        for (uri, changes) in &mut all {
+            // What was heard when requests became one.
+            while let Some(change) = changes.next().now_or_never() {
+                assert_eq!(change.expect("a change").expect("a change"), ServerChange::Resource(uri.clone()));
+            }
+        }
+        for (uri, changes) in &mut all {
+            handle.resource_updated(uri);
+            assert_eq!(heard(changes).await, ServerChange::Resource(uri.clone()), "{place}");
+        }
     }
 }
 

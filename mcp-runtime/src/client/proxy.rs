@@ -52,9 +52,8 @@ impl ClientBuilder {
     /// also where that is [mounted](Server::mount), a list is asked for again when it has changed, and clients are told
     /// if it is not what it was. Calls that run go on. What does not fit, such as a second tool of one name, changes
     /// nothing, and is an error in the log. Clients that subscribe to a resource hear when the other server says that it
-    /// holds something else (`subscribe`), in whatever protocol version. Until that server knows that somebody listens
-    /// it tells nothing: so whoever subscribes first hears of the resource once when it does. Completion is not passed
-    /// on.
+    /// holds something else (`subscribe`), in whatever protocol version. It tells nothing until it knows that somebody
+    /// listens; so when it does, the resource is told to have changed, also if it has not. Completion is not passed on.
     ///
     /// When the connection to the other server ends, what it offered stays in the lists, and calls of it fail with an
     /// error that says so; it is not begun again. A server over HTTP that was away for a while is asked again for all

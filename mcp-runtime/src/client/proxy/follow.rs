@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::Stream as _;
 use futures_util::future::join_all;
-use futures_util::{FutureExt as _, Stream as _};
 use serde_json::{Map, Value};
 
 use super::Upstream;
@@ -153,19 +153,38 @@ async fn follow_resources(upstream: &Upstream, feed: &Feed) {
 struct Watching<'f> {
     upstream: &'f Upstream,
     feed: &'f Feed,
-    /// A modern server has one for everything, a legacy one has one for each resource.
-    all: Vec<(BTreeSet<String>, Subscription)>,
+    /// A modern server has a request for each, of which there are [few](MOST_REQUESTS); a legacy one is told of each
+    /// resource by itself.
+    all: Vec<Watched>,
     has_heard: bool,
 }
+
+/// One subscription, and the resources that it is about.
+struct Watched {
+    uris: BTreeSet<String>,
+    subscription: Subscription,
+}
+
+impl Watched {
+    async fn begin(upstream: &Upstream, uris: BTreeSet<String>) -> Result<Self, Error> {
+        let filter = uris.iter().fold(SubscriptionFilter::new(), |filter, uri| filter.resource(uri));
+        let subscription = upstream.client.subscribe(filter).await?;
+        Ok(Self { uris, subscription })
+    }
+}
+
+/// A subscription is a request that goes on, and so perhaps a connection. When there are so many, half of them become
+/// one.
+const MOST_REQUESTS: usize = 16;
 
 impl Watching<'_> {
     /// Passes on what is heard until a subscription has ended, which is forgotten.
     async fn end_of_one(&mut self) {
         poll_fn(|cx| {
             let mut ended = None;
-            for (place, (_, subscription)) in self.all.iter_mut().enumerate() {
+            for (place, watched) in self.all.iter_mut().enumerate() {
                 loop {
-                    match Pin::new(&mut *subscription).poll_next(cx) {
+                    match Pin::new(&mut watched.subscription).poll_next(cx) {
                         Poll::Ready(Some(Ok(change))) => {
                             self.has_heard = true;
                             tell(self.feed, change);
@@ -189,59 +208,52 @@ impl Watching<'_> {
         .await;
     }
 
-    /// Listens to these, and nothing else. Whether that could be done.
+    /// Listens to these. Whether that could be done, or it is of no use to try again.
     async fn become_those(&mut self, wanted: BTreeSet<String>) -> bool {
-        let now: BTreeSet<String> = self.all.iter().flat_map(|(uris, _)| uris).cloned().collect();
-        if now == wanted {
+        self.all.retain(|watched| !watched.uris.is_disjoint(&wanted));
+        let now: BTreeSet<&String> = self.all.iter().flat_map(|watched| &watched.uris).collect();
+        let added: BTreeSet<String> = wanted.iter().filter(|uri| !now.contains(uri)).cloned().collect();
+        if !self.upstream.client.protocol_version().is_modern() {
+            let upstream = self.upstream;
+            let each = added.into_iter().map(|uri| Watched::begin(upstream, BTreeSet::from([uri])));
+            let mut is_complete = true;
+            for made in join_all(each).await {
+                is_complete &= self.go_on_with(made);
+            }
+            return is_complete;
+        }
+        // Those of which most is not wanted any more end, too.
+        let is_waste = |watched: &Watched| 2 * watched.uris.intersection(&wanted).count() < watched.uris.len();
+        self.all.sort_by_key(|watched| (!is_waste(watched), watched.uris.len()));
+        let waste = self.all.iter().filter(|watched| is_waste(watched)).count();
+        let is_full = !added.is_empty() && self.all.len() >= MOST_REQUESTS;
+        let ends = waste.max(if is_full { MOST_REQUESTS / 2 } else { 0 });
+        let moved = self.all.iter().take(ends).flat_map(|watched| watched.uris.intersection(&wanted));
+        let uris: BTreeSet<String> = moved.cloned().chain(added).collect();
+        if uris.is_empty() {
             return true;
         }
-        let added: BTreeSet<String> = wanted.difference(&now).cloned().collect();
-        let client = &self.upstream.client;
-        let subscribe = async |uris: BTreeSet<String>| {
-            let filter = uris.iter().fold(SubscriptionFilter::new(), |filter, uri| filter.resource(uri));
-            (uris, client.subscribe(filter).await)
-        };
-        let is_modern = client.protocol_version().is_modern();
-        let new = match (is_modern, wanted.is_empty()) {
-            (true, true) => Vec::new(),
-            (true, false) => vec![subscribe(wanted.clone()).await],
-            (false, _) => join_all(added.iter().map(|uri| subscribe(BTreeSet::from([uri.clone()])))).await,
-        };
-        let mut is_complete = true;
-        let new: Vec<_> = new
-            .into_iter()
-            .filter_map(|(uris, made)| {
-                let made: Result<Subscription, Error> = made;
-                match made {
-                    Ok(subscription) => Some((uris, subscription)),
-                    Err(error) => {
-                        tracing::warn!(%error, "the other server does not tell what a resource holds");
-                        is_complete = false;
-                        None
-                    }
-                }
-            })
-            .collect();
-        if is_complete || !is_modern {
-            // The new one is there before the old one ends, so that nothing is missed.
-            self.leave(|uris| !is_modern && uris.is_subset(&wanted));
+        let made = Watched::begin(self.upstream, uris).await;
+        if made.is_ok() {
+            // Not before the new one is there.
+            self.all.drain(..ends);
         }
-        for (uris, _) in &new {
-            // What has happened to these until the other server knew, nobody has told.
-            uris.intersection(&added).for_each(|uri| self.feed.resource_updated(uri));
-        }
-        self.all.extend(new);
-        is_complete
+        self.go_on_with(made)
     }
 
-    /// Ends all but these subscriptions, after what they have heard.
-    fn leave(&mut self, stays: impl Fn(&BTreeSet<String>) -> bool) {
-        let (stay, end): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.all).into_iter().partition(|(uris, _)| stays(uris));
-        self.all = stay;
-        for (_, mut subscription) in end {
-            while let Some(Some(Ok(change))) = subscription.next().now_or_never() {
-                tell(self.feed, change);
+    /// Listens to one more. Whether it is there, or it is of no use to try again.
+    fn go_on_with(&mut self, made: Result<Watched, Error>) -> bool {
+        match made {
+            Ok(watched) => {
+                // What has happened to these until the other server knew, or was on its way where an earlier one has
+                // ended, nobody has told.
+                watched.uris.iter().for_each(|uri| self.feed.resource_updated(uri));
+                self.all.push(watched);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the other server does not tell what resources hold");
+                error.kind() == ErrorKind::Refused
             }
         }
     }

@@ -30,6 +30,8 @@ pub mod rounds {}
 pub mod sampling;
 mod schema;
 mod server;
+#[cfg(feature = "skills")]
+mod skills;
 #[doc = include_str!("docs/servers.md")]
 pub mod servers {}
 mod session;
@@ -63,6 +65,8 @@ pub use mcp_macros::resource;
 pub use mcp_macros::tool;
 pub use protocol::extensions::Extensions;
 pub use protocol::principal::Principal;
+#[cfg(feature = "skills")]
+pub use registry::Skill;
 pub use registry::{DynPrompt, DynTool, Item, Prompts, Resource, Resources, Tools};
 pub use sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
 #[cfg(feature = "http")]

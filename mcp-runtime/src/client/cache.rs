@@ -129,7 +129,7 @@ impl Cache {
         let methods: &[Method] = match change {
             Change::List(ListKind::Tools) => &[Method::ToolsList],
             Change::List(ListKind::Prompts) => &[Method::PromptsList],
-            Change::List(_) => &[Method::ResourcesList, Method::ResourcesTemplatesList],
+            Change::List(_) => &[Method::ResourcesList, Method::ResourcesTemplatesList, Method::SkillsList],
             Change::Resource(_) => &[Method::ResourcesRead],
         };
         let mut kept = self.lock();

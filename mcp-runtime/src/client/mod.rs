@@ -16,6 +16,8 @@ mod process;
 mod proxy;
 mod rounds;
 mod sampling;
+#[cfg(feature = "skills")]
+mod skills;
 mod subscription;
 mod task;
 mod terminal;

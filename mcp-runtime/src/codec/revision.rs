@@ -15,7 +15,7 @@ use crate::protocol::{
     DiscoverResult, ErrorCode, ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest,
     InputRequiredResult, ListKind, Method, ProtocolVersion, ReadResourceResult, RequestId, ResourceContents,
     ResourceLink, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, SubscriptionFilter,
-    TaskStatus, is_plain, keys,
+    TASKS_EXTENSION, TaskStatus, is_plain, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -122,6 +122,11 @@ impl Encoder {
                 out.extend_from_slice(self.discoveries[place(revision)].get_or_init(encode));
                 return Ok(());
             }
+            #[cfg(feature = "skills")]
+            ServerResult::Skills(result, scope) => {
+                out.append(&mut self.cacheable(revision, result, self.keep.resources, *scope));
+                return Ok(());
+            }
             _ if revision.is_modern() => {
                 out.push(b'{');
                 out.extend_from_slice(head);
@@ -152,6 +157,8 @@ impl Encoder {
             | ServerResult::List(_)
             | ServerResult::Discover
             | ServerResult::EndOfSubscription(_) => out.extend_from_slice(b"{}"),
+            #[cfg(feature = "skills")]
+            ServerResult::Skills(..) => out.extend_from_slice(b"{}"),
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::ReadResource(result) => resource_result(out, revision, result)?,
@@ -516,9 +523,9 @@ fn prompt_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &GetPromp
     serde_json::to_writer(out, &said)
 }
 
-/// Extensions are of the modern era; the tasks of 2025-11-25 are others.
+/// Tasks are of the modern era; those of 2025-11-25 are others.
 fn capabilities_for_legacy(revision: ProtocolVersion, mut capabilities: ServerCapabilities) -> ServerCapabilities {
-    capabilities.extensions.clear();
+    capabilities.extensions.remove(TASKS_EXTENSION);
     if revision < ProtocolVersion::V2025_03_26 {
         // There all servers may be asked for completions.
         capabilities.completions = None;

@@ -4,6 +4,8 @@ mod call;
 mod complete;
 mod list;
 mod observe;
+#[cfg(feature = "skills")]
+mod skills;
 mod subscribe;
 mod task;
 
@@ -134,6 +136,12 @@ impl Dispatcher {
             Method::ResourcesList if request.registry.offers_resources() => self.list(request, ListKind::Resources),
             Method::ResourcesTemplatesList if request.registry.offers_resources() => {
                 self.list(request, ListKind::ResourceTemplates)
+            }
+            #[cfg(feature = "skills")]
+            Method::SkillsList | Method::SkillsGet | Method::ResourcesDirectoryRead
+                if request.registry.offers_skills() =>
+            {
+                self.skills(method, request)
             }
             Method::ResourcesSubscribe if request.registry.offers_resources() => self.watch(request),
             Method::ResourcesUnsubscribe if request.registry.offers_resources() => self.unwatch(request),

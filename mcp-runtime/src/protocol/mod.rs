@@ -19,6 +19,8 @@ mod resources;
 mod roots;
 mod sampling;
 mod server_result;
+#[cfg(feature = "skills")]
+mod skills;
 mod subscriptions;
 mod tasks;
 mod tools;
@@ -36,6 +38,10 @@ pub use prompts::*;
 pub use resources::*;
 pub use roots::*;
 pub use sampling::*;
+#[cfg(feature = "skills")]
+pub use skills::{GetSkillResult, ListSkillsResult, SKILLS_EXTENSION, Skill, SkillResource};
+#[cfg(feature = "skills")]
+pub(crate) use skills::{SKILL_FILE, SkillsResult};
 pub use subscriptions::SubscriptionFilter;
 pub(crate) use tasks::DetailedTask;
 #[cfg(feature = "client")]

@@ -22,6 +22,9 @@ pub(crate) enum ServerResult {
     Discover,
     /// One of its lists.
     List(Listed),
+    /// Of its skills, and who may keep that.
+    #[cfg(feature = "skills")]
+    Skills(Box<super::SkillsResult>, CacheScope),
     /// The end of a subscription, whose id is in the metadata.
     EndOfSubscription(Meta),
 }

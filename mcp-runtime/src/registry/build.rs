@@ -389,7 +389,11 @@ impl Built {
             let names = template.iter().flatten().flat_map(Template::names).map(String::as_str);
             completable = self.completable(kind, &name, names, completers);
         }
+        #[cfg(feature = "skills")]
+        let skill = details.skill.clone().map(|skill| Arc::new(self.skill(skill)));
         let entry = self.entry(Basis { kind, name, module, details, call, fill, completable });
+        #[cfg(feature = "skills")]
+        let entry = Entry { skill, ..entry };
         let Some(template) = template else {
             return self.problems.extend(self.registry.resources.insert(uri, entry, described));
         };
@@ -412,6 +416,18 @@ impl Built {
                 }
             }
         }
+    }
+
+    /// A skill where it is offered, which may be below another place.
+    #[cfg(feature = "skills")]
+    fn skill(&self, mut skill: protocol::Skill) -> protocol::Skill {
+        if let Some(host) = &self.host {
+            let files = skill.resources.iter_mut().flatten().map(|file| &mut file.uri);
+            for uri in files.chain([&mut skill.uri]) {
+                *uri = host.uri(uri).into_owned();
+            }
+        }
+        skill
     }
 
     /// What can be filled in of something that is known only when the program runs.
@@ -497,6 +513,8 @@ impl Built {
             fill,
             visible,
             completable,
+            #[cfg(feature = "skills")]
+            skill: None,
             filters,
             tags,
             layers,

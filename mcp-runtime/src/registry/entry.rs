@@ -40,6 +40,9 @@ pub(crate) struct Entry {
     /// Which of its arguments stand in HTTP headers too.
     #[cfg(feature = "http")]
     pub(crate) mirrored: Vec<Mirrored>,
+    /// Which skill it is the `SKILL.md` of.
+    #[cfg(feature = "skills")]
+    pub(super) skill: Option<Arc<crate::protocol::Skill>>,
     pub(super) filters: Vec<Filter>,
     pub(super) tags: Vec<Cow<'static, str>>,
     /// What stands around it, the outermost first.

@@ -13,6 +13,8 @@ mod resource;
 mod schema;
 mod section;
 mod served;
+#[cfg(feature = "skills")]
+mod skill;
 mod spec;
 mod template;
 mod toolbox;
@@ -31,6 +33,8 @@ pub(crate) use entry::{Entry, EntryCall, Filter, LazyRequester};
 pub(crate) use part::{Part, PartId, Parts, Replacement, Rules};
 pub use resource::Resource;
 pub(crate) use section::Section;
+#[cfg(feature = "skills")]
+pub use skill::Skill;
 pub use spec::{
     OutputSchema, PromptFn, PromptSpec, Prompts, ResourceFacts, ResourceFn, ResourceSpec, Resources, Tool, ToolSpec,
     Tools, UNFINISHED, UNFINISHED_PROMPT, UNFINISHED_RESOURCE,
@@ -81,6 +85,46 @@ impl Registry {
     /// Whether completion is, or may be, a thing of this server.
     pub(crate) fn offers_completions(&self) -> bool {
         self.may_change || self.prompts.iter().chain(self.templates.iter()).any(|entry| entry.completes())
+    }
+
+    /// Whether there are skills.
+    #[cfg(feature = "skills")]
+    pub(crate) fn offers_skills(&self) -> bool {
+        self.resources.iter().any(|entry| entry.skill.is_some())
+    }
+
+    /// The skills that whoever asks may see.
+    #[cfg(feature = "skills")]
+    pub(crate) fn skills<'s>(
+        &'s self,
+        requester: &'s LazyRequester<'_>,
+    ) -> impl Iterator<Item = &'s Arc<protocol::Skill>> {
+        let of = |entry: &'s Arc<Entry>| Some((entry, entry.skill.as_ref()?));
+        self.resources.iter().filter_map(of).filter(|(entry, _)| entry.is_visible(requester)).map(|(_, skill)| skill)
+    }
+
+    /// What stands in a directory of a skill, as far as whoever asks may see it; `None` if it is none.
+    #[cfg(feature = "skills")]
+    pub(crate) fn directory(&self, uri: &str, requester: &LazyRequester<'_>) -> Option<Vec<protocol::Resource>> {
+        let is_below = |root: &str| uri.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if !self.skills(requester).any(|skill| is_below(skill.root())) {
+            return None;
+        }
+        let mut children: Vec<protocol::Resource> = Vec::new();
+        for resource in self.resources.seen_by(requester) {
+            let Some(rest) = resource.uri.strip_prefix(uri).and_then(|rest| rest.strip_prefix('/')) else { continue };
+            let Some((name, _)) = rest.split_once('/') else {
+                children.push(resource.clone());
+                continue;
+            };
+            let uri = format!("{uri}/{name}");
+            if children.iter().all(|child| child.uri != uri) {
+                let mut directory = protocol::Resource::new(uri, name);
+                directory.mime_type = Some("inode/directory".to_owned());
+                children.push(directory);
+            }
+        }
+        (!children.is_empty()).then_some(children)
     }
 
     /// Those of which `chooses` says so, whether they are on or off.

@@ -125,6 +125,9 @@ pub struct Details {
     pub(super) task: Option<TaskMode>,
     pub(super) output_schema: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) visible: Option<fn(&Requester) -> bool>,
+    /// Which skill it is the `SKILL.md` of.
+    #[cfg(feature = "skills")]
+    pub(super) skill: Option<crate::protocol::Skill>,
     pub(super) problems: Vec<String>,
 }
 

@@ -558,6 +558,11 @@ fn capabilities(registry: &Registry) -> ServerCapabilities {
     let extensions = registry.tools.iter().any(|entry| entry.task.is_some());
     let extensions =
         (registry.may_change || extensions).then(|| (TASKS_EXTENSION.to_owned(), Value::Object(Map::new())));
+    #[cfg(feature = "skills")]
+    let extensions = extensions.into_iter().chain(registry.offers_skills().then(|| {
+        let settings = Map::from_iter([("directoryRead".to_owned(), Value::Bool(true))]);
+        (crate::protocol::SKILLS_EXTENSION.to_owned(), Value::Object(settings))
+    }));
     let may_change = registry.may_change.then(|| ("listChanged".to_owned(), Value::Bool(true)));
     let list = || Map::from_iter(may_change.clone());
     let resources = || [("subscribe".to_owned(), Value::Bool(true))].into_iter().chain(may_change.clone()).collect();

@@ -5,6 +5,7 @@
 pub mod asking;
 pub mod prompts;
 pub mod resources;
+pub mod skills;
 pub mod tasks;
 pub mod tools;
 
@@ -30,7 +31,7 @@ pub fn server() -> Server {
         .tools(tools::all())
         .tools(asking::all())
         .tools(tasks::all())
-        .resources(resources::all())
+        .resources(resources::all().and(skills::all()))
         .prompts(prompts::all())
         .task_poll_interval(Duration::from_millis(100));
     let handle = server.handle();

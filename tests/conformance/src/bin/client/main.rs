@@ -50,6 +50,9 @@ fn fill_in(form: &ElicitRequestParams) -> ElicitResult {
 
 /// Does what the scenario looks at.
 async fn play(client: &Client, scenario: &Scenario) -> Result<()> {
+    if let Some(skills) = scenario.name.strip_prefix("sep-2640-client-") {
+        return play_skills(client, skills).await;
+    }
     let tools = client.list_tools().await?;
     match &*scenario.name {
         "tools_call" => _ = client.call_tool("add_numbers", json!({ "a": 5, "b": 3 })).await?,
@@ -91,6 +94,20 @@ async fn play(client: &Client, scenario: &Scenario) -> Result<()> {
         // To connect and to list is all.
         "initialize" | "request-metadata" | "json-schema-ref-no-deref" => {}
         unknown => return Err(format!("the scenario `{unknown}` is not known").into()),
+    }
+    Ok(())
+}
+
+/// Lists skills, and reads all of them, if that is not what must not be done.
+async fn play_skills(client: &Client, scenario: &str) -> Result<()> {
+    for skill in client.list_skills().await? {
+        if scenario == "no-prefetch" {
+            continue;
+        }
+        client.load_skill(&skill).await?;
+        for file in skill.resources.iter().flatten() {
+            client.read_skill_file(&skill, &file.uri).await?;
+        }
     }
     Ok(())
 }

@@ -217,4 +217,14 @@ empty:";
             assert!(read(yaml).is_err(), "{}", yaml.get(..40).unwrap_or(yaml));
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4096))]
+
+        /// Whatever a server sends, it is read or refused.
+        #[test]
+        fn nothing_breaks_the_reader(yaml in "[\\[\\]{}:,\\-?&*!|>'\"#%@`~=.a0x \n\t\r\\\\\u{85}\u{e9}]{0,80}") {
+            _ = of_text(&format!("---\n{yaml}\n---\n"));
+        }
+    }
 }

@@ -421,7 +421,7 @@ impl Built {
     /// A skill where it is offered, which may be below another place.
     #[cfg(feature = "skills")]
     fn skill(&self, mut skill: protocol::Skill) -> protocol::Skill {
-        if let Some(host) = &self.host {
+        if let Some(host) = &self.rules.host {
             let files = skill.resources.iter_mut().flatten().map(|file| &mut file.uri);
             for uri in files.chain([&mut skill.uri]) {
                 *uri = host.uri(uri).into_owned();

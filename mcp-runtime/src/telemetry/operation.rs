@@ -21,8 +21,9 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// Of messages that this carries.
-    pub(crate) fn over(self, transport: Option<&'static str>) -> Self {
-        Self { transport, ..self }
+    pub(crate) fn over(mut self, transport: Option<&'static str>) -> Self {
+        self.transport = transport;
+        self
     }
 
     /// Whether anybody wants to know of a request that is served.

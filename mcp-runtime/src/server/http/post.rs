@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::session::lock;
+use super::session::{Session, lock};
 use super::{Endpoint, legacy, modern};
 use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse};
 use crate::protocol::{ErrorObject, Method, Params, ProtocolVersion, keys};
@@ -54,8 +54,10 @@ impl Endpoint {
         match self.read(body).await {
             Ok(body) => self.serve(parts, &body).await,
             Err(answer) => {
-                if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    self.tell_of_long(parts, &head);
+                if answer.status() == StatusCode::PAYLOAD_TOO_LARGE
+                    && let Some(session) = self.session_of(parts)
+                {
+                    self.tell_of_long(&session, &head);
                 }
                 answer
             }
@@ -103,24 +105,27 @@ impl Endpoint {
         B: Body + Send,
         B::Data: Buf,
     {
+        let Some(session) = self.session_of(parts) else { return self.refused_long() };
         let mut body = pin!(body);
         let head: Option<Vec<u8>> = match timeout(self.settings.body_time, body.frame()).await {
             Ok(Some(Ok(frame))) => frame.into_data().ok().map(|data| data.chunk().iter().copied().take(HEAD).collect()),
             _ => None,
         };
-        self.tell_of_long(parts, &head.unwrap_or_default());
+        self.tell_of_long(&session, &head.unwrap_or_default());
         self.refused_long()
     }
 
     /// If a message that is too long is an answer in a session, whoever waits for it is told.
-    fn tell_of_long(&self, parts: Parts, head: &[u8]) {
-        let headers = parts.headers.clone();
-        let extensions = self.ready.extensions.clone().with_request(parts);
-        if let Ok(session) = self.session(&headers, &extensions)
-            && let Glimpse::Response(id) = glimpse(head, &[])
-        {
+    fn tell_of_long(&self, session: &Session, head: &[u8]) {
+        if let Glimpse::Response(id) = glimpse(head, &[]) {
             lock(&session.asked).answer(&id, Err(self.too_long()));
         }
+    }
+
+    fn session_of(&self, parts: Parts) -> Option<Arc<Session>> {
+        let headers = parts.headers.clone();
+        let extensions = self.ready.extensions.clone().with_request(parts);
+        self.session(&headers, &extensions).ok()
     }
 
     pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, Answer>

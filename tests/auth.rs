@@ -359,6 +359,39 @@ async fn who_needs_no_other_keys_does_not_wait_for_them() {
 }
 
 #[tokio::test]
+async fn a_key_that_cannot_be_had_is_not_the_callers_fault() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let issuer = Issuer::with_keys(&[&old]).await;
+    let verifier = JwtVerifier::new(&*issuer.url, RESOURCE);
+    verifier.verify(&old.sign(&claims(&issuer))).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    issuer.publish("/keys", json!("not now"));
+    let error = verifier.verify(&new.sign(&claims(&issuer))).await.unwrap_err();
+    assert!(matches!(error, TokenError::Unavailable(_)), "{error:?}");
+    verifier.verify(&old.sign(&claims(&issuer))).await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_do_not_name_their_key_find_new_ones() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let issuer = Issuer::with_keys(&[&old]).await;
+    let nameless = |key: &Key| {
+        let header = Header { typ: Some("at+jwt".to_owned()), ..Header::new(Algorithm::ES256) };
+        encode(&header, &claims(&issuer), &EncodingKey::from_ec_der(&key.pkcs8)).expect("it signs")
+    };
+    let verifier = JwtVerifier::new(&*issuer.url, RESOURCE);
+    verifier.verify(&nameless(&old)).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    issuer.publish_keys(&[&new]);
+    verifier.verify(&nameless(&new)).await.unwrap();
+    verifier.verify(&nameless(&old)).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn a_client_is_not_taken_for_a_user_of_the_same_name() {
     let key = Key::new("one");
     let issuer = Issuer::with_keys(&[&key]).await;

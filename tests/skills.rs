@@ -18,7 +18,7 @@ fn refunds() -> Skill {
 }
 
 async fn client(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).connect().await.expect("a connection")
+    Client::in_memory(server).era(era).cache_bytes(0).connect().await.expect("a connection")
 }
 
 #[tokio::test]
@@ -181,6 +181,34 @@ async fn skills_come_and_go_and_can_be_mounted() {
     assert_eq!(client.read_skill_file(&skills[0], "references/RULES.md").await.expect("a file"), b"Rules.\n");
     handle.add_resources(Skill::new("---\nname: zip\ndescription: Packs things\n---\n")).expect("it fits");
     assert!(client.get_skill("skill://zip/SKILL.md").await.is_ok());
+    handle.remove_resource("skill://zip/SKILL.md");
+    // A file that is not there any more is not told of.
+    assert!(handle.remove_resource("skill://shop/refunds/references/RULES.md"));
+    let skill = client.get_skill("skill://shop/refunds/SKILL.md").await.expect("a skill");
+    assert!(skill.resources.iter().flatten().all(|file| !file.uri.ends_with("RULES.md")));
+    assert!(handle.remove_resource("skill://shop/refunds/SKILL.md"));
+    assert_eq!(client.list_skills().await.expect("a list"), []);
+}
+
+#[tokio::test]
+async fn a_server_that_may_have_skills_later_says_so() {
+    let server = Server::new("shop");
+    let handle = server.handle();
+    let client = client(server, Era::Modern).await;
+    assert!(client.server_capabilities().extensions.contains_key("io.modelcontextprotocol/skills"));
+    assert_eq!(client.list_skills().await.expect("a list"), []);
+    handle.add_resources(refunds()).expect("it fits");
+    assert_eq!(client.list_skills().await.expect("a list").len(), 1);
+}
+
+#[tokio::test]
+async fn of_a_skill_nobody_hears_of_files_that_are_not_for_them() {
+    let server = Server::new("shop").resources(refunds()).visible(|item, _| !item.name().ends_with("RULES.md"));
+    let client = client(server, Era::Modern).await;
+    let skills = client.list_skills().await.expect("a list");
+    let files: Vec<_> = skills[0].resources.iter().flatten().map(|file| &*file.uri).collect();
+    assert_eq!(files, ["skill://refunds/SKILL.md", "skill://refunds/logo.png"]);
+    assert_eq!(client.load_skill(&skills[0]).await.expect("instructions"), INSTRUCTIONS);
 }
 
 /// A server that says this of its one skill, and this when it is read.
@@ -224,7 +252,12 @@ async fn what_is_not_as_it_was_said_is_not_used() {
         (said(&|it| it["resources"][0]["digest"] = digest.into()), same(), "its digest is another one"),
         (good.clone(), read(&text.replace("Packs", "Steal")), "its digest is another one"),
         (good.clone(), read(&format!("{text}!")), "its size is another one"),
-        (said(&|it| it["resources"][0]["size"] = (17 << 20).into()), same(), "it is longer than all of a skill may be"),
+        (said(&|it| it["resources"][0]["size"] = (17 << 20).into()), same(), "the skill is longer than one may be"),
+        (
+            said(&|it| it["resources"] = vec![it["resources"][0].clone(); 513].into()),
+            same(),
+            "the skill is longer than one may be",
+        ),
         (said(&|it| it["frontmatter"]["description"] = "Unpacks".into()), same(), "its frontmatter is another one"),
         (said(&|it| it["frontmatter"]["allowed-tools"] = "Bash".into()), same(), "its frontmatter is another one"),
         (said(&|it| it["resources"] = json!([])), same(), "the skill does not list it"),
@@ -251,6 +284,21 @@ async fn what_is_not_as_it_was_said_is_not_used() {
         let error = client.read_skill_file(&skill, path).await.expect_err("it is not listed");
         assert!(error.to_string().ends_with("the skill does not list it"), "{error}");
     }
+    // A file that would be written somewhere else.
+    for escape in ["skill://zip/../../.bashrc", "skill://zip/%2e%2e/x", "skill://zip/a%5C..%5Cx", "skill://other/x"] {
+        let skill = said(&|it| it["resources"][0]["uri"] = escape.into());
+        let client = liar(skill, json!([{ "uri": escape, "text": text }])).await;
+        let skill = client.get_skill(uri).await.expect("a skill");
+        let error = client.read_skill_file(&skill, escape).await.expect_err("it is outside");
+        assert!(error.to_string().ends_with("it is outside of the directory of the skill"), "{error}");
+    }
+    // Without a size, too, there is an end.
+    let long = "x".repeat(17 << 20);
+    let skill = said(&|it| _ = it["resources"][0].as_object_mut().map(|it| it.remove("size")));
+    let big = liar(skill, read(&long)).await;
+    let skill = big.get_skill(uri).await.expect("a skill");
+    let error = big.load_skill(&skill).await.expect_err("it is too long");
+    assert!(error.to_string().ends_with("it is longer than all of a skill may be"), "{error}");
     let error = client.get_skill("skill://other/SKILL.md").await.expect_err("it is another one");
     assert_eq!(error.kind(), ErrorKind::Protocol);
 }

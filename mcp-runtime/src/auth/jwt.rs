@@ -110,19 +110,48 @@ impl TokenVerifier for JwtVerifier {
             return Err(TokenError::Invalid("the token is not an access token"));
         }
         let keys = self.keys.with(header.kid.as_deref()).await?;
-        let mut refused = TokenError::Invalid("the token is signed with a key that its issuer does not have");
-        for key in keys.keys.iter().filter(|key| may_have_signed(key, &header)) {
-            let Ok(key) = DecodingKey::from_jwk(key) else { continue };
-            match decode::<Map<String, Value>>(token, &key, &self.validation(header.alg)) {
-                Ok(token) => return self.accept(token.claims),
-                Err(error) => refused = TokenError::Invalid(what_is_wrong(error.kind())),
-            }
+        match self.verify_with(token, &header, &keys) {
+            Err(refused) if header.kid.is_none() && refused.is_of_key => match self.keys.others(&keys).await {
+                Some(keys) => self.verify_with(token, &header, &keys).map_err(Refused::into_error),
+                None => Err(refused.into_error()),
+            },
+            verified => verified.map_err(Refused::into_error),
         }
-        Err(refused)
+    }
+}
+
+/// Why a token is not accepted.
+struct Refused {
+    error: TokenError,
+    /// No key fits; another one might.
+    is_of_key: bool,
+}
+
+impl Refused {
+    fn into_error(self) -> TokenError {
+        self.error
     }
 }
 
 impl JwtVerifier {
+    fn verify_with(&self, token: &str, header: &Header, keys: &JwkSet) -> Result<AccessToken, Refused> {
+        let error = TokenError::Invalid("the token is signed with a key that its issuer does not have");
+        let mut refused = Refused { error, is_of_key: true };
+        for key in keys.keys.iter().filter(|key| may_have_signed(key, header)) {
+            let Ok(key) = DecodingKey::from_jwk(key) else { continue };
+            match decode::<Map<String, Value>>(token, &key, &self.validation(header.alg)) {
+                Ok(token) => {
+                    return self.accept(token.claims).map_err(|error| Refused { error, is_of_key: false });
+                }
+                Err(error) => {
+                    let is_of_key = matches!(error.kind(), JwtErrorKind::InvalidSignature);
+                    refused = Refused { error: TokenError::Invalid(what_is_wrong(error.kind())), is_of_key };
+                }
+            }
+        }
+        Err(refused)
+    }
+
     fn accept(&self, claims: Map<String, Value>) -> Result<AccessToken, TokenError> {
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
         let client = text("client_id").or_else(|| text("azp")).map(str::to_owned);

@@ -8,7 +8,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use reqwest::{Client, Url};
 use serde::Deserialize;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::TokenError;
 use super::fetch::{self, trusted, unavailable};
@@ -19,8 +19,6 @@ const FRESH: Duration = Duration::from_secs(10 * 60);
 const STALE: Duration = Duration::from_secs(20 * 60);
 /// However many tokens name keys that nobody knows, so much time is between two fetches.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Who waits for keys waits no longer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) enum Keys {
     /// They were given.
@@ -78,7 +76,21 @@ impl Keys {
             // Nothing is ever sent: it ends when its sender is dropped.
             _ = end.changed().await;
         }
-        fetched.lock().keys_or_why_not()
+        fetched.lock().keys_or_why_not(id)
+    }
+
+    /// Other keys than these, with none of which a token was signed that does not name its key; if they were changed.
+    pub(super) async fn others(&self, than: &Arc<JwkSet>) -> Option<Arc<JwkSet>> {
+        let Self::Fetched(fetched) = self else { return None };
+        let end = {
+            let mut kept = fetched.lock();
+            fetched.fetch(&mut kept)
+        };
+        if let Some(mut end) = end {
+            _ = end.changed().await;
+        }
+        let kept = fetched.lock();
+        kept.keys.as_ref().map(|(keys, _)| keys.clone()).filter(|keys| **keys != **than)
     }
 }
 
@@ -117,8 +129,7 @@ impl Fetched {
         kept.fetching = Some(end.clone());
         let this = self.clone();
         tokio::spawn(async move {
-            let keys = timeout(PATIENCE, this.keys()).await;
-            let keys = keys.unwrap_or_else(|_| Err(unavailable("the authorization server does not answer")));
+            let keys = this.keys().await;
             let mut kept = this.lock();
             let failed: Option<Arc<dyn std::error::Error + Send + Sync>> = match keys {
                 Ok(keys) => {
@@ -156,16 +167,23 @@ impl Fetched {
             (None, Source::Url(url)) => trusted(url)?,
             (None, Source::Issuer(issuer)) => discover(&client, issuer).await?,
         };
-        let keys = fetch::json(&client, url.clone()).await;
-        // Where they are is asked anew when they are not there any more.
-        self.lock().url = keys.is_ok().then_some(url);
+        self.lock().url = Some(url.clone());
+        let keys = fetch::json(&client, url).await;
+        if keys.is_err() {
+            // Where they are is asked anew: they may not be there any more.
+            self.lock().url = None;
+        }
         keys
     }
 }
 
 impl Kept {
-    fn keys_or_why_not(&self) -> Result<Arc<JwkSet>, TokenError> {
+    fn keys_or_why_not(&self, id: Option<&str>) -> Result<Arc<JwkSet>, TokenError> {
         match (&self.keys, &self.tried) {
+            // The key may be a new one, of which nobody can say at the moment that it is none.
+            (Some((keys, _)), Some((_, Some(why)))) if id.is_some_and(|id| keys.find(id).is_none()) => {
+                Err(unavailable(why.clone()))
+            }
             // Old keys are better than none.
             (Some((keys, _)), _) => Ok(keys.clone()),
             (None, Some((_, Some(why)))) => Err(unavailable(why.clone())),

@@ -7,7 +7,7 @@ use super::rounds::{self, Completed};
 use super::{Client, cannot_be_a_task, decode};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{GetSkillResult, ListSkillsResult, Method, ReadResourceResult, Skill, SkillResource};
-use crate::skills::{self, MOST_BYTES};
+use crate::skills::{self, MOST_BYTES, MOST_FILES};
 
 impl Client {
     /// All skills that the server lists, over all pages ([specification]). There may be more: a server need not
@@ -77,7 +77,7 @@ impl Client {
             return Err(wrong("its frontmatter is another one"));
         }
         let name = skill.root().rsplit('/').next().unwrap_or_default();
-        if skill.root() == skill.uri || name != skill.name() {
+        if skill.root() == skill.uri || name != skill.name() || !skills::is_name(name) {
             return Err(wrong("its name is not that of its directory"));
         }
         Ok(text)
@@ -101,11 +101,21 @@ impl Client {
             it.uri == wanted
                 || below.is_some_and(|below| percent_decode_str(below).decode_utf8().is_ok_and(|it| it == path))
         };
+        let sizes = files.iter().filter_map(|file| file.size).fold(0, u64::saturating_add);
+        if files.len() > MOST_FILES || sizes > MOST_BYTES {
+            return Err(wrong("the skill is longer than one may be"));
+        }
         let file = files.iter().find(is_it).ok_or_else(|| wrong("the skill does not list it"))?;
+        if !is_inside(skill, file) {
+            return Err(wrong("it is outside of the directory of the skill"));
+        }
         if file.size.is_some_and(|size| size > MOST_BYTES) {
             return Err(wrong("it is longer than all of a skill may be"));
         }
         let bytes = self.read_file(file).await?.ok_or_else(|| wrong("the server answers with something else"))?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(wrong("it is longer than all of a skill may be"));
+        }
         if file.size.is_some_and(|size| size != bytes.len() as u64) {
             return Err(wrong("its size is another one"));
         }
@@ -129,6 +139,13 @@ impl Client {
             _ => None,
         })
     }
+}
+
+/// Whether a file is below the directory of its skill, also for those who go by its path.
+fn is_inside(skill: &Skill, file: &SkillResource) -> bool {
+    let below = file.uri.strip_prefix(skill.root()).and_then(|below| below.strip_prefix('/'));
+    let below = below.and_then(|below| percent_decode_str(below).decode_utf8().ok());
+    below.is_some_and(|below| !below.split(['/', '\\']).any(|part| matches!(part, "" | "." | "..")))
 }
 
 /// Whether two values say the same: the order of members does not matter, and 2.0 is 2.

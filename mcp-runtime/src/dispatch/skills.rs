@@ -21,7 +21,7 @@ impl Dispatcher {
             Method::SkillsGet => {
                 let uri = uri_of(method, request)?;
                 let found = registry.skills(&requester).find(|skill| skill.uri == uri);
-                SkillsResult::Get(found.cloned().ok_or_else(|| unknown("skill", &uri))?)
+                SkillsResult::Get(found.ok_or_else(|| unknown("skill", &uri))?)
             }
             Method::ResourcesDirectoryRead => {
                 let uri = uri_of(method, request)?;
@@ -35,7 +35,7 @@ impl Dispatcher {
                         "`params.cursor` was not given by this server; leave it out to begin with the first page";
                     return Err(ErrorObject::invalid_params(told));
                 }
-                SkillsResult::List(registry.skills(&requester).cloned().collect())
+                SkillsResult::List(registry.skills(&requester).collect())
             }
         };
         Ok(Dispatched::Done(Ok(ServerResult::Skills(Box::new(result), registry.resources.scope()))))

@@ -87,20 +87,28 @@ impl Registry {
         self.may_change || self.prompts.iter().chain(self.templates.iter()).any(|entry| entry.completes())
     }
 
-    /// Whether there are skills.
+    /// Whether skills are, or may be, a thing of this server.
     #[cfg(feature = "skills")]
     pub(crate) fn offers_skills(&self) -> bool {
-        self.resources.iter().any(|entry| entry.skill.is_some())
+        self.may_change || self.resources.entries.iter().any(|place| place.entry.skill.is_some())
     }
 
-    /// The skills that whoever asks may see.
+    /// The skills that whoever asks may see, with those of their files that it may see, too.
     #[cfg(feature = "skills")]
-    pub(crate) fn skills<'s>(
-        &'s self,
-        requester: &'s LazyRequester<'_>,
-    ) -> impl Iterator<Item = &'s Arc<protocol::Skill>> {
+    pub(crate) fn skills<'s>(&'s self, requester: &'s LazyRequester<'_>) -> impl Iterator<Item = Arc<protocol::Skill>> {
         let of = |entry: &'s Arc<Entry>| Some((entry, entry.skill.as_ref()?));
-        self.resources.iter().filter_map(of).filter(|(entry, _)| entry.is_visible(requester)).map(|(_, skill)| skill)
+        let skills = self.resources.iter().filter_map(of).filter(|(entry, _)| entry.is_visible(requester));
+        skills.map(|(_, skill)| {
+            let is_there = |file: &protocol::SkillResource| {
+                self.resources.find(&file.uri).is_some_and(|entry| entry.is_visible(requester))
+            };
+            if skill.resources.iter().flatten().all(is_there) {
+                return skill.clone();
+            }
+            let mut skill = protocol::Skill::clone(skill);
+            skill.resources.iter_mut().for_each(|files| files.retain(is_there));
+            skill.into()
+        })
     }
 
     /// What stands in a directory of a skill, as far as whoever asks may see it; `None` if it is none.

@@ -71,18 +71,20 @@ impl Driver {
             let stop = &self.endpoint.ready.lifespan.stop;
             tokio::select! {
                 biased;
-                () = self.outbox.filled() => {}
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.give_up();
+                    break;
+                }
                 () = stop.cancelled(), if deadline.is_none() => {
                     deadline = Some(after(self.endpoint.ready.limits.drain));
                     lock(&self.session.calls).values().for_each(|call| call.cancel.client_is_gone());
                     continue;
                 }
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    self.give_up();
-                    break;
-                }
+                () = self.outbox.filled() => {}
             }
-            while let Some((key, outgoing)) = self.outbox.pop() {
+            // What comes meanwhile has its turn after the clock.
+            for _ in 0..self.outbox.len() {
+                let Some((key, outgoing)) = self.outbox.pop() else { break };
                 if matches!(outgoing, Outgoing::Notification(_)) {
                     // Whoever does not read hears no more until it does, and gets what comes of it.
                     is_deaf &= !self.stream.has_room();
@@ -90,9 +92,10 @@ impl Driver {
                         continue;
                     }
                     tokio::select! {
+                        biased;
                         () = self.stream.room() => {}
                         // At the end nobody waits for those who do not read.
-                        () = self.endpoint.ready.lifespan.stop.cancelled() => {}
+                        () = self.endpoint.ready.lifespan.stop.cancelled() => continue,
                         () = sleep(self.endpoint.settings.keep_alive) => {
                             is_deaf = true;
                             continue;

@@ -113,7 +113,13 @@ impl Exchange {
                 self.write_outgoing(&mut out);
             }
             Event::Idle => out.extend_from_slice(sse::KEEP_ALIVE),
-            Event::Over => return Answer::busy("the server is shutting down"),
+            Event::Over => {
+                // It may have come at the last moment.
+                return match self.take_reply() {
+                    Some(outcome) => self.whole(outcome),
+                    None => Answer::busy("the server is shutting down"),
+                };
+            }
         }
         self.stream(out)
     }
@@ -149,16 +155,16 @@ impl Exchange {
         loop {
             tokio::select! {
                 biased;
-                () = self.outbox.filled() => return Event::Filled,
+                () = sleep_until(self.deadline.unwrap_or_else(Instant::now)), if self.deadline.is_some() => {
+                    return Event::Over;
+                }
                 () = ready.lifespan.stop.cancelled(), if self.deadline.is_none() => {
                     if matches!(self.pending, Some(InFlight::Listen(_))) {
                         return Event::Over;
                     }
                     self.deadline = Some(after(ready.limits.drain));
                 }
-                () = sleep_until(self.deadline.unwrap_or_else(Instant::now)), if self.deadline.is_some() => {
-                    return Event::Over;
-                }
+                () = self.outbox.filled() => return Event::Filled,
                 () = sleep(self.endpoint.settings.keep_alive) => return Event::Idle,
             }
         }
@@ -203,6 +209,13 @@ impl Exchange {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
+        if !matches!(self.pending, Some(InFlight::Listen(_))) {
+            // It may have come at the last moment.
+            self.write_outgoing(out);
+            if self.pending.is_none() {
+                return;
+            }
+        }
         let outcome = match &self.pending {
             Some(InFlight::Listen(subscription)) => {
                 while let Some(change) = subscription.next() {

@@ -144,7 +144,8 @@ impl StreamableHttp {
     }
 
     /// How long a connection may stay open on which nothing is asked and nothing answered, and one whose client
-    /// takes nothing of what it is sent; 60 seconds by default.
+    /// takes nothing of what it is sent; 60 seconds by default. Over HTTP/2 that is the whole connection, not one of
+    /// its requests.
     pub fn idle_timeout(self, time: Duration) -> Self {
         self.set(|settings| settings.idle_time = time)
     }

@@ -210,6 +210,18 @@ async fn the_key_is_kept_with_the_token_and_refreshes_it() {
     assert_eq!(world.login.count("GET /authorize"), 1);
 }
 
+/// What a modern server without anything answers.
+fn answered(asked: &Asked) -> Reply {
+    let result = match asked.json["method"].as_str().unwrap() {
+        "server/discover" => json!({
+            "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} },
+            "ttlMs": 0, "cacheScope": "private",
+        }),
+        _ => json!({ "resultType": "complete", "tools": [], "ttlMs": 0, "cacheScope": "private" }),
+    };
+    Reply::json(200, &json!({ "jsonrpc": "2.0", "id": asked.json["id"], "result": result }))
+}
+
 /// A modern server without anything that wants bound tokens, and a new nonce in the proof of every second request.
 fn wants_proofs(world: &World) -> Arc<Mutex<Vec<Proof>>> {
     let proofs = Arc::new(Mutex::new(Vec::new()));
@@ -228,15 +240,7 @@ fn wants_proofs(world: &World) -> Arc<Mutex<Vec<Proof>>> {
             let challenge = r#"DPoP error="use_dpop_nonce""#.to_owned();
             return Reply::Answer(401, vec![("www-authenticate", challenge), ("dpop-nonce", nonce)], String::new());
         }
-        let result = match asked.json["method"].as_str().unwrap() {
-            "server/discover" => json!({
-                "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} },
-                "ttlMs": 0, "cacheScope": "private",
-            }),
-            _ => json!({ "resultType": "complete", "tools": [], "ttlMs": 0, "cacheScope": "private" }),
-        };
-        let answer = json!({ "jsonrpc": "2.0", "id": asked.json["id"], "result": result }).to_string();
-        Reply::Answer(200, vec![("content-type", "application/json".to_owned())], answer)
+        answered(asked)
     });
     proofs
 }
@@ -280,6 +284,109 @@ async fn a_server_that_only_ever_wants_another_nonce_is_left() {
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert_eq!(world.mcp.count("POST /mcp"), 4);
     assert_eq!(world.login.count("POST /token"), 1);
+}
+
+/// A server has this to say of a bound token that a request was repeated with so many times.
+fn refused(error: &str, token: &AccessToken, attempt: u32) -> Challenge {
+    Challenge::new(401, [format!("DPoP error=\"{error}\"")]).sent(Some(token.clone())).attempt(attempt)
+}
+
+#[tokio::test]
+async fn a_better_proof_makes_no_new_token_of_an_old_one() {
+    let world = World::start().await;
+    binds(&world.login);
+    let (oauth, server) = (agreeable(&world).build().unwrap(), world.server());
+    let first = oauth.token(&server, Some(&bound())).await.unwrap().unwrap();
+
+    // A later request begins with it. It lacks a nonce, and then it is too old.
+    let same = oauth.token(&server, Some(&refused("use_dpop_nonce", &first, 0))).await.unwrap().unwrap();
+    assert_eq!(same, first);
+    let second = oauth.token(&server, Some(&refused("invalid_token", &first, 1))).await.unwrap().unwrap();
+    assert_eq!(world.login.last("POST /token").form["grant_type"], "refresh_token");
+
+    // So it goes with one that was refreshed, which the user has nothing to do with.
+    let same = oauth.token(&server, Some(&refused("use_dpop_nonce", &second, 0))).await.unwrap().unwrap();
+    assert_eq!(same, second);
+    let third = oauth.token(&server, Some(&refused("invalid_token", &second, 1))).await.unwrap().unwrap();
+    assert_eq!(world.login.last("POST /token").form["grant_type"], "refresh_token");
+    assert_eq!(world.login.count("GET /authorize"), 1);
+
+    // That one is new in this request: only the user can help, and then nobody.
+    let fourth = oauth.token(&server, Some(&refused("invalid_token", &third, 2))).await.unwrap().unwrap();
+    assert_eq!(world.login.count("GET /authorize"), 2);
+    let error = oauth.token(&server, Some(&refused("invalid_token", &fourth, 3))).await.unwrap_err();
+    assert_eq!(error.to_string(), "the server has refused 3 tokens for one request");
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+}
+
+#[tokio::test]
+async fn a_new_token_stays_new_when_its_proof_lacks_something() {
+    let world = World::start().await;
+    binds(&world.login);
+    let (oauth, server) = (agreeable(&world).build().unwrap(), world.server());
+    let token = oauth.token(&server, Some(&bound())).await.unwrap().unwrap();
+    let same = oauth.token(&server, Some(&refused("use_dpop_nonce", &token, 1))).await.unwrap().unwrap();
+    assert_eq!(same, token);
+    let error = oauth.token(&server, Some(&refused("invalid_token", &token, 2))).await.unwrap_err();
+    let told = "the server does not accept the token that its authorization server has just given";
+    assert_eq!(error.to_string(), told);
+    assert_eq!(world.login.count("POST /token"), 1);
+}
+
+#[tokio::test]
+async fn a_token_of_another_server_is_not_new() {
+    let world = World::start().await;
+    binds(&world.login);
+    let root = json!({ "resource": world.mcp.url, "authorization_servers": [world.login.url] });
+    for path in [RESOURCE, "/.well-known/oauth-protected-resource/other"] {
+        world.mcp.at(&format!("GET {path}"), Reply::json(200, &root));
+    }
+    let oauth = agreeable(&world).build().unwrap();
+    let first = oauth.token(&world.server(), Some(&bound())).await.unwrap().unwrap();
+    let other = format!("{}/other", world.mcp.url).parse().unwrap();
+    let shared = oauth.token(&other, Some(&bound())).await.unwrap().unwrap();
+    assert_eq!(shared, first);
+    let second = oauth.token(&other, Some(&refused("invalid_token", &shared, 1))).await.unwrap().unwrap();
+    assert_ne!(second, first);
+    assert_eq!(world.login.last("POST /token").form["grant_type"], "refresh_token");
+}
+
+#[tokio::test]
+async fn one_request_has_time_for_a_nonce_a_refresh_and_an_authorization() {
+    let world = World::start().await;
+    binds(&world.login);
+    // The token that the server takes, and the nonce without which it looks at none.
+    let taken = Arc::new(Mutex::new(("access-1", None::<&str>)));
+    world.mcp.on("POST /mcp", {
+        let taken = taken.clone();
+        move |asked| {
+            let (token, nonce) = *taken.lock().unwrap();
+            let refusal = |challenge: &str| {
+                let mut headers = vec![("www-authenticate", challenge.to_owned())];
+                headers.extend(nonce.map(|nonce: &str| ("dpop-nonce", nonce.to_owned())));
+                Reply::Answer(401, headers, String::new())
+            };
+            let Some(authorization) = asked.headers.get("authorization") else { return refusal("DPoP") };
+            let has_nonce = nonce.is_none_or(|it| proof_of(asked).claims["nonce"] == it);
+            match authorization.strip_prefix("DPoP ") {
+                _ if !has_nonce => refusal(r#"DPoP error="use_dpop_nonce""#),
+                Some(shown) if shown == token => answered(asked),
+                _ => refusal(r#"DPoP error="invalid_token""#),
+            }
+        }
+    });
+    let oauth = agreeable(&world).build().unwrap();
+    let client = Client::http(world.server()).era(Era::Modern).token_provider(oauth).connect().await.unwrap();
+    client.list_tools().await.unwrap();
+
+    // Hours later it wants a nonce, and nothing that comes from the refresh token.
+    *taken.lock().unwrap() = ("access-3", Some("n1"));
+    world.mcp.took();
+    client.list_tools().await.unwrap();
+    assert_eq!(world.mcp.count("POST /mcp"), 4, "twice the old token, a refreshed one, and one that is granted anew");
+    let asked = world.login.asked();
+    let grants = asked.iter().filter(|it| it.what == "POST /token").map(|it| it.form["grant_type"].as_str());
+    assert_eq!(grants.collect::<Vec<_>>(), ["authorization_code", "refresh_token", "authorization_code"]);
 }
 
 #[tokio::test]

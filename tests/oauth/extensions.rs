@@ -20,9 +20,9 @@ fn plain(oauth: OAuthBuilder) -> OAuth {
     oauth.http_client(reqwest::Client::builder().no_proxy()).build().unwrap()
 }
 
-/// A pod, whose platform says for whom it speaks.
-fn pod() -> OAuthBuilder {
-    OAuth::workload(RegisteredClient::new("pod"), |request: AssertionRequest| async move {
+/// A pod that is known at this authorization server, and whose platform says for whom it speaks.
+fn pod(login: &Site) -> OAuthBuilder {
+    OAuth::workload(RegisteredClient::new("pod").issuer(&login.url), |request: AssertionRequest| async move {
         let scopes: Vec<_> = request.scopes().collect();
         Ok(format!("jwt for {} {} {}", request.audience(), request.resource(), scopes.join(" ")))
     })
@@ -39,7 +39,7 @@ fn gives(site: &Site, token: &str) {
 async fn a_workload_shows_what_its_platform_says_of_it() {
     let world = World::start().await;
     gives(&world.login, "first");
-    let (oauth, server) = (plain(pod()), world.server());
+    let (oauth, server) = (plain(pod(&world.login)), world.server());
     let challenge = Challenge::new(401, ["Bearer scope=\"a b\""]);
     assert_eq!(oauth.token(&server, Some(&challenge)).await.unwrap().unwrap().secret(), "first");
     let asked = world.login.last("POST /token");
@@ -63,7 +63,7 @@ async fn a_workload_that_is_not_believed_tries_nothing_else() {
         let world = World::start().await;
         world.mcp.at("POST /mcp", Reply::Answer(401, vec![("www-authenticate", "Bearer".to_owned())], String::new()));
         world.login.at("POST /token", Reply::refusal(error, "no"));
-        let client = Client::http(world.server()).era(Era::Auto).token_provider(plain(pod()));
+        let client = Client::http(world.server()).era(Era::Auto).token_provider(plain(pod(&world.login)));
         let failure = client.connect().await.unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::Unauthorized);
         assert_eq!(world.login.count("POST /token"), 1);
@@ -73,7 +73,7 @@ async fn a_workload_that_is_not_believed_tries_nothing_else() {
 #[tokio::test]
 async fn a_platform_that_says_nothing_ends_the_request() {
     let world = World::start().await;
-    let oauth = OAuth::workload(RegisteredClient::new("pod"), |_| async {
+    let oauth = OAuth::workload(RegisteredClient::new("pod").issuer(&world.login.url), |_| async {
         Err(std::io::Error::other("no token is mounted").into())
     });
     let error = token(&plain(oauth), &world).await.unwrap_err();
@@ -103,8 +103,9 @@ fn ada(acme: &Site, registered: RegisteredClient) -> IdentityProvider {
     IdentityProvider::new(&acme.url, registered, || async { Ok("ada's id token".to_owned()) })
 }
 
-fn desk() -> RegisteredClient {
-    RegisteredClient::new("desk").secret("s3cr3t")
+/// A client that is known at this authorization server.
+fn desk(login: &Site) -> RegisteredClient {
+    RegisteredClient::new("desk").secret("s3cr3t").issuer(&login.url)
 }
 
 #[tokio::test]
@@ -112,7 +113,8 @@ async fn an_organization_decides_for_its_users() {
     let (world, acme) = (World::start().await, acme().await);
     gives(&world.login, "first");
     let at_acme = RegisteredClient::new("desk-at-acme").secret("0p3n");
-    let (oauth, server) = (plain(OAuth::enterprise_managed(desk(), ada(&acme, at_acme))), world.server());
+    let oauth = plain(OAuth::enterprise_managed(desk(&world.login), ada(&acme, at_acme)));
+    let server = world.server();
     let challenge = Challenge::new(401, ["Bearer scope=\"a b\""]);
     assert_eq!(oauth.token(&server, Some(&challenge)).await.unwrap().unwrap().secret(), "first");
 
@@ -157,7 +159,7 @@ async fn an_organization_may_give_less_and_users_may_log_in_with_saml() {
     let provider = IdentityProvider::new(&acme.url, RegisteredClient::new("desk-at-acme"), || async {
         Ok(IdentityAssertion::Saml("PHNhbWw".to_owned()))
     });
-    let oauth = plain(OAuth::enterprise_managed(desk(), provider));
+    let oauth = plain(OAuth::enterprise_managed(desk(&world.login), provider));
     let challenge = Challenge::new(401, ["Bearer scope=\"a b\""]);
     oauth.token(&world.server(), Some(&challenge)).await.unwrap().unwrap();
     let asked = acme.last("POST /token");
@@ -189,7 +191,8 @@ async fn an_organization_may_refuse_and_may_blunder() {
     for (reply, told, kind) in cases {
         let (world, acme) = (World::start().await, acme().await);
         acme.at("POST /token", reply);
-        let oauth = plain(OAuth::enterprise_managed(desk(), ada(&acme, RegisteredClient::new("desk-at-acme"))));
+        let ada = ada(&acme, RegisteredClient::new("desk-at-acme"));
+        let oauth = plain(OAuth::enterprise_managed(desk(&world.login), ada));
         let error = token(&oauth, &world).await.unwrap_err();
         assert_eq!(error.to_string(), told);
         assert_eq!(error.kind(), kind);
@@ -199,23 +202,24 @@ async fn an_organization_may_refuse_and_may_blunder() {
     let nobody = IdentityProvider::new(&acme.url, RegisteredClient::new("desk-at-acme"), || async {
         Err::<String, _>(std::io::Error::other("logged out").into())
     });
-    let error = token(&plain(OAuth::enterprise_managed(desk(), nobody)), &world).await.unwrap_err();
+    let oauth = plain(OAuth::enterprise_managed(desk(&world.login), nobody));
+    let error = token(&oauth, &world).await.unwrap_err();
     assert_eq!(error.to_string(), "it is not known who the user is: they have to log in at the identity provider");
 }
 
 #[tokio::test]
 async fn a_server_learns_by_which_extension_its_clients_get_their_tokens() {
-    let acme = acme().await;
+    let (login, acme) = (authorization_server().await, acme().await);
     let cases = [
         (
-            OAuth::client_credentials(desk()),
+            OAuth::client_credentials(desk(&login)),
             json!({ "extensions": { "io.modelcontextprotocol/oauth-client-credentials": {} } }),
         ),
         (
-            OAuth::enterprise_managed(desk(), ada(&acme, desk())),
+            OAuth::enterprise_managed(desk(&login), ada(&acme, desk(&acme))),
             json!({ "extensions": { "io.modelcontextprotocol/enterprise-managed-authorization": {} } }),
         ),
-        (pod(), json!({})),
+        (pod(&login), json!({})),
     ];
     for (oauth, expected) in cases {
         let world = World::start().await;
@@ -226,11 +230,83 @@ async fn a_server_learns_by_which_extension_its_clients_get_their_tokens() {
     }
 }
 
+/// A provider at which nobody logs in.
+fn nobody() -> IdentityProvider {
+    IdentityProvider::new("https://idp.example", RegisteredClient::new("a"), || async { Ok(String::new()) })
+}
+
+#[test]
+fn what_is_shown_without_asking_needs_an_issuer() {
+    let key = || PrivateKey::from_pem(SigningAlgorithm::Es256, include_str!("keys/ec-private.pem")).unwrap();
+    let pod = |client| OAuth::workload(client, |_| async { Ok("jwt".to_owned()) });
+    let desk = |client| OAuth::enterprise_managed(client, nobody());
+    let (bare, known) = (|| RegisteredClient::new("a"), || RegisteredClient::new("b").issuer("https://login.example"));
+    let refused = [
+        pod(bare()),
+        pod(bare().secret("s3cr3t")),
+        pod(known()).registered(bare()),
+        desk(bare().secret("s3cr3t")),
+        desk(bare().private_key(key())),
+        desk(known()).registered(bare().secret("s3cr3t")),
+    ];
+    for oauth in refused {
+        let error = oauth.build().unwrap_err();
+        let told = "the client \"a\" would show its secrets to any authorization server that a server names: say where \
+                    it is registered, with `RegisteredClient::issuer`";
+        assert_eq!(error.to_string(), told);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+    }
+    let error = pod(known()).client_id_metadata_document("https://pod.example/client").build().unwrap_err();
+    let told = "a workload with a metadata document would show its secrets to any authorization server that a server \
+                names: leave the document out, and register the client with its issuer";
+    assert_eq!(error.to_string(), told);
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+
+    let accepted = [
+        pod(known()),
+        pod(bare()).allow_any_issuer(),
+        desk(known().secret("s3cr3t")),
+        desk(bare()),
+        desk(bare().secret("s3cr3t")).allow_any_issuer(),
+        OAuth::client_credentials(bare().secret("s3cr3t")),
+    ];
+    for oauth in accepted {
+        oauth.build().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_cannot_choose_who_sees_what_is_shown() {
+    let (home, acme) = (authorization_server().await, acme().await);
+    let pod = OAuth::workload(RegisteredClient::new("pod").issuer(&home.url), |_| async {
+        Err(std::io::Error::other("nobody may see it").into())
+    });
+    let desk = OAuth::enterprise_managed(desk(&home), ada(&acme, RegisteredClient::new("desk-at-acme")));
+    for oauth in [pod, desk] {
+        let world = World::start().await;
+        let error = token(&plain(oauth), &world).await.unwrap_err();
+        let issuer = &world.login.url;
+        let told = format!("no client is registered at the authorization server \"{issuer}\" of this server");
+        assert_eq!(error.to_string(), told);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(world.login.count("POST /token") + acme.count("POST /token"), 0);
+    }
+}
+
+#[tokio::test]
+async fn who_trusts_all_servers_may_let_them_choose() {
+    let world = World::start().await;
+    gives(&world.login, "first");
+    let oauth = OAuth::workload(RegisteredClient::new("pod"), |_| async { Ok("jwt".to_owned()) }).allow_any_issuer();
+    assert_eq!(token(&plain(oauth), &world).await.unwrap(), "first");
+    assert_eq!(world.login.last("POST /token").form["assertion"], "jwt");
+}
+
 #[test]
 fn an_identity_provider_is_at_an_address_for_secrets() {
     for issuer in ["http://idp.example", "idp", "ftp://idp.example"] {
         let provider = IdentityProvider::new(issuer, RegisteredClient::new("a"), || async { Ok(String::new()) });
-        let error = OAuth::enterprise_managed(desk(), provider).build().unwrap_err();
+        let error = OAuth::enterprise_managed(RegisteredClient::new("desk"), provider).build().unwrap_err();
         assert_eq!(error.to_string(), format!("the identity provider \"{issuer}\" is at no address for secrets"));
         assert_eq!(error.kind(), ErrorKind::Configuration);
     }
@@ -238,7 +314,8 @@ fn an_identity_provider_is_at_an_address_for_secrets() {
 
 #[test]
 fn who_a_user_is_is_not_shown() {
-    let provider = IdentityProvider::new("https://idp.example", desk(), || async { Ok("id-token".to_owned()) });
+    let desk = RegisteredClient::new("desk").secret("s3cr3t");
+    let provider = IdentityProvider::new("https://idp.example", desk, || async { Ok("id-token".to_owned()) });
     let shown = format!("{provider:?} {:?}", IdentityAssertion::from("id-token".to_owned()));
     assert!(!shown.contains("id-token") && !shown.contains("s3cr3t"), "{shown}");
 }

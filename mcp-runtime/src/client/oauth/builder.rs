@@ -51,6 +51,7 @@ pub(super) enum Who {
 pub struct OAuthBuilder {
     settings: Settings,
     http: reqwest::ClientBuilder,
+    any_issuer: bool,
 }
 
 impl OAuthBuilder {
@@ -68,7 +69,8 @@ impl OAuthBuilder {
             records: Records::in_store(MemoryTokens::default()),
             anything_goes: false,
         };
-        Self { settings, http: reqwest::Client::builder().no_gzip().no_brotli().no_deflate().no_zstd() }
+        let http = reqwest::Client::builder().no_gzip().no_brotli().no_deflate().no_zstd();
+        Self { settings, http, any_issuer: false }
     }
 
     /// Asks the user: opens the page in a browser.
@@ -166,16 +168,28 @@ impl OAuthBuilder {
         self
     }
 
+    /// Lets servers choose to which authorization server a [workload](OAuth::workload) shows the tokens of its platform,
+    /// and a client that is [managed by an organization](OAuth::enterprise_managed) its secret, so that neither needs an
+    /// [issuer](RegisteredClient::issuer).
+    ///
+    /// This is dangerous: any server that the client calls can name an authorization server of its own, which then has
+    /// what was shown and can use it elsewhere. It is for tests, and for programs that call only servers of one party.
+    pub fn allow_any_issuer(mut self) -> Self {
+        self.any_issuer = true;
+        self
+    }
+
     /// The finished authorization.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] when the redirect URI or the address of the metadata document cannot be one, when a
-    /// key is given without such a document, when
-    /// two registered clients have the same or no issuer, when one that acts for itself has neither secret nor key,
-    /// when the identity provider is at no `https` address, or when there is no TLS.
+    /// key is given without such a document, when two registered clients have the same or no issuer, when one that acts
+    /// for itself has neither secret nor key, when a workload, or a client with a secret or a key that an organization
+    /// manages, has no issuer, when a workload has a metadata document, when the identity provider is at no `https`
+    /// address, or when there is no TLS.
     pub fn build(self) -> Result<OAuth, Error> {
-        let Self { settings, http } = self;
+        let Self { settings, http, any_issuer } = self;
         let wrong = |why: String| Err(Error::new(ErrorKind::Configuration, why));
         redirect::parse(&settings.redirect_uri)?;
         if let Some(url) = settings.document.as_ref().filter(|it| !is_document(it)) {
@@ -191,6 +205,24 @@ impl OAuthBuilder {
             if matches!(settings.who, Who::Client) && client.is_public() {
                 return wrong(format!("the client {:?} cannot act for itself without a secret or a key", client.id));
             }
+            let shows_secrets = match &settings.who {
+                Who::Workload(_) => true,
+                Who::Organization(_) => !client.is_public(),
+                Who::User | Who::Client => false,
+            };
+            if shows_secrets && client.issuer.is_none() && !any_issuer {
+                return wrong(format!(
+                    "the client {:?} would show its secrets to any authorization server that a server names: say where \
+                     it is registered, with `RegisteredClient::issuer`",
+                    client.id
+                ));
+            }
+        }
+        if matches!(settings.who, Who::Workload(_)) && settings.document.is_some() && !any_issuer {
+            // By its document it is known everywhere, whatever issuer it was given.
+            let told = "a workload with a metadata document would show its secrets to any authorization server that a \
+                        server names: leave the document out, and register the client with its issuer";
+            return wrong(told.to_owned());
         }
         if let Who::Organization(provider) = &settings.who {
             provider.check(settings.anything_goes)?;

@@ -25,7 +25,8 @@ use super::workload::AssertionRequest;
 use super::{distrusted, refused};
 use crate::error::{Error, ErrorKind};
 
-/// How many tokens a request is repeated with before the server is taken for one that accepts none.
+/// How many tokens a request is repeated with before the server is taken for one that accepts none: the same one with
+/// a better proof, one that is refreshed, and one that is granted anew.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// All that is shared by the clients that use one authorization.
@@ -42,6 +43,8 @@ struct Known {
     sessions: HashMap<Url, Arc<Session>>,
     /// By the key under which the store has them.
     tokens: HashMap<String, Tokens>,
+    /// By server: the token that was there before the request that it was refused for.
+    old: HashMap<Url, AccessToken>,
     /// Where registered clients belong that came without an issuer.
     issuers: HashMap<String, String>,
     /// One for each origin: whatever shares tokens shares it.
@@ -92,6 +95,18 @@ impl Flows {
         Some((session.clone(), known.tokens.get(&session.key)?.clone()))
     }
 
+    /// Notes that requests to this server get this token without anything being done for them.
+    fn note_old(&self, server: &Url, tokens: &Tokens) {
+        self.known().old.insert(server.clone(), tokens.access_token());
+    }
+
+    /// Whether the token that was refused has come to this server for the same request. How often that was repeated
+    /// does not say so alone: the old one is sent again when its proof lacks something.
+    fn is_new(&self, server: &Url, tokens: &Tokens, challenge: &Challenge) -> bool {
+        let is_old = self.known().old.get(server).is_some_and(|old| tokens.is(old));
+        challenge.attempts() > 0 && was_sent(tokens, challenge) && !is_old
+    }
+
     /// The token for this server that the process has, if it is still good. `Err` if it has one that is not.
     pub(super) fn good_token(&self, server: &Url) -> Result<Option<AccessToken>, ()> {
         match self.at_hand(server) {
@@ -132,13 +147,20 @@ impl Flows {
         if let Some(tokens) = at_hand.as_ref().filter(|it| is_worth_a_try(it, challenge)) {
             return Ok(Some(tokens.access_token()));
         }
-        if let Some(tokens) = at_hand.as_ref().filter(|it| challenge.wants_nonce() && was_sent(it, challenge)) {
-            // It is the proof that lacks something.
-            return Ok(Some(tokens.access_token()));
-        }
-        let is_new = at_hand.is_some_and(|it| it.origin() == Origin::Granted && was_sent(&it, challenge));
-        if challenge.attempts() > 0 && is_new && !challenge.wants_more_scopes() {
-            return Err(refused("the server does not accept the token that its authorization server has just given"));
+        if let Some(tokens) = at_hand.as_ref().filter(|it| was_sent(it, challenge)) {
+            if challenge.attempts() == 0 {
+                // The request has begun with it.
+                self.note_old(server, tokens);
+            }
+            if challenge.wants_nonce() {
+                // It is the proof that lacks something.
+                return Ok(Some(tokens.access_token()));
+            }
+            let is_granted = tokens.origin() == Origin::Granted && self.is_new(server, tokens, challenge);
+            if is_granted && !challenge.wants_more_scopes() {
+                let told = "the server does not accept the token that its authorization server has just given";
+                return Err(refused(told));
+            }
         }
         let guard = Guard::of(server, self.settings.anything_goes)?;
         let place = self.find(guard, server, challenge).await?;
@@ -152,7 +174,7 @@ impl Flows {
             let key = key_of_tokens(&issuer, &place.resource, &client.id);
             if let Some(tokens) = self.load(&key).await? {
                 before = tokens.scopes();
-                if let Some(tokens) = self.reuse(&place, &client, &key, tokens, challenge).await? {
+                if let Some(tokens) = self.reuse(server, &place, &client, &key, tokens, challenge).await? {
                     let token = tokens.access_token();
                     self.remember(server, Session { place, client, key }, tokens).await;
                     return Ok(Some(token));
@@ -223,6 +245,7 @@ impl Flows {
     /// What can be had without asking anybody: from tokens that are kept.
     async fn reuse(
         &self,
+        server: &Url,
         place: &Place,
         client: &Identity,
         key: &str,
@@ -230,6 +253,8 @@ impl Flows {
         challenge: &Challenge,
     ) -> Result<Option<Tokens>, Error> {
         if is_worth_a_try(&tokens, challenge) {
+            // Another server of the same resource may have had it for long.
+            self.note_old(server, &tokens);
             return Ok(Some(tokens));
         }
         if challenge.wants_more_scopes() {
@@ -245,7 +270,7 @@ impl Flows {
             return Ok(None);
         }
         // One that has just been refreshed does not get better by it.
-        if challenge.attempts() > 0 && tokens.origin() == Origin::Refreshed && was_sent(&tokens, challenge) {
+        if tokens.origin() == Origin::Refreshed && self.is_new(server, &tokens, challenge) {
             return Ok(None);
         }
         let refreshed = self.refresh(place, client, key, &tokens).await?;

@@ -68,8 +68,9 @@ impl RegisteredClient {
     /// The authorization server where it is registered, written exactly as that one writes it.
     ///
     /// Without it, it belongs to the first one that a server names, as long as the program runs: give it if the
-    /// client has a secret and you do not trust all servers that it calls. With another one it is not used: that is
-    /// an error.
+    /// client has a secret and you do not trust all servers that it calls. [`OAuth::workload`](super::OAuth::workload)
+    /// and [`OAuth::enterprise_managed`](super::OAuth::enterprise_managed) want it. With another one it is not used:
+    /// that is an error.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());

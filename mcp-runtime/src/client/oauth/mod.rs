@@ -138,6 +138,9 @@ impl OAuth {
     /// The closure is asked for a JWT of the platform each time a token is needed; if it has none, or the authorization
     /// server does not believe it, the request fails. It must not call the server that is being authorized.
     ///
+    /// The client needs an [issuer](RegisteredClient::issuer): the JWT is shown to no other authorization server,
+    /// whatever a server names (but see [`OAuthBuilder::allow_any_issuer`]).
+    ///
     /// ```
     /// use mcp_runtime::client::oauth::{AssertionRequest, OAuth, RegisteredClient};
     ///
@@ -163,6 +166,9 @@ impl OAuth {
     /// Authorizes for a user whose organization decides which servers they may use ([extension]): its identity
     /// provider, where the user has logged in, is asked for what stands for them at the server's authorization server
     /// (an ID-JAG), at which the client is registered. The user is not asked again.
+    ///
+    /// A client with a secret or a key needs an [issuer](RegisteredClient::issuer): it is shown to no other
+    /// authorization server, whatever a server names (but see [`OAuthBuilder::allow_any_issuer`]).
     ///
     /// ```
     /// use mcp_runtime::client::oauth::{IdentityProvider, OAuth, RegisteredClient};

@@ -15,6 +15,7 @@ use mcp_tests::World;
 use mcp_tests::http::Served;
 use mcp_tests::library;
 use mcp_tests::raw::{Call, Peer, shout, text};
+use mcp_tests::scripted::{LONGEST, Scripted};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 
@@ -796,4 +797,256 @@ async fn a_legacy_server_is_told_what_nobody_listens_to_any_more() {
     assert_eq!(hears.recv().await.expect("it"), "resources/unsubscribe \"a:2\"");
     drop(again);
     assert_eq!(hears.recv().await.expect("it"), "resources/unsubscribe \"a:1\"");
+}
+
+/// "Not now" is no answer for good, also where an error of the protocol says it.
+#[tokio::test]
+async fn a_server_that_cannot_be_listened_to_yet_is_asked_again() {
+    let listened = Arc::<std::sync::atomic::AtomicUsize>::default();
+    let upstream = Scripted::start({
+        let listened = listened.clone();
+        move |asked, mut talk| {
+            let listened = listened.clone();
+            async move {
+                let empty =
+                    |what: &str| json!({ "resultType": "complete", what: [], "ttlMs": 0, "cacheScope": "public" });
+                match &*asked.what() {
+                    "server/discover" => talk.json(&asked.discovered()).await,
+                    "resources/list" => talk.json(&asked.answer(&empty("resources"))).await,
+                    "resources/templates/list" => talk.json(&asked.answer(&empty("resourceTemplates"))).await,
+                    "tools/list" => {
+                        let mut list = one_tool();
+                        let times = listened.load(std::sync::atomic::Ordering::SeqCst);
+                        list["tools"][0]["description"] = json!(format!("asked {times} times"));
+                        talk.json(&asked.answer(&list)).await;
+                    }
+                    _ if listened.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2 => {
+                        let headers = [("content-type", "application/json")];
+                        talk.respond(503, &headers, &asked.error(-32603, &json!(null)).to_string()).await;
+                    }
+                    _ => {
+                        let of_it = json!({ "io.modelcontextprotocol/subscriptionId": asked.message()["id"] });
+                        let params = json!({ "notifications": { "toolsListChanged": true }, "_meta": of_it });
+                        let method = "notifications/subscriptions/acknowledged";
+                        talk.events(&[]).await;
+                        talk.event(&json!({ "jsonrpc": "2.0", "method": method, "params": params })).await;
+                        talk.closed().await;
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    let proxy = Client::http(&*upstream.url).era(Era::Modern).proxy().await.expect("a proxy");
+    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
+    assert_eq!(*changes.filter(), SubscriptionFilter::new().tools(), "they may change");
+    while client.list_tools().await.expect("a list")[0].description.as_deref() != Some("asked 3 times") {
+        assert_eq!(heard(&mut changes).await, ServerChange::Tools);
+    }
+}
+
+/// A modern server with resources to listen to, which answers a request for these URIs with that.
+fn with_things(mut listen: impl FnMut(&Value, Vec<String>) -> Vec<Value> + Send + 'static) -> ClientBuilder {
+    by_hand(move |message| {
+        let result = match message["method"].as_str() {
+            Some("server/discover") => json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"],
+                "capabilities": { "resources": { "subscribe": true } }, "ttlMs": 0, "cacheScope": "public" }),
+            Some("resources/list") => json!({ "resources": [], "resultType": "complete",
+                "ttlMs": 0, "cacheScope": "public" }),
+            Some("resources/templates/list") => json!({
+                "resourceTemplates": [{ "uriTemplate": "thing://{id}", "name": "thing" }],
+                "resultType": "complete", "ttlMs": 0, "cacheScope": "public" }),
+            Some("subscriptions/listen") => {
+                let uris = &message["params"]["notifications"]["resourceSubscriptions"];
+                return listen(&message["id"], serde_json::from_value(uris.clone()).expect("URIs"));
+            }
+            _ => return vec![],
+        };
+        vec![json!({ "id": message["id"], "result": result })]
+    })
+    .era(Era::Modern)
+}
+
+/// It is told of these.
+fn taken(id: &Value, uris: &[String]) -> Vec<Value> {
+    let of_it = json!({ "io.modelcontextprotocol/subscriptionId": id });
+    let params = json!({ "notifications": { "resourceSubscriptions": uris }, "_meta": of_it });
+    vec![json!({ "method": "notifications/subscriptions/acknowledged", "params": params })]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_does_not_take_is_asked_for_again() {
+    let (said, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let mut times = 0;
+    let upstream = with_things(move |id, mut uris| {
+        let _ = said.send(uris.clone());
+        times += 1;
+        if times < 3 {
+            uris.retain(|uri| uri != "thing://2");
+        }
+        taken(id, &uris)
+    });
+    let client = Client::in_memory(upstream.proxy().await.expect("a proxy")).connect().await.expect("a connection");
+    let filter = SubscriptionFilter::new().resource("thing://1").resource("thing://2");
+    let mut changes = client.subscribe(filter).await.expect("a subscription");
+    assert_eq!(heard(&mut changes).await, ServerChange::Resource("thing://1".to_owned()));
+    assert_eq!(heard(&mut changes).await, ServerChange::Resource("thing://2".to_owned()), "when it is listened to");
+    assert_eq!(hears.recv().await.expect("it"), ["thing://1", "thing://2"]);
+    assert_eq!(hears.try_recv().expect("it"), ["thing://2"]);
+    assert_eq!(hears.try_recv().expect("it"), ["thing://2"]);
+    tokio::time::sleep(LONGEST * 10).await;
+    assert!(hears.try_recv().is_err(), "it has all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_legacy_server_refuses_is_asked_for_again() {
+    let mut times = 0;
+    let upstream = by_hand(move |message| {
+        let result = match message["method"].as_str() {
+            Some("initialize") => json!({ "protocolVersion": "2025-06-18",
+                "capabilities": { "resources": { "subscribe": true } },
+                "serverInfo": { "name": "by hand", "version": "1" } }),
+            Some("resources/list") => json!({ "resources": [{ "uri": "a:1", "name": "1" }] }),
+            Some("resources/templates/list") => json!({ "resourceTemplates": [] }),
+            Some("resources/subscribe") => {
+                times += 1;
+                if times < 3 {
+                    return vec![json!({ "id": message["id"], "error": { "code": -32002, "message": "not yet" } })];
+                }
+                let params = json!({ "uri": "a:1" });
+                let updated = json!({ "method": "notifications/resources/updated", "params": params });
+                return vec![json!({ "id": message["id"], "result": {} }), updated];
+            }
+            _ => return vec![],
+        };
+        vec![json!({ "id": message["id"], "result": result })]
+    });
+    let proxy = upstream.era(Era::Legacy).proxy().await.expect("a proxy");
+    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let begun = tokio::time::Instant::now();
+    let mut changes = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
+    assert_eq!(heard(&mut changes).await, ServerChange::Resource("a:1".to_owned()));
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(300), "it is told when it is listened to");
+}
+
+/// No request is about too much, and those that there are stay when there is more.
+#[tokio::test(start_paused = true)]
+async fn requests_for_resources_are_bounded() {
+    for (count, length, expected) in [(2_500_usize, 1_usize, 3), (16_500, 1, 16), (60, 8_000, 2)] {
+        let asked = Arc::<std::sync::Mutex<Vec<Vec<String>>>>::default();
+        let hears = asked.clone();
+        let upstream = with_things(move |id, uris| {
+            hears.lock().expect("no panic").push(uris.clone());
+            taken(id, &uris)
+        });
+        let proxy = upstream.proxy().await.expect("a proxy").max_subscriptions(20_000);
+        let client = Client::in_memory(proxy).connect().await.expect("a connection");
+        let uris = (0..count).map(|number| format!("thing://{number:0length$}"));
+        let filter = uris.fold(SubscriptionFilter::new(), SubscriptionFilter::resource);
+        let _changes = client.subscribe(filter).await.expect("a subscription");
+        tokio::time::sleep(LONGEST * 10).await;
+        let asked = asked.lock().expect("no panic");
+        assert_eq!(asked.len(), expected, "{count} of {length}");
+        for uris in &*asked {
+            let text: usize = uris.iter().map(String::len).sum();
+            assert!(uris.len() <= 1_000 && text <= 256 << 10, "{} with {text} bytes", uris.len());
+        }
+        let all: std::collections::BTreeSet<&String> = asked.iter().flatten().collect();
+        assert_eq!(all.len(), count.min(16_000), "each once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_several_as_one_is_asked_again_and_tells_of_the_others() {
+    let refused = Arc::<std::sync::atomic::AtomicUsize>::default();
+    let taken_ones = Arc::<std::sync::Mutex<Vec<String>>>::default();
+    let (counted, ones) = (refused.clone(), taken_ones.clone());
+    let upstream = with_things(move |id, uris| {
+        if uris.len() > 1 {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            return vec![json!({ "id": id, "error": { "code": -32602, "message": "one at a time" } })];
+        }
+        ones.lock().expect("no panic").extend(uris.clone());
+        taken(id, &uris)
+    });
+    let client = Client::in_memory(upstream.proxy().await.expect("a proxy")).connect().await.expect("a connection");
+    let mut all = Vec::new();
+    for number in 0..16 {
+        let uri = format!("thing://{number}");
+        let mut changes = client.subscribe(SubscriptionFilter::new().resource(&uri)).await.expect("a subscription");
+        assert_eq!(heard(&mut changes).await, ServerChange::Resource(uri));
+        all.push(changes);
+    }
+    let _more = client.subscribe(SubscriptionFilter::new().resource("thing://more")).await.expect("a subscription");
+    tokio::time::sleep(LONGEST * 4).await;
+    let refused = refused.load(std::sync::atomic::Ordering::SeqCst);
+    assert!((5..15).contains(&refused), "{refused} times");
+    assert_eq!(taken_ones.lock().expect("no panic").len(), 16, "none was made again");
+}
+
+/// A list that the other server does not give any more does not keep the others from being asked for.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_refused_holds_back_no_other() {
+    let (mut tools, mut prompts) = (0, 0);
+    let upstream = by_hand(move |message| {
+        let id = &message["id"];
+        let result = match message["method"].as_str() {
+            Some("initialize") => json!({ "protocolVersion": "2025-11-25",
+                "capabilities": { "tools": { "listChanged": true }, "prompts": { "listChanged": true } },
+                "serverInfo": { "name": "by hand", "version": "1" } }),
+            Some("prompts/list") => {
+                prompts += 1;
+                if prompts > 1 {
+                    return vec![json!({ "id": id, "error": { "code": -32601, "message": "no more" } })];
+                }
+                json!({ "prompts": [{ "name": "it" }] })
+            }
+            Some("tools/list") => {
+                tools += 1;
+                let mut list = one_tool();
+                list["tools"][0]["description"] = json!(format!("asked {tools} times"));
+                list
+            }
+            Some("tools/call") => {
+                let changed = |list: &str| json!({ "method": format!("notifications/{list}/list_changed") });
+                let result = json!({ "id": id, "result": { "content": [] } });
+                return vec![changed("prompts"), result, changed("tools")];
+            }
+            _ => return vec![],
+        };
+        vec![json!({ "id": id, "result": result })]
+    });
+    let proxy = upstream.era(Era::Legacy).proxy().await.expect("a proxy");
+    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let mut changes = client.subscribe(SubscriptionFilter::new().lists()).await.expect("a subscription");
+    for _ in 0..2 {
+        client.call_tool("it", ()).await.expect("a result");
+        assert_eq!(heard(&mut changes).await, ServerChange::Tools);
+    }
+    assert_eq!(client.list_prompts().await.expect("a list").len(), 1, "what there was stays");
+}
+
+#[tokio::test]
+async fn a_list_without_an_end_is_given_up() {
+    let mut pages = 0;
+    let server = by_hand(move |message| {
+        let result = match message["method"].as_str() {
+            Some("server/discover") => json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"],
+                "capabilities": { "tools": {} }, "ttlMs": 0, "cacheScope": "public" }),
+            Some("tools/list") => {
+                pages += 1;
+                json!({ "tools": [], "nextCursor": format!("page {pages}"), "resultType": "complete",
+                    "ttlMs": 0, "cacheScope": "public" })
+            }
+            _ => return vec![],
+        };
+        vec![json!({ "id": message["id"], "result": result })]
+    });
+    let client = server.era(Era::Modern).connect().await.expect("a connection");
+    let error = tokio::time::timeout(LONGEST, client.list_tools()).await.expect("it comes to an end");
+    let error = error.expect_err("it has no end");
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    let message = error.to_string();
+    assert!(message.contains("tools/list") && message.contains("10000 pages"), "{message}");
 }

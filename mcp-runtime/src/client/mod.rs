@@ -122,6 +122,16 @@ struct ServerFacts {
     instructions: Option<String>,
 }
 
+/// How many pages a list has at most.
+const MOST_PAGES: usize = 10_000;
+/// How many items a list has at most.
+const MOST_ITEMS: usize = 1_000_000;
+
+fn endless(method: Method, most: usize, what: &str) -> Error {
+    let message = format!("the server's list does not end: `{}` brought more than {most} {what}", method.as_str());
+    Error::new(ErrorKind::Protocol, message)
+}
+
 impl Client {
     /// The protocol version that both speak.
     #[must_use]
@@ -315,7 +325,7 @@ impl Client {
         let mut all = Vec::new();
         let (mut cursor, mut seen) = (None::<String>, HashSet::new());
         let mut is_anew = false;
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut params = Map::new();
             if let Some(cursor) = &cursor {
                 params.insert("cursor".to_owned(), json!(cursor));
@@ -332,6 +342,9 @@ impl Client {
                 other => other?,
             };
             let (items, next) = split(decode(method.as_str(), answer.get())?);
+            if all.len() + items.len() > MOST_ITEMS {
+                return Err(endless(method, MOST_ITEMS, "items"));
+            }
             all.extend(items);
             let Some(next) = next else { return Ok(all) };
             if !seen.insert(next.clone()) {
@@ -339,6 +352,7 @@ impl Client {
             }
             cursor = Some(next);
         }
+        Err(endless(method, MOST_PAGES, "pages"))
     }
 
     /// Calls a tool ([specification]). Questions that the server asks meanwhile go to the

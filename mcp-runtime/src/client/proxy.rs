@@ -133,7 +133,7 @@ impl Upstream {
             let resources = self.client.list_resources().await?;
             let templates = match self.client.list_resource_templates().await {
                 // Some servers know nothing of these.
-                Err(error) if error.kind() == ErrorKind::Refused => Vec::new(),
+                Err(error) if follow::is_final(&error) => Vec::new(),
                 other => other?,
             };
             let resources = resources.into_iter().map(|resource| self.clone().resource(resource));

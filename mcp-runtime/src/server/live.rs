@@ -80,7 +80,7 @@ enum State {
 }
 
 /// What holds for everything that a server offers, also for what comes later.
-struct Terms {
+pub(super) struct Terms {
     host: Arc<Host>,
     rules: Rules,
     parts: Parts,
@@ -91,7 +91,7 @@ struct Terms {
 pub(super) enum Amendment {
     Add(Offers),
     /// Offers something else as a part, wherever that is.
-    Replace(PartId, Replacement),
+    Replace(Replace),
     RemoveTool(String),
     RemovePrompt(String),
     RemoveResource(String),
@@ -99,6 +99,26 @@ pub(super) enum Amendment {
     Turn(bool, Choice),
     /// Turns on, or off, these.
     Turned(bool, Vec<Arc<Entry>>),
+}
+
+/// Replaces a part. A function, so that what it takes is no part of programs that replace none.
+pub(super) struct Replace(Box<Replacing>);
+
+type Replacing = dyn FnOnce(&mut Registry, &Terms) -> Result<bool, Error> + Send;
+
+impl Replace {
+    pub(super) fn new(part: PartId, with: Replacement) -> Self {
+        Self(Box::new(move |registry, terms| {
+            let replaced = registry.replace(part, with, &terms.parts, &terms.host.states);
+            replaced.or_else(|problems| fit_together(&problems).map(|()| false))
+        }))
+    }
+}
+
+impl fmt::Debug for Replace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Replace")
+    }
 }
 
 /// Chooses some of what is offered.
@@ -129,9 +149,7 @@ impl Amendment {
                 *registry = built.registry;
                 fit_together(&problems).map(|()| true)
             }
-            Self::Replace(part, with) => registry
-                .replace(part, with, &terms.parts, &terms.host.states)
-                .or_else(|problems| fit_together(&problems).map(|()| false)),
+            Self::Replace(Replace(replace)) => replace(registry, terms),
             Self::RemoveTool(name) => Ok(registry.tools.remove(&name).is_some()),
             Self::RemovePrompt(name) => Ok(registry.prompts.remove(&name).is_some()),
             Self::RemoveResource(uri) => Ok(registry.remove_resource(&uri)),

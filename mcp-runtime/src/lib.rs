@@ -20,6 +20,9 @@ mod dispatch;
 mod engine;
 mod error;
 pub mod layer;
+#[cfg(feature = "client")]
+#[doc = include_str!("docs/migration.md")]
+pub mod migration {}
 #[doc = include_str!("docs/observability.md")]
 pub mod observability {}
 pub mod prelude;

@@ -90,7 +90,13 @@ impl Registry {
     /// Whether skills are, or may be, a thing of this server.
     #[cfg(feature = "skills")]
     pub(crate) fn offers_skills(&self) -> bool {
-        self.may_change || self.resources.entries.iter().any(|place| place.entry.skill.is_some())
+        self.may_change || self.has_skills()
+    }
+
+    /// Whether there are skills, on or off.
+    #[cfg(feature = "skills")]
+    pub(crate) fn has_skills(&self) -> bool {
+        self.resources.entries.iter().any(|place| place.entry.skill.is_some())
     }
 
     /// The skills that whoever asks may see, with those of their files that it may see, too.

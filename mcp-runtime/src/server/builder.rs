@@ -559,7 +559,8 @@ fn capabilities(registry: &Registry) -> ServerCapabilities {
     let extensions =
         (registry.may_change || extensions).then(|| (TASKS_EXTENSION.to_owned(), Value::Object(Map::new())));
     #[cfg(feature = "skills")]
-    let extensions = extensions.into_iter().chain(registry.offers_skills().then(|| {
+    // Not of one that may have some later: older revisions have no place for extensions.
+    let extensions = extensions.into_iter().chain(registry.has_skills().then(|| {
         let settings = Map::from_iter([("directoryRead".to_owned(), Value::Bool(true))]);
         (crate::protocol::SKILLS_EXTENSION.to_owned(), Value::Object(settings))
     }));

@@ -10,7 +10,7 @@ use mcp_runtime::client::oauth::{
 };
 use mcp_runtime::{Client, ErrorKind};
 use mcp_tests_oauth::{LOGIN, Reply, Site, World, authorization_server};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{rejected, token};
 
@@ -82,19 +82,19 @@ async fn a_platform_that_says_nothing_ends_the_request() {
     assert_eq!(world.login.count("POST /token"), 0);
 }
 
+/// Has an identity provider say that its user may, and this of it.
+fn gives_id_jag(acme: &Site, of_it: Value) {
+    let mut said = json!({
+        "access_token": "id-jag", "issued_token_type": "urn:ietf:params:oauth:token-type:id-jag", "token_type": "N_A",
+    });
+    said.as_object_mut().expect("an object").extend(of_it.as_object().cloned().unwrap_or_default());
+    acme.at("POST /token", Reply::json(200, &said));
+}
+
 /// An identity provider that stands for its users.
 async fn acme() -> Site {
     let acme = authorization_server().await;
-    acme.at(
-        "POST /token",
-        Reply::json(
-            200,
-            &json!({
-                "access_token": "id-jag", "issued_token_type": "urn:ietf:params:oauth:token-type:id-jag",
-                "token_type": "N_A", "expires_in": 300,
-            }),
-        ),
-    );
+    gives_id_jag(&acme, json!({ "expires_in": 300 }));
     acme
 }
 
@@ -145,16 +145,7 @@ async fn an_organization_decides_for_its_users() {
 #[tokio::test]
 async fn an_organization_may_give_less_and_users_may_log_in_with_saml() {
     let (world, acme) = (World::start().await, acme().await);
-    acme.at(
-        "POST /token",
-        Reply::json(
-            200,
-            &json!({
-                "access_token": "id-jag", "issued_token_type": "urn:ietf:params:oauth:token-type:id-jag",
-                "token_type": "N_A", "scope": "a",
-            }),
-        ),
-    );
+    gives_id_jag(&acme, json!({ "scope": "a" }));
     gives(&world.login, "first");
     let provider = IdentityProvider::new(&acme.url, RegisteredClient::new("desk-at-acme"), || async {
         Ok(IdentityAssertion::Saml("PHNhbWw".to_owned()))

@@ -38,5 +38,5 @@ pub use crate::server::http::Authorization;
 pub use introspection::IntrospectionVerifier;
 #[cfg(feature = "auth")]
 pub use jwt::JwtVerifier;
-pub(crate) use token::AnyVerifier;
 pub use token::{AccessToken, TokenError, TokenVerifier};
+pub(crate) use token::{AnyVerifier, granted};

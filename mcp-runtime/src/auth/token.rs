@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::protocol::{BoxFuture, Principal};
+use crate::protocol::{BoxFuture, Extensions, Principal};
 
 /// What a token says that was verified: whom it was given to, and what it allows. The token itself is not kept:
 /// it is good for this server only, and must not be handed on.
@@ -93,6 +93,12 @@ impl fmt::Debug for AccessToken {
             .field("scopes", &self.scopes)
             .finish_non_exhaustive()
     }
+}
+
+/// The scopes of the token of a request, if it has one that was verified.
+pub(crate) fn granted(extensions: &Extensions) -> Option<Vec<String>> {
+    let token: &AccessToken = extensions.get()?;
+    Some(token.granted().map(str::to_owned).collect())
 }
 
 /// Why a token is not accepted.

@@ -95,7 +95,7 @@ impl Client {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
     pub async fn subscribe(&self, filter: SubscriptionFilter) -> Result<Subscription, Error> {
-        let subscription = match self.protocol_version().is_modern() {
+        let subscription = match self.protocol_version().has(Method::SubscriptionsListen) {
             true => self.listen(filter).await?,
             false => self.subscribe_to_each(filter).await?,
         };

@@ -61,6 +61,8 @@ pub(crate) trait Origin {
     fn watches(&self, uri: &str) -> bool;
     /// What carries its messages, as OpenTelemetry calls it, if that is known.
     fn transport(&self) -> Option<&'static str>;
+    /// The scopes that whoever asks is allowed, where that is known.
+    fn granted(&self) -> Option<Vec<String>>;
 }
 
 /// A request with all that is known of it.

@@ -46,6 +46,10 @@ impl Origin for Observed<'_> {
     fn transport(&self) -> Option<&'static str> {
         self.origin.transport()
     }
+
+    fn granted(&self) -> Option<Vec<String>> {
+        self.origin.granted()
+    }
 }
 
 impl Dispatcher {

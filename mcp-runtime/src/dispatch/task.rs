@@ -5,19 +5,7 @@ use std::collections::HashMap;
 use super::call::begun;
 use super::{Dispatched, Dispatcher, Request};
 use crate::engine::TaskAsked;
-use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method};
-
-/// The scopes of a token.
-#[cfg(feature = "http")]
-fn granted(extensions: &Extensions) -> Option<Vec<String>> {
-    let token: &crate::auth::AccessToken = extensions.get()?;
-    Some(token.granted().map(str::to_owned).collect())
-}
-
-#[cfg(not(feature = "http"))]
-fn granted(_: &Extensions) -> Option<Vec<String>> {
-    None
-}
+use crate::protocol::{ClientCapabilities, ErrorObject, Method};
 
 impl Dispatcher {
     pub(super) fn task(&self, method: Method, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
@@ -28,7 +16,7 @@ impl Dispatcher {
         let missing = || ErrorObject::invalid_params("`params.taskId` is missing; it names the task");
         let params = request.params.ok_or_else(missing)?;
         let id = params.text("taskId")?.into_owned();
-        let asked = TaskAsked { id, principal: request.principal(), granted: granted(request.extensions) };
+        let asked = TaskAsked { id, principal: request.principal(), granted: request.origin.granted() };
         let reply = || request.origin.reply();
         Ok(begun(match method {
             Method::TasksUpdate => {

@@ -3,13 +3,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::capabilities::capabilities;
 use super::connection::Limits;
 use super::feed::Feed;
 use super::handle::ServerHandle;
@@ -25,12 +25,8 @@ use crate::engine::{
 };
 use crate::error::{Error, ErrorKind};
 use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService, RateLimit};
-use crate::protocol::{
-    DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion, ServerCapabilities, TASKS_EXTENSION,
-};
-use crate::registry::{
-    Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Registry, Replacement, Resources, Tools,
-};
+use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion};
+use crate::registry::{Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Replacement, Resources, Tools};
 use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::telemetry::Telemetry;
 use crate::tool::Leniency;
@@ -550,31 +546,6 @@ impl Server {
             transport: None,
             is_key_made_up,
         })
-    }
-}
-
-/// What a server says that it can do.
-fn capabilities(registry: &Registry) -> ServerCapabilities {
-    let extensions = registry.tools.iter().any(|entry| entry.task.is_some());
-    let extensions =
-        (registry.may_change || extensions).then(|| (TASKS_EXTENSION.to_owned(), Value::Object(Map::new())));
-    #[cfg(feature = "skills")]
-    // Not of one that may have some later: older revisions have no place for extensions.
-    let extensions = extensions.into_iter().chain(registry.has_skills().then(|| {
-        let settings = Map::from_iter([("directoryRead".to_owned(), Value::Bool(true))]);
-        (crate::protocol::SKILLS_EXTENSION.to_owned(), Value::Object(settings))
-    }));
-    let may_change = registry.may_change.then(|| ("listChanged".to_owned(), Value::Bool(true)));
-    let list = || Map::from_iter(may_change.clone());
-    let resources = || [("subscribe".to_owned(), Value::Bool(true))].into_iter().chain(may_change.clone()).collect();
-    ServerCapabilities {
-        tools: registry.offers_tools().then(list),
-        prompts: registry.offers_prompts().then(list),
-        resources: registry.offers_resources().then(resources),
-        completions: registry.offers_completions().then(Map::new),
-        logging: Some(Map::new()),
-        extensions: extensions.into_iter().collect(),
-        ..ServerCapabilities::default()
     }
 }
 

@@ -527,4 +527,11 @@ impl Origin for ConnectionOrigin<'_, '_> {
     fn transport(&self) -> Option<&'static str> {
         self.connection.ready.transport
     }
+
+    fn granted(&self) -> Option<Vec<String>> {
+        #[cfg(feature = "http")]
+        return crate::auth::granted(&self.connection.ready.extensions);
+        #[cfg(not(feature = "http"))]
+        None
+    }
 }

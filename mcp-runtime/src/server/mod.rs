@@ -1,6 +1,7 @@
 //! Builds a server and serves it.
 
 mod builder;
+mod capabilities;
 mod changes;
 mod connection;
 #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "who replaces parts is a client"))]

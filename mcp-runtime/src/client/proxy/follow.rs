@@ -18,7 +18,7 @@ use super::Upstream;
 use crate::client::rounds::Pauses;
 use crate::client::{Client, ServerChange, Subscription};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::SubscriptionFilter;
+use crate::protocol::{Method, SubscriptionFilter};
 use crate::server::Feed;
 
 /// How long it is waited the first time before the other server is asked once more.
@@ -384,7 +384,7 @@ impl Watching<'_> {
             // There may be room now.
             self.never.clear();
         }
-        match self.upstream.client.protocol_version().is_modern() {
+        match self.upstream.client.protocol_version().has(Method::SubscriptionsListen) {
             true => self.become_few(&wanted).await,
             false => self.become_each(&wanted).await,
         }

@@ -17,7 +17,7 @@ use super::authorization::allowed;
 use super::check;
 use super::driver::{Answered, Driver, whole};
 use super::exchange::Pending;
-use super::modern::{HttpOrigin, TRANSPORT};
+use super::outlet::{HttpOrigin, TRANSPORT};
 use super::post::accepts;
 use super::reading;
 use super::session::{Open, Running, Session, lock};
@@ -311,6 +311,7 @@ impl<'e> Post<'e> {
             patience: settings.keep_alive,
             place: Cell::new(Some(place)),
             subscriptions,
+            extensions: &self.extensions,
             session,
         };
         let round = || caller.round(id.clone(), self.extensions.clone());

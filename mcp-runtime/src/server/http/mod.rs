@@ -10,6 +10,7 @@ mod exchange;
 mod legacy;
 mod listener;
 mod modern;
+mod outlet;
 mod post;
 mod reading;
 mod session;

@@ -394,8 +394,7 @@ fn greedy(
 async fn flattened_parameters_that_want_the_same_names_are_refused_at_the_start() {
     let (_, end) = tokio::io::duplex(64);
     let server = Server::new("x").tools(tools![clashing, greedy]);
-    let (reader, writer) = tokio::io::split(end);
-    let error = server.serve(reader, writer).await.expect_err("a refusal").to_string();
+    let error = server.serve(end).await.expect_err("a refusal").to_string();
     for expected in [
         "tool `clashing` is not right: two of its arguments are named `grams`",
         "tool `greedy` is not right: `all` and `more` both take arguments of any name",

@@ -368,8 +368,7 @@ async fn a_client_that_reads_slowly_does_not_stop_the_server() {
     let signal = Arc::new(Notify::new());
     let server = Server::new("t").state(signal.clone()).tools(tools![wait, mcp_tests::echo]);
     let (mut ours, theirs) = tokio::io::duplex(64 << 10);
-    let (reader, writer) = tokio::io::split(theirs);
-    let serving = tokio::spawn(server.serve(reader, writer));
+    let serving = tokio::spawn(server.serve(theirs));
     let call = |id: u8, name: &str, arguments: &str| {
         format!(
             r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{name}","arguments":{arguments},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
@@ -446,8 +445,7 @@ async fn abandon_calls(server: Server, calls: u32) -> (impl Future<Output = ()>,
     use tokio::io::AsyncWriteExt as _;
     let (mut ours, theirs) = tokio::io::duplex(1 << 20);
     let serving = async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        server.serve(reader, writer).await.expect("it serves");
+        server.serve(theirs).await.expect("it serves");
     };
     for number in 1..=calls {
         let call = format!(

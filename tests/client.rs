@@ -1,7 +1,5 @@
 //! Our client against servers of every kind, also such as no server should be.
 
-mod conform;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -23,8 +21,7 @@ use tokio::sync::mpsc;
 fn scripted(answer: impl FnMut(&Value) -> Option<Value> + Send + 'static) -> ClientBuilder {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     tokio::spawn(serve_script(theirs, answer));
-    let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer)
+    Client::over(ours)
 }
 
 async fn serve_script(stream: tokio::io::DuplexStream, mut answer: impl FnMut(&Value) -> Option<Value>) {
@@ -94,7 +91,7 @@ async fn a_completion_is_asked_for_in_the_words_of_the_revision() {
                 // Their schemas do not say of each request what all have.
                 request = json!({ "method": request["method"], "params": request["params"] });
             }
-            let schema = conform::validator(revision.as_str(), "CompleteRequest");
+            let schema = crate::conform::validator(revision.as_str(), "CompleteRequest");
             assert!(schema.validate(&request).is_ok(), "{revision}: {request}");
         }
     }
@@ -302,8 +299,7 @@ async fn log_and_progress_are_heard() {
 #[tokio::test]
 async fn a_connection_that_ends_fails_what_waits() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(ours);
-    let client = Client::streams(reader, writer).era(Era::Modern);
+    let client = Client::over(ours).era(Era::Modern);
     let (result, ()) = tokio::join!(client.connect(), async move {
         let mut line = String::new();
         BufReader::new(theirs).read_line(&mut line).await.expect("a request");
@@ -351,7 +347,7 @@ async fn servers_that_do_not_fit_together_do_not_start() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     let text = error.to_string();
     for part in [
-        "two tools are named `add`: one in `mcp_tests`, one in `client::other`",
+        "two tools are named `add`: one in `mcp_tests`, one in `behaviour::client::other`",
         "the state `&str` was given twice",
         "tool `needs` takes `State<alloc::string::String>`, which the server was not given",
         "the state `u8` was given twice, once as it is and once behind an `Arc`",

@@ -247,12 +247,10 @@ fn told(
 async fn a_function_is_told_what_there_is() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     tokio::spawn(async move {
-        let (reader, writer) = tokio::io::split(theirs);
         let extensions = Extensions::new().with(User("ada"));
-        Server::new("s").prompts(prompts![told]).serve_with(reader, writer, extensions).await.expect("it serves");
+        Server::new("s").prompts(prompts![told]).serve_with(theirs, extensions).await.expect("it serves");
     });
-    let (reader, writer) = tokio::io::split(ours);
-    let client = Client::streams(reader, writer).connect().await.expect("a connection");
+    let client = Client::over(ours).connect().await.expect("a connection");
     let completion = client.complete_prompt("told", "who", "").argument("who", "me").argument("what-else", "x").await;
     assert_eq!(completion.expect("a completion").values, ["ada:what-else=x"], "the argument itself is not another one");
     let error = refusal(client.complete_prompt("told", "what-else", "").await);
@@ -274,7 +272,7 @@ async fn what_is_mounted_completes_with_its_own_states() {
     assert_eq!(
         problems(Server::new("outer").state(Waiting::default()).mount("inner", mounted)).await,
         "mounted as `inner`: the completion of argument `what` of prompt `inner_wait` takes \
-         `State<completion::Waiting>`, which the server was not given; add `.state(..)` with a value of that type"
+         `State<behaviour::completion::Waiting>`, which the server was not given; add `.state(..)` with a value of that type"
     );
 }
 
@@ -332,7 +330,7 @@ async fn what_came_later_completes_too() {
 async fn what_does_not_fit_together_is_said_when_the_server_starts() {
     assert_eq!(
         problems(Server::new("s").prompts(prompts![wait])).await,
-        "the completion of argument `what` of prompt `wait` takes `State<completion::Waiting>`, which the server was \
+        "the completion of argument `what` of prompt `wait` takes `State<behaviour::completion::Waiting>`, which the server was \
          not given; add `.state(..)` with a value of that type"
     );
     let prompt = || DynPrompt::new("p", async |_, _| "x").argument("name", "A.");

@@ -1,12 +1,10 @@
 //! What a tool asks a user, in every revision that can: what arrives at the client, word by word,
 //! and what comes of the answers.
 
-mod conform;
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use conform::validator;
+use crate::conform::validator;
 use mcp_runtime::QuestionError;
 use mcp_runtime::client::{Client, ClientBuilder, Era};
 use mcp_runtime::prelude::*;
@@ -425,7 +423,7 @@ async fn what_cannot_be_a_form_is_explained_and_not_asked(over: Over) {
             assert!(result.is_error);
             assert_eq!(
                 result.joined_text(),
-                "`elicitation::Nested` cannot be a form: \
+                "`behaviour::elicitation::Nested` cannot be a form: \
                  the field `inner` is a struct, and forms are flat; take its fields into the form with \
                  `#[serde(flatten)]`, or ask for it in a question of its own; \
                  the field `tags` is a list whose items are a string, and the only lists of a form are choices; \
@@ -525,8 +523,7 @@ async fn a_client_is_not_asked_in_a_mode_that_it_did_not_declare() {
     // A server that does so anyway is refused.
     for (question, has_forms) in [("url", true), ("form", false), ("holographic", true)] {
         let builder = |streams: DuplexStream| {
-            let (reader, writer) = tokio::io::split(streams);
-            let client = Client::streams(reader, writer).era(Era::Legacy);
+            let client = Client::over(streams).era(Era::Legacy);
             match has_forms {
                 true => client.on_elicitation(|_| async { panic!("it must not be asked") }),
                 false => client.on_elicitation_url(|_| async { panic!("it must not be asked") }),
@@ -566,8 +563,7 @@ impl Peer {
     /// A client of all tools here.
     fn client() -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let (reader, writer) = tokio::io::split(theirs);
-        tokio::spawn(server().serve(reader, writer));
+        tokio::spawn(server().serve(theirs));
         Self::new(ours)
     }
 

@@ -56,8 +56,7 @@ async fn connect<H: ClientHandler>(
         serve_client_with_lifecycle(client, transport, mode).await
     } else {
         let (here, there) = tokio::io::duplex(1 << 16);
-        let (reader, writer) = tokio::io::split(there);
-        tokio::spawn(server.serve(reader, writer));
+        tokio::spawn(server.serve(there));
         serve_client_with_lifecycle(client, here, mode).await
     };
     connected.expect("a connection")
@@ -434,8 +433,7 @@ async fn our_client_calls_their_server_in_both_eras() {
             let running = Asker.serve(there).await.expect("it serves");
             running.waiting().await
         });
-        let (reader, writer) = tokio::io::split(here);
-        is_asked(Client::streams(reader, writer), era).await;
+        is_asked(Client::over(here), era).await;
         serving.abort();
     }
 }
@@ -566,13 +564,11 @@ async fn our_clients_model_uses_the_tools_of_their_server_in_both_eras() {
             let running = Looper.serve(there).await.expect("it serves");
             running.waiting().await
         });
-        let (reader, writer) = tokio::io::split(here);
-        let mut client = Client::streams(reader, writer).era(era).on_sampling(
-            move |request: ours::CreateMessageRequestParams| async move {
+        let mut client =
+            Client::over(here).era(era).on_sampling(move |request: ours::CreateMessageRequestParams| async move {
                 assert!(has_tools, "it said that it knows none");
                 Ok(searches(&request))
-            },
-        );
+            });
         if has_tools {
             client = client.sampling_tools();
         }

@@ -206,12 +206,8 @@ async fn calls_are_counted_for_each_principal() {
     let connect = |principal: &'static str| {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let ready = ready.clone();
-        tokio::spawn(async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            ready.serve_with(reader, writer, Extensions::new().with(Principal::new(principal))).await
-        });
-        let (reader, writer) = tokio::io::split(ours);
-        Client::streams(reader, writer).connect()
+        tokio::spawn(async move { ready.serve_with(theirs, Extensions::new().with(Principal::new(principal))).await });
+        Client::over(ours).connect()
     };
     let ada = connect("ada").await.expect("a connection");
     let bob = connect("bob").await.expect("a connection");
@@ -282,12 +278,8 @@ async fn a_cache_gives_nobody_what_is_for_somebody_else() {
             let (ours, theirs) = tokio::io::duplex(1 << 16);
             let extensions = tenant.map_or_else(Extensions::new, |tenant| Extensions::new().with(Tenant(tenant)));
             let ready = ready.clone();
-            tokio::spawn(async move {
-                let (reader, writer) = tokio::io::split(theirs);
-                ready.serve_with(reader, writer, extensions).await
-            });
-            let (reader, writer) = tokio::io::split(ours);
-            let client = Client::streams(reader, writer).connect().await.expect("a connection");
+            tokio::spawn(async move { ready.serve_with(theirs, extensions).await });
+            let client = Client::over(ours).connect().await.expect("a connection");
             assert_eq!(client.call::<String>("whose", ()).await.expect("said"), tenant.unwrap_or("nobody's"));
         }
         assert_eq!(calls.load(Ordering::Relaxed), expected);

@@ -58,12 +58,8 @@ fn server(said: &Said) -> Server {
 fn connect(ready: &ReadyServer) -> mcp_runtime::client::ClientBuilder {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let ready = ready.clone();
-    tokio::spawn(async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        ready.serve(reader, writer).await
-    });
-    let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer)
+    tokio::spawn(async move { ready.serve(theirs).await });
+    Client::over(ours)
 }
 
 #[tokio::test]
@@ -89,8 +85,7 @@ async fn hooks_run_once_around_all_connections() {
 async fn a_server_of_one_connection_ends_with_it() {
     let said = Said::default();
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(theirs);
-    let serving = tokio::spawn(server(&said).serve(reader, writer));
+    let serving = tokio::spawn(server(&said).serve(theirs));
     drop(ours);
     serving.await.expect("no panic").expect("it served");
     assert_eq!(said.all().last(), Some(&"last"));
@@ -102,15 +97,13 @@ async fn a_server_whose_start_fails_serves_nobody() {
     let fails = || async { Err::<(), _>(ToolError::new("the database is not there")) };
     let ready = server(&said).on_start(fails).build().expect("it fits together");
     let (_ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(theirs);
-    let error = ready.serve(reader, writer).await.expect_err("a hook failed");
+    let error = ready.serve(theirs).await.expect_err("a hook failed");
     assert_eq!(error.kind(), ErrorKind::Startup);
     assert_eq!(error.to_string(), "the server did not start: the database is not there");
     assert_eq!(said.all(), ["first", "second"]);
     // Nobody else is served, either.
     let (_ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(theirs);
-    assert_eq!(ready.serve(reader, writer).await.expect_err("it did not start").kind(), ErrorKind::Startup);
+    assert_eq!(ready.serve(theirs).await.expect_err("it did not start").kind(), ErrorKind::Startup);
     assert_eq!(said.all(), ["first", "second"]);
 }
 
@@ -127,8 +120,7 @@ async fn a_start_goes_on_when_the_first_connection_goes_away() {
     };
     let ready = server(&said).on_start(waits).build().expect("it fits together");
     let (_ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(theirs);
-    let mut first = Box::pin(ready.serve(reader, writer));
+    let mut first = Box::pin(ready.serve(theirs));
     assert!(first.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
     assert_eq!(said.all(), ["first", "second"]);
     drop(first);
@@ -145,10 +137,7 @@ async fn a_server_can_be_told_to_stop_while_it_starts() {
     let (_ours, theirs) = tokio::io::duplex(1 << 16);
     let serving = tokio::spawn({
         let ready = ready.clone();
-        async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            ready.serve(reader, writer).await
-        }
+        async move { ready.serve(theirs).await }
     });
     ready.shutdown().await;
     serving.await.expect("no panic").expect("it ends well");
@@ -158,8 +147,7 @@ async fn a_server_can_be_told_to_stop_while_it_starts() {
 async fn a_start_that_panics_is_one_that_failed() {
     let ready = Server::new("it").on_start(|| async { panic!("in a hook") }).build().expect("it fits together");
     let (_ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(theirs);
-    let error = ready.serve(reader, writer).await.expect_err("a hook panicked");
+    let error = ready.serve(theirs).await.expect_err("a hook panicked");
     assert_eq!(error.to_string(), "the server did not start: a hook of `Server::on_start` panicked");
 }
 

@@ -148,12 +148,8 @@ async fn what_is_mounted_brings_its_own_model_and_layers() {
     let ready = Server::new("whole").layer(note("outer")).mount("part", part).build().expect("it fits together");
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let extensions = Extensions::new().with(log.clone());
-    tokio::spawn(async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        ready.serve_with(reader, writer, extensions).await
-    });
-    let (reader, writer) = tokio::io::split(ours);
-    let client = Client::streams(reader, writer).connect().await.expect("a connection");
+    tokio::spawn(async move { ready.serve_with(theirs, extensions).await });
+    let client = Client::over(ours).connect().await.expect("a connection");
     assert_eq!(client.call::<String>("part_ask", [("what", "tea")]).await.expect("answered"), "from the part");
     assert_eq!(*log.0.lock().expect("no panic"), ["outer part_ask", "inner ask"]);
 }
@@ -210,12 +206,8 @@ struct Admin;
 async fn connect_as(server: &mcp_runtime::ReadyServer, extensions: Extensions) -> Client {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let server = server.clone();
-    tokio::spawn(async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        server.serve_with(reader, writer, extensions).await
-    });
-    let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer).connect().await.expect("a connection")
+    tokio::spawn(async move { server.serve_with(theirs, extensions).await });
+    Client::over(ours).connect().await.expect("a connection")
 }
 
 #[tokio::test]

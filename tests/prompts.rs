@@ -183,7 +183,7 @@ async fn what_does_not_fit_together_is_said_when_the_server_starts() {
     };
     assert_eq!(
         problems(Server::new("s").prompts(prompts![talk, other::talk])).await,
-        "two prompts are named `talk`: one in `prompts`, one in `prompts::other`; \
+        "two prompts are named `talk`: one in `behaviour::prompts`, one in `behaviour::prompts::other`; \
          give one of them another name with `#[prompt(name = \"..\")]`"
     );
     let said = problems(Server::new("s").prompts(prompts![other::talk]).require_descriptions()).await;

@@ -362,8 +362,8 @@ async fn what_does_not_fit_together_is_said_when_the_server_starts() {
         .resources(resources![one_part].and(resources![one_part]));
     assert_eq!(
         problems(twice).await,
-        "two resources have the URI `order://a`: one in `resources`, one in `a `Resource``; give one of them another URI\n\
-         two resources have the URI `order://{x}`: one in `resources`, one in `resources`; give one of them another URI"
+        "two resources have the URI `order://a`: one in `behaviour::resources`, one in `a `Resource``; give one of them another URI\n\
+         two resources have the URI `order://{x}`: one in `behaviour::resources`, one in `behaviour::resources`; give one of them another URI"
     );
     let said = problems(Server::new("s").resources(resources![needy])).await;
     assert!(said.starts_with("resource `needy` takes `State<alloc::vec::Vec<u8>>`"), "{said}");

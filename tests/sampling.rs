@@ -298,9 +298,8 @@ async fn a_provider_says_itself_whether_it_can_use_tools() {
 async fn conversations_that_cannot_be_do_not_reach_the_model() {
     // Our own servers do not ask such things.
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (reader, writer) = tokio::io::split(ours);
     let model = ScriptedModel::new(["never"]);
-    let connecting = Client::streams(reader, writer).era(Era::Legacy).on_sampling(model.clone()).connect();
+    let connecting = Client::over(ours).era(Era::Legacy).on_sampling(model.clone()).connect();
     let serving = async {
         let mut stream = BufReader::new(theirs);
         let mut receive = async |send: Option<Value>| {

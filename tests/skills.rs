@@ -228,8 +228,7 @@ async fn liar(skill: Value, contents: Value) -> Client {
             writer.write_all(format!("{answer}\n").as_bytes()).await.expect("the client reads");
         }
     });
-    let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer).era(Era::Modern).connect().await.expect("a connection")
+    Client::over(ours).era(Era::Modern).connect().await.expect("a connection")
 }
 
 #[tokio::test]

@@ -89,13 +89,9 @@ async fn a_subscription_ends_with_its_server_or_its_connection() {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let serving = tokio::spawn({
             let ready = ready.clone();
-            async move {
-                let (reader, writer) = tokio::io::split(theirs);
-                ready.serve(reader, writer).await
-            }
+            async move { ready.serve(theirs).await }
         });
-        let (reader, writer) = tokio::io::split(ours);
-        let client = Client::streams(reader, writer).era(era).connect().await.expect("a connection");
+        let client = Client::over(ours).era(era).connect().await.expect("a connection");
         let filter = SubscriptionFilter::new().resource("note://tea");
         let mut changes = client.subscribe(filter.clone()).await.expect("a subscription");
         let mut other = client.subscribe(filter).await.expect("a subscription");
@@ -259,22 +255,15 @@ async fn one_who_does_not_listen_costs_nothing_and_holds_up_nobody() {
     for _ in 0..8 {
         let (ours, theirs) = tokio::io::duplex(4096);
         let ready = ready.clone();
-        tokio::spawn(async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            ready.serve(reader, writer).await
-        });
-        let (reader, writer) = tokio::io::split(ours);
-        lines.push(Client::streams(reader, writer).era(Era::Modern).connect().await.expect("a connection"));
+        tokio::spawn(async move { ready.serve(theirs).await });
+        lines.push(Client::over(ours).era(Era::Modern).connect().await.expect("a connection"));
     }
     let filter = || SubscriptionFilter::new().tools().resource("note://a").resource("note://last");
     // It subscribes, and its reading end is full soon.
     let (mut slow, theirs) = tokio::io::duplex(512);
     tokio::spawn({
         let ready = ready.clone();
-        async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            ready.serve(reader, writer).await
-        }
+        async move { ready.serve(theirs).await }
     });
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen",
         "params": { "_meta": meta(), "notifications": filter() } });
@@ -425,12 +414,8 @@ async fn a_server_that_never_acknowledges_is_given_up() {
         }
         pending().await
     });
-    let (reader, writer) = tokio::io::split(ours);
-    let client = Client::streams(reader, writer)
-        .timeout(std::time::Duration::from_millis(50))
-        .connect()
-        .await
-        .expect("a connection");
+    let client =
+        Client::over(ours).timeout(std::time::Duration::from_millis(50)).connect().await.expect("a connection");
     let error = client.subscribe(SubscriptionFilter::new().tools()).await.expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(server.await.expect("no panic").last().expect("some"), "notifications/cancelled");

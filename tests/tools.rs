@@ -22,11 +22,9 @@ async fn connect(server: Server) -> Client {
 async fn connect_with(server: Server, extensions: Extensions) -> Client {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     tokio::spawn(async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        server.serve_with(reader, writer, extensions).await.expect("it serves");
+        server.serve_with(theirs, extensions).await.expect("it serves");
     });
-    let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer).connect().await.expect("a connection")
+    Client::over(ours).connect().await.expect("a connection")
 }
 
 async fn text(client: &Client, tool: &str, arguments: Value) -> String {
@@ -42,8 +40,7 @@ async fn refused_call(client: &Client, tool: &str) -> String {
 /// Why a server does not start.
 async fn refusal(server: Server) -> String {
     let (_, theirs) = tokio::io::duplex(64);
-    let (reader, writer) = tokio::io::split(theirs);
-    server.serve(reader, writer).await.expect_err("it does not start").to_string()
+    server.serve(theirs).await.expect_err("it does not start").to_string()
 }
 
 trait Store: Send + Sync + 'static {
@@ -547,7 +544,7 @@ async fn a_tool_known_only_at_run_time_goes_the_same_way() {
     for problem in [
         "tool `not a name` is not right: its name must have 1 to 128 characters",
         "tool `list` is not right: its schema must be an object with `\"type\": \"object\"`: []",
-        "two tools are named `public`: one in `a `DynTool``, one in `tools`",
+        "two tools are named `public`: one in `a `DynTool``, one in `behaviour::tools`",
     ] {
         assert!(refused.contains(problem), "{refused}");
     }

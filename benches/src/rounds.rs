@@ -23,10 +23,7 @@ pub(crate) async fn run(subject: &str, calls: u64) -> io::Result<()> {
         _ => server(),
     };
     let (ours, theirs) = tokio::io::duplex(64 << 10);
-    let serve = async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        server.serve(reader, writer).await.map_err(io::Error::other)
-    };
+    let serve = async move { server.serve(theirs).await.map_err(io::Error::other) };
     let client = async move {
         let mut client = Client { stream: BufReader::new(ours), line: String::new() };
         match subject {

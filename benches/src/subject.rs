@@ -30,11 +30,7 @@ pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
             "stdio" => server().serve_stdio().await.map_err(io::Error::other),
             "http" | "bare-http" => http::run(subject, era, calls).await,
             "memory" => {
-                over_memory(era, calls, |end| async {
-                    let (reader, writer) = tokio::io::split(end);
-                    server().serve(reader, writer).await.map_err(io::Error::other)
-                })
-                .await
+                over_memory(era, calls, |end| async { server().serve(end).await.map_err(io::Error::other) }).await
             }
             "push" | "parked" | "replayed" => rounds::run(subject, calls).await,
             "bare-memory" => over_memory(era, calls, bare_memory).await,

@@ -34,8 +34,7 @@ fn new_server() -> Server {
 fn said_to(input: &[u8]) -> Vec<Value> {
     RUNTIME.block_on(async {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let (reader, writer) = tokio::io::split(theirs);
-        let serving = tokio::spawn(new_server().drain_timeout(std::time::Duration::ZERO).serve(reader, writer));
+        let serving = tokio::spawn(new_server().drain_timeout(std::time::Duration::ZERO).serve(theirs));
         let (mut reader, mut writer) = tokio::io::split(ours);
         let mut output = String::new();
         let write = async {
@@ -107,8 +106,7 @@ pub fn client(data: &[u8]) {
             let _call = lines.next_line().await;
             let _ = writer.write_all(&data).await;
         });
-        let (reader, writer) = tokio::io::split(ours);
-        if let Ok(client) = Client::streams(reader, writer).era(Era::Legacy).connect().await {
+        if let Ok(client) = Client::over(ours).era(Era::Legacy).connect().await {
             let _ = client.call_tool("anything", ()).await;
             let _ = client.list_tools().await;
         }

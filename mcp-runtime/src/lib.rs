@@ -90,6 +90,7 @@ pub use tool::{
     All, Awaited, Beside, DefaultArgument, Distinct, Fixed, Free, FromShared, Given, Injected, Iterated, Lend, Lent,
     Listed, Marked, NoVariable, Plain, Proposing, TextDefault, ToolArgument, TypeDefault, Undescribed, Unnamed,
 };
+pub use transport::{Messages, Transport};
 pub use {schemars, serde, tokio_util::sync::CancellationToken};
 
 #[cfg(feature = "http")]

@@ -76,12 +76,8 @@ async fn calls_of_a_modern_server_go_on_on_every_carrier() {
     let connect = move || {
         let upstream = upstream.clone();
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        tokio::spawn(async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            upstream.serve(reader, writer).await
-        });
-        let (reader, writer) = tokio::io::split(ours);
-        Client::streams(reader, writer).era(Era::Modern)
+        tokio::spawn(async move { upstream.serve(theirs).await });
+        Client::over(ours).era(Era::Modern)
     };
     // Each server of the trial has a connection of its own to the one above.
     let proxies: Arc<std::sync::Mutex<Vec<Server>>> = Arc::default();
@@ -139,12 +135,8 @@ async fn a_server_of_another_kind_is_passed_on_too() {
 #[tokio::test]
 async fn a_server_that_is_gone_costs_its_calls_and_nothing_else() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let serving = tokio::spawn(async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        upstream().serve(reader, writer).await
-    });
-    let (reader, writer) = tokio::io::split(ours);
-    let proxy = Client::streams(reader, writer).proxy().await.expect("a proxy");
+    let serving = tokio::spawn(async move { upstream().serve(theirs).await });
+    let proxy = Client::over(ours).proxy().await.expect("a proxy");
     let client = Client::in_memory(Server::new("gateway").tools(tools![add]).mount("up", proxy)).connect().await;
     let client = client.expect("a connection");
     assert_eq!(client.call::<i64>("up_add", json!({ "a": 1, "b": 2 })).await.expect("a sum"), 3);

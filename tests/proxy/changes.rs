@@ -406,12 +406,8 @@ async fn nothing_is_left_of_a_proxy_that_has_ended() {
         let server = upstream();
         let handle = server.handle();
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let serving = tokio::spawn(async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            server.serve(reader, writer).await
-        });
-        let (reader, writer) = tokio::io::split(ours);
-        let proxy = Client::streams(reader, writer).era(above).proxy().await.expect("a proxy");
+        let serving = tokio::spawn(async move { server.serve(theirs).await });
+        let proxy = Client::over(ours).era(above).proxy().await.expect("a proxy");
         let gateway = Server::new("gateway").mount("up", proxy);
         let client = Client::in_memory(gateway).era(below).connect().await.expect("a connection");
         let filter = SubscriptionFilter::new().lists().resource("thing://up/7");

@@ -93,8 +93,7 @@ fn by_hand(mut answer: impl FnMut(&Value) -> Vec<Value> + Send + 'static) -> Cli
             }
         }
     });
-    let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer)
+    Client::over(ours)
 }
 
 fn one_tool() -> Value {

@@ -46,8 +46,7 @@ impl Over {
         }
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         tokio::spawn(self.serve(server.build().expect("it fits together"), theirs));
-        let (reader, writer) = tokio::io::split(ours);
-        Client::streams(reader, writer)
+        Client::over(ours)
     }
 
     /// A trial whose servers are reached like this.

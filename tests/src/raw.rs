@@ -49,8 +49,7 @@ impl Peer {
     pub fn of(server: &ReadyServer) -> Self {
         let (server, (ours, theirs)) = (server.clone(), tokio::io::duplex(1 << 20));
         let serving = tokio::spawn(async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            server.serve(reader, writer).await.expect("it serves");
+            server.serve(theirs).await.expect("it serves");
         });
         let (reader, writer) = tokio::io::split(ours);
         Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }
@@ -60,8 +59,7 @@ impl Peer {
     pub fn start_buffered(server: Server, extensions: Extensions, bytes: usize) -> Self {
         let (ours, theirs) = tokio::io::duplex(bytes);
         let serving = tokio::spawn(async move {
-            let (reader, writer) = tokio::io::split(theirs);
-            server.serve_with(reader, writer, extensions).await.expect("it serves");
+            server.serve_with(theirs, extensions).await.expect("it serves");
         });
         Self::over(ours, serving)
     }

@@ -459,3 +459,16 @@ async fn spans_say_what_carries_the_messages() {
     nobody.expect_err("it ends at once");
     assert_eq!(attributes(&seen.only(&SpanKind::Client, "initialize"))["network.transport"], "pipe");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn spans_say_what_a_transport_says_of_itself() {
+    let seen = Seen::start();
+    let (ours, theirs) = tokio::net::UnixStream::pair().expect("sockets");
+    tokio::spawn(server().serve(theirs));
+    let client = Client::over(ours).era(Era::Modern).connect().await.expect("a connection");
+    client.close().await.expect("it ends");
+    for kind in [SpanKind::Client, SpanKind::Server] {
+        assert_eq!(attributes(&seen.only(&kind, "server/discover"))["network.transport"], "unix", "{kind:?}");
+    }
+}

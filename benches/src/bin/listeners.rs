@@ -39,10 +39,7 @@ fn server() -> (Server, ServerHandle) {
 async fn listen(server: &ReadyServer) -> std::io::Result<Listener> {
     let (ours, theirs) = tokio::io::duplex(4096);
     let server = server.clone();
-    tokio::spawn(async move {
-        let (reader, writer) = split(theirs);
-        server.serve(reader, writer).await
-    });
+    tokio::spawn(async move { server.serve(theirs).await });
     let uris: Vec<String> = (0..RESOURCES).map(|it| format!("it://{it}")).chain(["it://last".to_owned()]).collect();
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",

@@ -39,10 +39,7 @@ async fn measure() -> Result<bool> {
         .parked_timeout(Duration::from_secs(5));
     let metrics = server.metrics();
     let (ours, theirs) = tokio::io::duplex(1 << 20);
-    let serving = tokio::spawn(async move {
-        let (reader, writer) = tokio::io::split(theirs);
-        server.serve(reader, writer).await
-    });
+    let serving = tokio::spawn(async move { server.serve(theirs).await });
     let (mut reader, mut writer) = tokio::io::split(ours);
     tokio::spawn(async move {
         let mut buffer = vec![0; 64 << 10];

@@ -3,7 +3,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Command;
 
 use super::cache::Cache;
@@ -22,7 +21,7 @@ use crate::protocol::{
 use crate::sampling::SamplingProvider;
 use crate::server::Server;
 use crate::telemetry::Telemetry;
-use crate::transport::{Reader, Writer, pair};
+use crate::transport::{Reader, Transport, Writer, pair};
 
 /// Which protocol versions a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +39,11 @@ pub enum Era {
 enum Target {
     Command(Box<Command>),
     Server(Box<Server>),
-    Streams(Reader, Writer),
+    Streams {
+        reader: Reader,
+        writer: Writer,
+        network: Option<&'static str>,
+    },
     #[cfg(feature = "client-http")]
     Http(String),
 }
@@ -79,12 +82,22 @@ impl Client {
         ClientBuilder::new(Target::Server(Box::new(server)))
     }
 
-    /// A client of a server at the other end of two byte streams, one message a line.
-    pub fn streams(
-        reader: impl AsyncRead + Send + Unpin + 'static,
-        writer: impl AsyncWrite + Send + Unpin + 'static,
-    ) -> ClientBuilder {
-        ClientBuilder::new(Target::Streams(Box::new(reader), Box::new(writer)))
+    /// A client of a server at the other end of a connection: a Unix socket, a TCP connection, a pair
+    /// `(reader, writer)`, and whatever else is a [`Transport`].
+    ///
+    /// ```no_run
+    /// use mcp_runtime::Client;
+    ///
+    /// # async fn ask() -> mcp_runtime::prelude::Result<()> {
+    /// let connection = tokio::net::TcpStream::connect("127.0.0.1:7000").await?;
+    /// let client = Client::over(connection).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn over(transport: impl Transport) -> ClientBuilder {
+        let network = transport.network();
+        let (reader, writer) = transport.split();
+        ClientBuilder::new(Target::Streams { reader: Box::new(reader), writer: Box::new(writer), network })
     }
 
     /// A client of a server at this URL, over Streamable HTTP ([specification]) or, where the server knows only that,
@@ -428,7 +441,8 @@ impl ClientBuilder {
             Target::Command(_) => Some("pipe"),
             #[cfg(feature = "client-http")]
             Target::Http(_) => Some("tcp"),
-            Target::Server(_) | Target::Streams(..) => None,
+            Target::Streams { network, .. } => network,
+            Target::Server(_) => None,
         };
         let extensions: &'static [&'static str] = match self.target {
             #[cfg(feature = "client-http")]
@@ -475,7 +489,7 @@ impl ClientBuilder {
                 let wire = Wire::start(&options, |incoming| super::http::Http::start(sender, incoming));
                 meet(wire, None, options.clone(), options.era).await
             }
-            Target::Streams(reader, writer) => {
+            Target::Streams { reader, writer, .. } => {
                 let wire = Wire::start(&options, |incoming| Lines::start(reader, writer, incoming));
                 meet(wire, None, options.clone(), options.era).await
             }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::incoming::{Incoming, LONGEST, Reply, Source, response};
-use super::wire::{Transport, closed};
+use super::wire::{Link, closed};
 use crate::codec::{Glimpse, glimpse};
 use crate::protocol::ErrorObject;
 use crate::transport::{Line, LineReader};
@@ -76,7 +76,7 @@ fn hear(incoming: &Incoming, line: &Line<'_>, reply: &Reply) {
     }
 }
 
-impl Transport for Lines {
+impl Link for Lines {
     fn request(&self, id: i64, message: Value) -> Option<AbortHandle> {
         if let Err(mpsc::error::SendError(message)) = self.outgoing.send(message) {
             self.incoming.failed(id, closed(message["method"].as_str().unwrap_or_default()));

@@ -30,7 +30,7 @@ impl Client {
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#listing-tools
     pub async fn list_tools(&self) -> Result<Vec<Tool>, Error> {
         let mut tools = self.list(Method::ToolsList, |page: ListToolsResult| (page.tools, page.next_cursor)).await?;
-        self.wire.transport().learn(&mut tools);
+        self.wire.link().learn(&mut tools);
         Ok(tools)
     }
 
@@ -109,18 +109,18 @@ impl Client {
 
     /// Sees to it that the transport knows the tools.
     pub(super) async fn learn_tools(&self) -> Result<(), Error> {
-        let transport = self.wire.transport();
-        if transport.knows_tools() {
+        let link = self.wire.link();
+        if link.knows_tools() {
             return Ok(());
         }
         let _turn = self.learning.lock().await;
-        if transport.knows_tools() {
+        if link.knows_tools() {
             return Ok(());
         }
         match self.list_tools().await {
             // A server that does not tell has nothing to want.
             Err(error) if error.kind() == ErrorKind::Refused => {
-                transport.learn(&mut Vec::new());
+                link.learn(&mut Vec::new());
                 Ok(())
             }
             other => other.map(drop),

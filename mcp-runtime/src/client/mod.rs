@@ -338,7 +338,7 @@ impl Client {
     ///
     /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio#shutdown
     pub async fn close(mut self) -> Result<(), Error> {
-        self.wire.transport().close().await;
+        self.wire.link().close().await;
         let process = self.process.take();
         drop(self);
         match process {
@@ -366,8 +366,8 @@ impl Client {
 
     /// Sends one request of a call, with all that the transport must know of what is called.
     async fn round(&self, method: &str, params: Map<String, Value>, call: &Arc<Call>) -> Result<Box<RawValue>, Error> {
-        let (time, transport, call) = (self.options.timeout, self.wire.transport(), Some(call));
-        if method != Method::ToolsCall.as_str() || !transport.mirrors_arguments() {
+        let (time, link, call) = (self.options.timeout, self.wire.link(), Some(call));
+        if method != Method::ToolsCall.as_str() || !link.mirrors_arguments() {
             return self.wire.request(method, params, time, call).await;
         }
         self.learn_tools().await?;

@@ -148,7 +148,7 @@ impl Client {
         if !says(&capabilities.resources, "subscribe") {
             filter.resource_subscriptions.clear();
         }
-        self.wire.transport().hears_changes().await;
+        self.wire.link().hears_changes().await;
         let mut gone = Watched { wire: Arc::downgrade(&self.wire), uris: Vec::new() };
         let (changes, waker) = listener(self.wire.changes().events(), filter.clone());
         for uri in std::mem::take(&mut filter.resource_subscriptions) {

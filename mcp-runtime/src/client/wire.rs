@@ -19,8 +19,8 @@ use crate::protocol::{BoxFuture, ErrorObject, Method, ProtocolVersion, Tool, key
 use crate::telemetry::{Ended, Operation, Telemetry};
 
 /// Brings messages to a server, in the order in which they come. What the server says goes to the [`Incoming`]
-/// that the transport was made with.
-pub(super) trait Transport: Send + Sync {
+/// that the link was made with.
+pub(super) trait Link: Send + Sync {
     /// Sends a request, without waiting for anything. That it could not be sent is an outcome like others. What is
     /// returned is aborted when nobody waits for the answer any more.
     fn request(&self, id: i64, message: Value) -> Option<AbortHandle>;
@@ -63,19 +63,16 @@ pub(super) trait Transport: Send + Sync {
 }
 
 pub(super) struct Wire {
-    transport: Box<dyn Transport>,
+    link: Box<dyn Link>,
     incoming: Arc<Incoming>,
     telemetry: Telemetry,
 }
 
 impl Wire {
-    pub(super) fn start<T: Transport + 'static>(
-        options: &Options,
-        begin: impl FnOnce(&Arc<Incoming>) -> T,
-    ) -> Arc<Self> {
+    pub(super) fn start<T: Link + 'static>(options: &Options, begin: impl FnOnce(&Arc<Incoming>) -> T) -> Arc<Self> {
         let incoming = Arc::new(Incoming::new(options));
-        let transport = Box::new(begin(&incoming));
-        Arc::new(Self { transport, incoming, telemetry: options.telemetry.clone() })
+        let link = Box::new(begin(&incoming));
+        Arc::new(Self { link, incoming, telemetry: options.telemetry.clone() })
     }
 
     /// Notes what a handshake has settled.
@@ -84,8 +81,8 @@ impl Wire {
     }
 
     /// What brings the messages.
-    pub(super) fn transport(&self) -> &dyn Transport {
-        &*self.transport
+    pub(super) fn link(&self) -> &dyn Link {
+        &*self.link
     }
 
     pub(super) fn changes(&self) -> &Arc<Changes> {
@@ -135,7 +132,7 @@ impl Wire {
         if let Some(params) = params {
             message["params"] = params;
         }
-        self.transport.send(message)
+        self.link.send(message)
     }
 
     /// Sends a request whose answer nobody wants.
@@ -145,13 +142,13 @@ impl Wire {
 
     fn begin(&self, id: i64, method: &str, params: Map<String, Value>) {
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        if let Some(task) = self.transport.request(id, message) {
+        if let Some(task) = self.link.request(id, message) {
             self.incoming.is_worked_for(id, task);
         }
     }
 
     fn give_up(&self, id: i64) {
-        if self.incoming.give_up(id) && !self.transport.cancels_by_closing() {
+        if self.incoming.give_up(id) && !self.link.cancels_by_closing() {
             self.notify(Method::NotificationsCancelled, Some(json!({ "requestId": id })));
         }
     }
@@ -189,7 +186,7 @@ impl Wire {
         let _waits = CancelOnDrop { wire: self, id, method };
         self.begin(id, method, params);
         let answer = loop {
-            match (timeout(time, &mut receiver).await, self.transport.asks()) {
+            match (timeout(time, &mut receiver).await, self.link.asks()) {
                 // The server has the whole time once it knows who calls.
                 (Err(_), Some(asks)) => asks.await,
                 (Err(_), None) => break Err(timed_out(method, time)),

@@ -3,7 +3,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
@@ -30,6 +29,7 @@ use crate::registry::{Describe, Filter, Item, Mount, Offers, Part, Policy, Promp
 use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::telemetry::Telemetry;
 use crate::tool::Leniency;
+use crate::transport::Transport;
 
 /// A server: what it offers, who it is, what it may use.
 ///
@@ -471,16 +471,16 @@ impl Server {
         self
     }
 
-    /// Serves one connection over any pair of byte streams, one message a line, until the input
-    /// ends. [`Server::build`] makes a server for several.
+    /// Serves one connection until the client ends it: a Unix socket, a TCP connection, a pair `(reader, writer)`, and
+    /// whatever else is a [`Transport`]. [`Server::build`] makes a server for several.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] when what the server was built from does not fit together,
     /// [`ErrorKind::Startup`] when a hook of [`Server::on_start`] failed, [`ErrorKind::Io`] when reading or
     /// writing fails.
-    pub async fn serve(self, reader: impl AsyncRead + Unpin, writer: impl AsyncWrite + Unpin) -> Result<(), Error> {
-        self.serve_with(reader, writer, Extensions::new()).await
+    pub async fn serve(self, transport: impl Transport) -> Result<(), Error> {
+        self.serve_with(transport, Extensions::new()).await
     }
 
     /// The same for a connection of which something is known: who is at its other end, which
@@ -489,14 +489,9 @@ impl Server {
     /// # Errors
     ///
     /// As [`Server::serve`].
-    pub async fn serve_with(
-        self,
-        reader: impl AsyncRead + Unpin,
-        writer: impl AsyncWrite + Unpin,
-        extensions: Extensions,
-    ) -> Result<(), Error> {
-        let mut ready = self.build()?;
-        ready.extensions = extensions;
+    pub async fn serve_with(self, transport: impl Transport, extensions: Extensions) -> Result<(), Error> {
+        let ready = ReadyServer { extensions, transport: transport.network(), ..self.build()? };
+        let (reader, writer) = transport.split();
         ready.serve_only(reader, writer, std::future::pending()).await
     }
 

@@ -14,6 +14,7 @@ use crate::dispatch::Dispatcher;
 use crate::engine::after;
 use crate::error::Error;
 use crate::protocol::Extensions;
+use crate::transport::Transport;
 
 /// A server that fits together and is ready for connections: any number, at the same time. They share what
 /// it offers, its states, calls that wait and tasks. Made by [`Server::build`](crate::Server::build); clones are the same server.
@@ -27,10 +28,7 @@ use crate::protocol::Extensions;
 /// loop {
 ///     let (stream, _) = listener.accept().await?;
 ///     let server = server.clone();
-///     tokio::spawn(async move {
-///         let (reader, writer) = stream.into_split();
-///         server.serve(reader, writer).await
-///     });
+///     tokio::spawn(async move { server.serve(stream).await });
 /// }
 /// # }
 /// ```
@@ -55,16 +53,15 @@ pub struct ReadyServer {
 }
 
 impl ReadyServer {
-    /// Serves one connection over a pair of byte streams, one message a line, until the input ends or the
-    /// server [is shut down](Self::shutdown). The first one waits for the hooks of
-    /// [`Server::on_start`](crate::Server::on_start).
+    /// Serves one connection until the client ends it or the server [is shut down](Self::shutdown). The first one
+    /// waits for the hooks of [`Server::on_start`](crate::Server::on_start).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Startup`](crate::ErrorKind::Startup) when such a hook failed,
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when reading or writing fails.
-    pub async fn serve(&self, reader: impl AsyncRead + Unpin, writer: impl AsyncWrite + Unpin) -> Result<(), Error> {
-        self.serve_until(reader, writer, std::future::pending()).await
+    pub async fn serve(&self, transport: impl Transport) -> Result<(), Error> {
+        self.clone().serve_one(transport).await
     }
 
     /// The same for a connection of which something is known, as for
@@ -73,15 +70,14 @@ impl ReadyServer {
     /// # Errors
     ///
     /// As [`serve`](Self::serve).
-    pub async fn serve_with(
-        &self,
-        reader: impl AsyncRead + Unpin,
-        writer: impl AsyncWrite + Unpin,
-        extensions: Extensions,
-    ) -> Result<(), Error> {
-        let mut ready = self.clone();
-        ready.extensions = extensions;
-        ready.serve_until(reader, writer, std::future::pending()).await
+    pub async fn serve_with(&self, transport: impl Transport, extensions: Extensions) -> Result<(), Error> {
+        Self { extensions, ..self.clone() }.serve_one(transport).await
+    }
+
+    async fn serve_one(mut self, transport: impl Transport) -> Result<(), Error> {
+        self.transport = transport.network().or(self.transport);
+        let (reader, writer) = transport.split();
+        self.serve_until(reader, writer, std::future::pending()).await
     }
 
     pub(crate) async fn serve_until(

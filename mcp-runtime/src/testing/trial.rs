@@ -185,9 +185,8 @@ impl<W: Send + Sync + 'static> Trial<W> {
     /// # use mcp_runtime::{Extensions, Principal};
     /// # let trial = Trial::new(|| (), |_| Server::new("s"));
     /// let trial = trial.serve_with(|server, stream| async move {
-    ///     let (reader, writer) = tokio::io::split(stream);
     ///     let ada = Extensions::new().with(Principal::new("ada"));
-    ///     server.serve_with(reader, writer, ada).await.expect("it serves");
+    ///     server.serve_with(stream, ada).await.expect("it serves");
     /// });
     /// ```
     pub fn serve_with<F>(mut self, serve: impl Fn(ReadyServer, DuplexStream) -> F + Send + Sync + 'static) -> Self
@@ -261,8 +260,7 @@ impl<W: Send + Sync + 'static> Trial<W> {
             Err(error) => panic!("the server of this trial does not fit together:\n{}", in_full(&error)),
         };
         let asked = Asked::default();
-        let (reader, writer) = tokio::io::split(stream);
-        let builder = (self.client)(Client::streams(reader, writer)).era(carrier.era());
+        let builder = (self.client)(Client::over(stream)).era(carrier.era());
         let builder = if carrier.has_tasks() { builder.tasks() } else { builder };
         let client = match self.script(builder, &asked).connect().await {
             Ok(client) => client,

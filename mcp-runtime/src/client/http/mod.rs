@@ -35,7 +35,7 @@ use self::mirror::{Mirrors, version_of};
 use self::send::Sender;
 use self::session::Sessions;
 use super::incoming::{Incoming, Reply, Source};
-use super::wire::{Transport, closed, refused};
+use super::wire::{Link, closed, refused};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{BoxFuture, Method, Tool};
 
@@ -86,7 +86,7 @@ impl Http {
     }
 }
 
-impl Transport for Http {
+impl Link for Http {
     fn request(&self, id: i64, message: Value) -> Option<AbortHandle> {
         let shared = self.0.clone();
         let request = async move {

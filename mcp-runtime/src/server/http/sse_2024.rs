@@ -96,8 +96,7 @@ pub(super) fn open(endpoint: &Arc<Endpoint>, parts: Parts) -> Answer {
     lock(&endpoint.inputs).insert(id.clone(), input);
     let ready = endpoint.ready.clone();
     tokio::spawn(async move {
-        let (reader, writer) = split(theirs);
-        if let Err(error) = ready.serve_with(reader, writer, extensions).await {
+        if let Err(error) = ready.serve_with(theirs, extensions).await {
             tracing::debug!(%error, "a session ended");
         }
     });

@@ -56,8 +56,8 @@ impl Extensions {
 
     /// Adds what an HTTP request brings along.
     #[cfg(feature = "http")]
-    pub(crate) fn with_request(mut self, request: http::request::Parts) -> Self {
-        self.request = Some(Arc::new(request));
+    pub(crate) fn with_request(mut self, request: Arc<http::request::Parts>) -> Self {
+        self.request = Some(request);
         self
     }
 

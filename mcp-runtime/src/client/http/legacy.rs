@@ -75,7 +75,7 @@ pub(super) async fn attempt(
     }
     let headers = if initializes { HeaderMap::new() } else { session.headers(shared) };
     let response = shared.sender.post(shared.sender.url(), headers, Bytes::from(message.to_string())).await?;
-    let named = response.headers().get(headers::SESSION_ID).cloned();
+    let named = response.headers().get(&headers::SESSION_ID).cloned();
     match Answer::read(response, shared.sender.has_token()).await? {
         Answer::Refused(refusal) if is_lost(&refusal, session) => return Ok(Attempt::Lost { has_begun: false }),
         Answer::Refused(refusal) if initializes && may_be_older(&refusal) => {
@@ -147,7 +147,7 @@ async fn follow(
             })
             .await;
             let mut headers = session.headers(shared);
-            headers.insert(headers::LAST_EVENT_ID, last);
+            headers.insert(&headers::LAST_EVENT_ID, last);
             let answer = match shared.sender.get(headers).await {
                 Ok(response) => Answer::read(response, shared.sender.has_token()).await,
                 Err(error) => Err(error),

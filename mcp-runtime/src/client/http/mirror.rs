@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::send::set;
 use crate::protocol::{Method, Tool, keys};
 use crate::schema::{Mirrored, mirrored};
 use crate::transport::http::{encode, headers};
@@ -50,10 +49,10 @@ impl Mirrors {
         let (mut all, params) = (HeaderMap::new(), &message["params"]);
         let method = message["method"].as_str().unwrap_or_default();
         if let Some(version) = version_of(message).and_then(|version| HeaderValue::from_str(version).ok()) {
-            set(&mut all, headers::PROTOCOL_VERSION, version);
+            all.insert(&headers::PROTOCOL_VERSION, version);
         }
         if let Some(method) = encoded(method) {
-            set(&mut all, headers::METHOD, method);
+            all.insert(&headers::METHOD, method);
         }
         let member = match Method::from_name(method) {
             Some(Method::ToolsCall | Method::PromptsGet) => "name",
@@ -63,7 +62,7 @@ impl Mirrors {
         };
         let Some(name) = params[member].as_str() else { return all };
         if let Some(name) = encoded(name) {
-            set(&mut all, headers::NAME, name);
+            all.insert(&headers::NAME, name);
         }
         if Method::from_name(method) == Some(Method::ToolsCall) {
             self.with(|mirrors| {

@@ -207,8 +207,3 @@ fn wants_another_token(response: &Response) -> bool {
 pub(super) fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
-
-/// Sets a header of the protocol.
-pub(super) fn set(headers: &mut HeaderMap, name: &'static str, value: HeaderValue) {
-    headers.insert(HeaderName::from_static(name), value);
-}

@@ -13,7 +13,6 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::legacy::{self, Attempt};
-use super::send::set;
 use super::{Shared, is};
 use crate::client::wire::{closed, refused};
 use crate::error::{Error, ErrorKind};
@@ -126,10 +125,10 @@ impl Session {
             return all;
         }
         if let Some(id) = &self.id {
-            set(&mut all, headers::SESSION_ID, id.clone());
+            all.insert(&headers::SESSION_ID, id.clone());
         }
         if let Some(version) = shared.incoming.version() {
-            set(&mut all, headers::PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()));
+            all.insert(&headers::PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()));
         }
         all
     }

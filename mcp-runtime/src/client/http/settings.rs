@@ -127,7 +127,7 @@ impl Settings {
 /// Whether only the protocol may say it.
 fn is_own(name: &HeaderName) -> bool {
     let of_http = [ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRANSFER_ENCODING];
-    of_http.contains(name) || name.as_str() == headers::LAST_EVENT_ID || name.as_str().starts_with("mcp-")
+    of_http.contains(name) || *name == headers::LAST_EVENT_ID || name.as_str().starts_with("mcp-")
 }
 
 fn client() -> Result<reqwest::Client, Error> {

@@ -31,7 +31,7 @@ async fn read(shared: &Arc<Shared>, session: Session) {
     loop {
         let mut headers = session.headers(shared);
         if let Some(last) = &place.last {
-            headers.insert(headers::LAST_EVENT_ID, last.clone());
+            headers.insert(&headers::LAST_EVENT_ID, last.clone());
         }
         let answer = match shared.sender.get(headers).await {
             Ok(response) => Answer::read(response, shared.sender.has_token()).await,

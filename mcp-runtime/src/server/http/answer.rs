@@ -8,19 +8,21 @@ use crate::transport::http::{Events, headers};
 /// An answer to an HTTP request.
 pub(super) struct Answer {
     status: StatusCode,
+    /// The media type of the body.
+    media_type: Option<&'static str>,
+    /// What there is beside it; most answers have nothing.
     headers: Vec<(HeaderName, HeaderValue)>,
     body: HttpBody,
 }
 
 impl Answer {
     pub(super) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: HttpBody::empty() }
+        Self { status, media_type: None, headers: Vec::new(), body: HttpBody::empty() }
     }
 
     /// One message.
     pub(super) fn message(status: StatusCode, message: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), body: HttpBody::whole(message) }
-            .with(CONTENT_TYPE, HeaderValue::from_static(headers::JSON))
+        Self { status, media_type: Some(headers::JSON), headers: Vec::new(), body: HttpBody::whole(message) }
     }
 
     /// Events that are all there.
@@ -33,8 +35,7 @@ impl Answer {
     }
 
     fn of_events(body: HttpBody) -> Self {
-        Self { status: StatusCode::OK, headers: Vec::new(), body }
-            .with(CONTENT_TYPE, HeaderValue::from_static(headers::EVENT_STREAM))
+        Self { status: StatusCode::OK, media_type: Some(headers::EVENT_STREAM), headers: Vec::new(), body }
             .with(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"))
             // nginx and others hand on what comes, when it comes.
             .with(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))
@@ -76,6 +77,9 @@ impl Answer {
     pub(super) fn into_response(self) -> Response<HttpBody> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
+        if let Some(media_type) = self.media_type {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        }
         response.headers_mut().extend(self.headers);
         response
     }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::LazyCell;
 
+use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderValue};
 use serde_json::value::RawValue;
 
@@ -18,7 +19,7 @@ use crate::transport::http::{decode, headers};
 
 /// Whether the version in the headers is that of the body.
 pub(super) fn version(headers: &HeaderMap, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
-    let said = raw(headers, headers::PROTOCOL_VERSION, "MCP-Protocol-Version")?;
+    let said = raw(headers, &headers::PROTOCOL_VERSION, "MCP-Protocol-Version")?;
     let in_body = params.and_then(Params::meta).and_then(|meta| meta.get(keys::PROTOCOL_VERSION));
     let Some(in_body) = in_body.and_then(text) else { return Ok(()) };
     agree("MCP-Protocol-Version", said, &in_body)
@@ -26,7 +27,7 @@ pub(super) fn version(headers: &HeaderMap, params: Option<&Params<'_>>) -> Resul
 
 /// Whether the method and what it is about are those of the body.
 pub(super) fn names(headers: &HeaderMap, name: &str, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
-    let said = raw(headers, headers::METHOD, "Mcp-Method")?;
+    let said = raw(headers, &headers::METHOD, "Mcp-Method")?;
     agree("Mcp-Method", said, name)?;
     let member = match Method::from_name(name) {
         Some(Method::ToolsCall | Method::PromptsGet) => "name",
@@ -34,7 +35,7 @@ pub(super) fn names(headers: &HeaderMap, name: &str, params: Option<&Params<'_>>
         Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) => "taskId",
         _ => return Ok(()),
     };
-    let said = one(headers, headers::NAME, "Mcp-Name")?;
+    let said = one(headers, &headers::NAME, "Mcp-Name")?;
     match params.and_then(|params| params.get(member)).and_then(text) {
         Some(in_body) => agree("Mcp-Name", said.as_deref(), &in_body),
         None if said.is_some() => Err(mismatch(format!("`Mcp-Name` is there, but `params.{member}` is not"))),
@@ -133,12 +134,16 @@ fn is_same_number(one: &str, other: &str) -> bool {
 }
 
 /// The one value of a header that is never encoded: gateways go by what it says.
-fn raw<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<&'h str>, ErrorObject> {
+fn raw<'h>(headers: &'h HeaderMap, name: impl AsHeaderName, called: &str) -> Result<Option<&'h str>, ErrorObject> {
     let Some(value) = only(headers, name, called)? else { return Ok(None) };
     value.to_str().map(Some).map_err(|_| mismatch(format!("`{called}` has characters that are not visible ASCII")))
 }
 
-fn only<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<&'h HeaderValue>, ErrorObject> {
+fn only<'h>(
+    headers: &'h HeaderMap,
+    name: impl AsHeaderName,
+    called: &str,
+) -> Result<Option<&'h HeaderValue>, ErrorObject> {
     let mut values = headers.get_all(name).iter();
     let value = values.next();
     if values.next().is_some() {
@@ -148,7 +153,7 @@ fn only<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<&
 }
 
 /// The one value of a header, decoded.
-fn one<'h>(headers: &'h HeaderMap, name: &str, called: &str) -> Result<Option<Cow<'h, str>>, ErrorObject> {
+fn one<'h>(headers: &'h HeaderMap, name: impl AsHeaderName, called: &str) -> Result<Option<Cow<'h, str>>, ErrorObject> {
     let Some(value) = only(headers, name, called)? else { return Ok(None) };
     decode(value.as_bytes()).map(Some).map_err(|why| mismatch(format!("`{called}` cannot be read: {why}")))
 }

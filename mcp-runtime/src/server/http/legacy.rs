@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 
 use super::Endpoint;
@@ -42,7 +42,7 @@ pub(super) fn get(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
     if !accepts(&parts.headers, headers::EVENT_STREAM) {
         return Answer::refused(StatusCode::NOT_ACCEPTABLE, "`Accept` must have `text/event-stream`");
     }
-    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    let extensions = endpoint.ready.extensions.clone().with_request(Arc::new(parts.clone()));
     let session = match endpoint.session(&parts.headers, &extensions) {
         Ok(session) => session,
         Err(answer) => return answer,
@@ -51,7 +51,7 @@ pub(super) fn get(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
         return Answer::busy("the server is busy; try again later");
     };
     let open = session.open().with(permit);
-    let Some(last) = parts.headers.get(headers::LAST_EVENT_ID) else {
+    let Some(last) = parts.headers.get(&headers::LAST_EVENT_ID) else {
         return reading::events(endpoint, &session, &session.standalone, None, open);
     };
     let last = last.to_str().ok().and_then(EventId::parse);
@@ -66,7 +66,7 @@ pub(super) fn delete(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
     if !endpoint.settings.sessions.are_kept {
         return Answer::not_allowed();
     }
-    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    let extensions = endpoint.ready.extensions.clone().with_request(Arc::new(parts.clone()));
     match endpoint.session(&parts.headers, &extensions) {
         Ok(session) => {
             endpoint.sessions.end(&session.id);
@@ -80,18 +80,19 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
     let initializes =
         matches!(&message, Incoming::Request { method, .. } if Method::from_name(method) == Some(Method::Initialize));
     let ready = &endpoint.ready;
-    let headers = parts.headers.clone();
-    let extensions = ready.extensions.clone().with_request(parts);
-    if initializes && headers.get(headers::SESSION_ID).is_none() {
+    let parts = Arc::new(parts);
+    let headers = &parts.headers;
+    let extensions = ready.extensions.clone().with_request(parts.clone());
+    if initializes && headers.get(&headers::SESSION_ID).is_none() {
         let Incoming::Request { id, params, .. } = message else { return Answer::not_allowed().into() };
         return initialize(endpoint, &id, params.as_ref(), &extensions).into();
     }
-    let session = match endpoint.session(&headers, &extensions) {
+    let session = match endpoint.session(headers, &extensions) {
         Ok(session) => session,
         // What begins a conversation needs nobody to have said anything.
         Err(answer) => match message {
             Incoming::Request { id, method, .. }
-                if headers.get(headers::SESSION_ID).is_none() && Method::from_name(&method) == Some(Method::Ping) =>
+                if headers.get(&headers::SESSION_ID).is_none() && Method::from_name(&method) == Some(Method::Ping) =>
             {
                 let mut out = Vec::new();
                 let lists = &endpoint.offering().lists;
@@ -112,9 +113,9 @@ pub(super) fn batch(endpoint: &Arc<Endpoint>, parts: Parts, body: &[u8]) -> Pend
         Ok(messages) => messages,
         Err(Malformed { id, error }) => return Answer::error(StatusCode::BAD_REQUEST, id.as_ref(), &error).into(),
     };
-    let headers = parts.headers.clone();
-    let extensions = endpoint.ready.extensions.clone().with_request(parts);
-    let session = match endpoint.session(&headers, &extensions) {
+    let parts = Arc::new(parts);
+    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    let session = match endpoint.session(&parts.headers, &extensions) {
         Ok(session) if session.legacy.revision.has_batches() => session,
         Ok(_) => {
             let message = "batches are served only after `initialize` with protocol version 2025-03-26; \
@@ -163,7 +164,7 @@ fn initialize(
         return Answer::busy("there are too many sessions; end some, or try again later");
     };
     match HeaderValue::from_str(&session.id) {
-        Ok(id) => answer.with(HeaderName::from_static(headers::SESSION_ID), id),
+        Ok(id) => answer.with(headers::SESSION_ID.clone(), id),
         Err(_) => answer,
     }
 }
@@ -175,7 +176,7 @@ impl Endpoint {
 
     /// The session that a request belongs to.
     pub(super) fn session(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<Session>, Answer> {
-        let revision = match headers.get(headers::PROTOCOL_VERSION) {
+        let revision = match headers.get(&headers::PROTOCOL_VERSION) {
             None => None,
             Some(version) => {
                 let version = version.to_str().ok().and_then(|version| version.parse::<ProtocolVersion>().ok());
@@ -190,7 +191,7 @@ impl Endpoint {
             let revision = revision.unwrap_or(ProtocolVersion::V2025_03_26);
             return Ok(Session::new(LegacySession::anonymous(revision), None, Box::default(), None));
         }
-        let mut ids = headers.get_all(headers::SESSION_ID).iter();
+        let mut ids = headers.get_all(&headers::SESSION_ID).iter();
         let id = match (ids.next(), ids.next()) {
             (Some(id), None) => id.to_str().unwrap_or_default(),
             (None, _) => {

@@ -59,7 +59,7 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
         return Answer::busy("the server is busy; try again later").into();
     };
     let (revision, ready) = (caller.revision, &endpoint.ready);
-    let extensions = ready.extensions.clone().with_request(parts);
+    let extensions = ready.extensions.clone().with_request(Arc::new(parts));
     let outbox = OnceCell::new();
     let origin = HttpOrigin {
         key: ONLY,

@@ -123,9 +123,9 @@ impl Endpoint {
     }
 
     fn session_of(&self, parts: Parts) -> Option<Arc<Session>> {
-        let headers = parts.headers.clone();
-        let extensions = self.ready.extensions.clone().with_request(parts);
-        self.session(&headers, &extensions).ok()
+        let parts = Arc::new(parts);
+        let extensions = self.ready.extensions.clone().with_request(parts.clone());
+        self.session(&parts.headers, &extensions).ok()
     }
 
     pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
@@ -214,7 +214,7 @@ fn media_type(value: &HeaderValue) -> &str {
 /// Whether a message is one of the modern era: it says so itself, or its headers do.
 fn is_modern(headers: &HeaderMap, message: &Incoming<'_>) -> bool {
     let by_header = || {
-        let version = headers.get(headers::PROTOCOL_VERSION).and_then(|version| version.to_str().ok());
+        let version = headers.get(&headers::PROTOCOL_VERSION).and_then(|version| version.to_str().ok());
         // Versions are dates; what comes later is not older.
         version.is_some_and(|version| match version.parse::<ProtocolVersion>() {
             Ok(version) => version.is_modern(),

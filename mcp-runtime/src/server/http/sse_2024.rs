@@ -90,7 +90,7 @@ pub(super) fn open(endpoint: &Arc<Endpoint>, parts: Parts) -> Answer {
     let first = format!("event: endpoint\ndata: {path}messages?sessionId={id}\n\n").into_bytes();
     let (ours, theirs) = duplex(BUFFER);
     let (reader, writer) = split(ours);
-    let extensions = endpoint.ready.extensions.clone().with_request(parts);
+    let extensions = endpoint.ready.extensions.clone().with_request(Arc::new(parts));
     let writer = Arc::new(tokio::sync::Mutex::new(writer));
     let input = Input { principal: extensions.get().cloned(), writer };
     lock(&endpoint.inputs).insert(id.clone(), input);

@@ -1,15 +1,17 @@
-//! The headers of Streamable HTTP, by name: lower case, as HTTP/2 has them.
+//! The headers of Streamable HTTP.
+
+use http::HeaderName;
 
 /// The protocol version of a request.
-pub(crate) const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+pub(crate) static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 /// The method of a modern request.
-pub(crate) const METHOD: &str = "mcp-method";
+pub(crate) static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// What a modern request calls, gets or reads.
-pub(crate) const NAME: &str = "mcp-name";
+pub(crate) static NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// The session of a legacy client.
-pub(crate) const SESSION_ID: &str = "mcp-session-id";
+pub(crate) static SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// Where in an event stream a legacy client goes on.
-pub(crate) const LAST_EVENT_ID: &str = "last-event-id";
+pub(crate) static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The media type of an event stream.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 
 /// By which hosts a server may be called, and from pages of which origins.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +27,7 @@ pub(crate) enum Foreign {
 impl Callers {
     /// Whether a request may be served, as its headers say; for HTTP/2 its URI has the host.
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Foreign> {
-        let host =
-            one(headers, HOST.as_str()).or_else(|| Ok::<_, ()>(uri.authority().map(Authority::as_str)).transpose());
+        let host = one(headers, &HOST).or_else(|| Ok::<_, ()>(uri.authority().map(Authority::as_str)).transpose());
         let host = match host {
             Some(Ok(host)) => host.parse::<Authority>().ok(),
             Some(Err(())) => return Err(Foreign::Host),
@@ -48,7 +47,7 @@ impl Callers {
         if !allowed {
             return Err(Foreign::Host);
         }
-        let origin = match one(headers, ORIGIN.as_str()) {
+        let origin = match one(headers, &ORIGIN) {
             None => return Ok(()),
             Some(Ok(origin)) => origin,
             Some(Err(())) => return Err(Foreign::Origin),
@@ -71,7 +70,7 @@ impl Callers {
 }
 
 /// The one value of a header; two are an error, since not everybody would read the same one.
-fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<Result<&'h str, ()>> {
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Result<&'h str, ()>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     Some(match values.next() {

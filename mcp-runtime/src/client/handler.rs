@@ -13,7 +13,7 @@ use super::sampling::Sampling;
 use crate::protocol::{
     Answered, BoxFuture, ClientCapabilities, CreateMessageRequestParams, ElicitRequestParams, ElicitResult,
     ElicitationCapability, ErrorCode, ErrorObject, Implementation, ListRootsResult, LoggingLevel,
-    LoggingMessageNotificationParams, Method, ProgressNotificationParams, SamplingCapability,
+    LoggingMessageNotificationParams, Method, ProgressNotificationParams, Raw, SamplingCapability,
 };
 
 type Handler<P, R> = Arc<dyn Fn(P) -> BoxFuture<'static, Result<R, ErrorObject>> + Send + Sync>;
@@ -107,8 +107,8 @@ impl Handlers {
     }
 
     /// Hears a notification of the server.
-    pub(super) fn hear(&self, method: &str, params: Option<&RawValue>) {
-        let raw = params.map_or("null", RawValue::get);
+    pub(super) fn hear(&self, method: &str, params: Option<Raw<'_>>) {
+        let raw = params.map_or("null", Raw::get);
         match Method::from_name(method) {
             Some(Method::NotificationsMessage) => {
                 if let (Some((_, listener)), Ok(message)) = (&self.log, serde_json::from_str(raw)) {

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -16,11 +15,11 @@ use super::call::{Call, Heard};
 use super::handler::Handlers;
 use super::subscription::Changes;
 use super::{Options, observe};
-use crate::codec::{Incoming as Message, Malformed, parse_with_params, split_batch};
+use crate::codec::{Incoming as Message, Malformed, parse, split_batch};
 use crate::error::Error;
 use crate::protocol::{
-    Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, ProgressNotificationParams, ProgressToken,
-    ProtocolVersion, RequestId,
+    Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, Params, ProgressNotificationParams,
+    ProgressToken, ProtocolVersion, Raw, RequestId,
 };
 use crate::telemetry::{Ended, Operation};
 
@@ -175,14 +174,16 @@ impl Incoming {
     }
 
     fn message(&self, message: &[u8], source: Source<'_>) {
-        match parse_with_params(message) {
-            Ok((Message::Response { id, answer }, _)) => self.answered(&id, answer.map(RawValue::to_owned)),
-            Ok((Message::Stray, _)) => tracing::debug!("a response came without an id that could be read"),
-            Ok((Message::Notification { method, .. }, params)) => self.notified(&method, params, source.about),
-            Ok((Message::Request { id, method, params: read }, params)) => match source.reply {
+        match parse(message) {
+            Ok(Message::Response { id, answer }) => self.answered(&id, answer.map(Raw::to_raw_value)),
+            Ok(Message::Stray) => tracing::debug!("a response came without an id that could be read"),
+            Ok(Message::Notification { method, params }) => {
+                self.notified(&method, params.as_ref().map(Params::whole), source.about);
+            }
+            Ok(Message::Request { id, method, params }) => match source.reply {
                 Some(reply) => {
-                    let operation = observe::asked(self.transport, self.version(), &id, &method, read.as_ref());
-                    let calls = self.calls(source.about);
+                    let operation = observe::asked(self.transport, self.version(), &id, &method, params.as_ref());
+                    let (calls, params) = (self.calls(source.about), params.as_ref().map(Params::whole));
                     self.asked(id, method.into_owned(), params, calls, operation, reply);
                 }
                 None => tracing::warn!(%method, "the server sent a request where there must be none"),
@@ -203,7 +204,7 @@ impl Incoming {
         }
     }
 
-    fn notified(&self, method: &str, params: Option<&RawValue>, about: Option<i64>) {
+    fn notified(&self, method: &str, params: Option<Raw<'_>>, about: Option<i64>) {
         if Method::from_name(method) == Some(Method::NotificationsCancelled) {
             let cancelled: Option<CancelledNotificationParams> =
                 params.and_then(|params| serde_json::from_str(params.get()).ok());
@@ -224,8 +225,8 @@ impl Incoming {
     }
 
     /// Hands what is said of one call to whoever hears it. Whether there is somebody.
-    fn heard_by_a_call(&self, method: &str, params: Option<&RawValue>, about: Option<i64>) -> bool {
-        let raw = params.map_or("null", RawValue::get);
+    fn heard_by_a_call(&self, method: &str, params: Option<Raw<'_>>, about: Option<i64>) -> bool {
+        let raw = params.map_or("null", Raw::get);
         let hearing = |id: Option<i64>| -> Vec<mpsc::Sender<Heard>> {
             self.calls(id).iter().filter_map(|call| call.hears.clone()).collect()
         };
@@ -254,12 +255,12 @@ impl Incoming {
         &self,
         id: RequestId,
         method: String,
-        params: Option<&RawValue>,
+        params: Option<Raw<'_>>,
         calls: Vec<Arc<Call>>,
         operation: Option<Arc<Operation>>,
         reply: &Reply,
     ) {
-        let (handlers, params) = (self.handlers.clone(), params.map(RawValue::to_owned));
+        let (handlers, params) = (self.handlers.clone(), params.map(Raw::to_raw_value));
         let span = operation.as_ref().map_or_else(Span::none, |operation| operation.span().clone());
         let answer = async move { handlers.answer(&method, params.as_deref(), &calls).await };
         let handler = tokio::spawn(answer.instrument(span));

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 use futures_util::task::AtomicWaker;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -19,7 +18,7 @@ use super::incoming::Outcome;
 use super::wire::{Wire, closed, refused};
 use super::{Client, timed_out};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{BoxFuture, Change, ListKind, Method, RequestId, SubscriptionFilter};
+use crate::protocol::{BoxFuture, Change, ListKind, Method, Raw, RequestId, SubscriptionFilter};
 use crate::subscription::{self, Events, Sight};
 
 /// Something of a server that is not what it was.
@@ -372,7 +371,7 @@ impl Changes {
     }
 
     /// Hears a notification. Whether it is one of changes.
-    pub(super) fn hear(&self, method: &str, params: Option<&RawValue>) -> bool {
+    pub(super) fn hear(&self, method: &str, params: Option<Raw<'_>>) -> bool {
         let said: Option<Said> = params.and_then(|params| serde_json::from_str(params.get()).ok());
         let list = |kind| Some(Change::List(kind));
         let change = match Method::from_name(method) {

@@ -1,13 +1,13 @@
 //! One line of input as one message, parsed once and borrowed.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::protocol::{ErrorCode, ErrorObject, Params, RequestId, Text, has_reserved_key, text, without_position};
+use crate::protocol::{
+    ErrorCode, ErrorObject, Params, Raw, RequestId, Scanner, has_reserved_key, text, without_position,
+};
 
 /// What can arrive.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) enum Incoming<'a> {
     },
     Response {
         id: RequestId,
-        answer: Result<&'a RawValue, ErrorObject>,
+        answer: Result<Raw<'a>, ErrorObject>,
     },
 }
 
@@ -52,28 +52,17 @@ pub(crate) fn parse(line: &[u8]) -> Result<Incoming<'_>, Malformed> {
     if has_reserved_key(line) {
         return Err(Malformed::invalid(None, "the message has a key that is reserved by the JSON parser"));
     }
-    let envelope: Envelope<'_> = serde_json::from_str(line).map_err(|error| {
-        if error.is_data() {
-            Malformed::invalid(None, "a message must be a JSON object")
-        } else {
-            not_json(&without_position(&error), error.column())
-        }
-    })?;
-    envelope.classify()
+    Envelope::scan(line).ok_or_else(|| why_not(line))?.classify()
 }
 
-/// Like [`parse`], with the params as they came: whoever hands them on needs them whole.
-#[cfg(feature = "client")]
-pub(crate) fn parse_with_params(line: &[u8]) -> Result<(Incoming<'_>, Option<&RawValue>), Malformed> {
-    #[derive(Deserialize)]
-    struct WholeParams<'a> {
-        #[serde(borrow)]
-        params: Option<&'a RawValue>,
+/// What is wrong with a text that is no message.
+#[cold]
+fn why_not(line: &str) -> Malformed {
+    match serde_json::from_str::<IgnoredAny>(line) {
+        Err(error) => not_json(&without_position(&error), error.column()),
+        Ok(_) if line.trim_ascii_start().starts_with('{') => not_json("a name of a member is no text", 1),
+        Ok(_) => Malformed::invalid(None, "a message must be a JSON object"),
     }
-    let message = parse(line)?;
-    let whole: Option<WholeParams<'_>> =
-        std::str::from_utf8(line).ok().and_then(|line| serde_json::from_str(line).ok());
-    Ok((message, whole.and_then(|whole| whole.params)))
 }
 
 /// The messages of a batch, or why it is none. Only called for input that starts with `[`.
@@ -97,15 +86,37 @@ fn not_json(what: &str, column: usize) -> Malformed {
 
 #[derive(Default)]
 struct Envelope<'a> {
-    jsonrpc: Option<&'a RawValue>,
-    id: Option<&'a RawValue>,
-    method: Option<&'a RawValue>,
+    jsonrpc: Option<Raw<'a>>,
+    id: Option<Raw<'a>>,
+    method: Option<Raw<'a>>,
     params: Option<Params<'a>>,
-    result: Option<&'a RawValue>,
-    error: Option<&'a RawValue>,
+    result: Option<Raw<'a>>,
+    error: Option<Raw<'a>>,
 }
 
 impl<'a> Envelope<'a> {
+    /// `None` for what is no object.
+    fn scan(line: &'a str) -> Option<Self> {
+        let (mut scanner, mut envelope) = (Scanner::new(line), Self::default());
+        scanner.object(|name, scanner| {
+            let member = match &*name.0 {
+                "params" => {
+                    envelope.params = Some(Params::scan(scanner)?);
+                    return Some(());
+                }
+                "jsonrpc" => &mut envelope.jsonrpc,
+                "id" => &mut envelope.id,
+                "method" => &mut envelope.method,
+                "result" => &mut envelope.result,
+                "error" => &mut envelope.error,
+                _ => return scanner.value().map(drop),
+            };
+            *member = Some(scanner.value()?);
+            Some(())
+        })?;
+        scanner.is_at_end().then_some(envelope)
+    }
+
     fn classify(self) -> Result<Incoming<'a>, Malformed> {
         let id = self.id.map(read_id);
         if self.method.is_none() && (self.result.is_some() || self.error.is_some()) {
@@ -142,7 +153,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn answer<'a>(result: Option<&'a RawValue>, error: Option<&'a RawValue>) -> Result<&'a RawValue, ErrorObject> {
+fn answer<'a>(result: Option<Raw<'a>>, error: Option<Raw<'a>>) -> Result<Raw<'a>, ErrorObject> {
     match (result, error.filter(|error| error.get() != "null")) {
         (Some(result), None) => Ok(result),
         (_, Some(error)) => Err(serde_json::from_str(error.get()).unwrap_or_else(|_| not_an_error())),
@@ -154,46 +165,12 @@ fn not_an_error() -> ErrorObject {
     ErrorObject::new(ErrorCode::InternalError, "the error that came was not an error object")
 }
 
-fn read_id(raw: &RawValue) -> Option<RequestId> {
+fn read_id(raw: Raw<'_>) -> Option<RequestId> {
     let raw_text = raw.get();
     if raw_text.starts_with('"') {
         return text(raw).map(|text| RequestId::String(text.into_owned()));
     }
     raw_text.parse().ok().map(RequestId::Number)
-}
-
-impl<'de> Deserialize<'de> for Envelope<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EnvelopeVisitor)
-    }
-}
-
-struct EnvelopeVisitor;
-
-impl<'de> Visitor<'de> for EnvelopeVisitor {
-    type Value = Envelope<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
-        let mut envelope = Envelope::default();
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            match &*key.0 {
-                "jsonrpc" => envelope.jsonrpc = Some(map.next_value()?),
-                "id" => envelope.id = Some(map.next_value()?),
-                "method" => envelope.method = Some(map.next_value()?),
-                "params" => envelope.params = Some(map.next_value()?),
-                "result" => envelope.result = Some(map.next_value()?),
-                "error" => envelope.error = Some(map.next_value()?),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(envelope)
-    }
 }
 
 #[cfg(test)]

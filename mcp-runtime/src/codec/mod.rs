@@ -11,6 +11,6 @@ pub(crate) use list::{List, Lists};
 pub(crate) use message::{Incoming, Malformed, parse, split_batch};
 #[cfg(feature = "http")]
 pub(crate) use revision::error_response as write_error;
-pub(crate) use revision::{Encoder, Keep};
 #[cfg(feature = "client")]
-pub(crate) use {message::parse_with_params, revision::request_meta};
+pub(crate) use revision::request_meta;
+pub(crate) use revision::{Encoder, Keep};

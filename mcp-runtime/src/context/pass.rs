@@ -9,7 +9,7 @@ use super::question::{Asking, QuestionError};
 use super::roots::missing_roots;
 use super::sampling::{missing_sampling, missing_sampling_tools};
 use crate::engine::Required;
-use crate::protocol::{ErrorCode, ErrorObject, LoggingLevel, Members, Method};
+use crate::protocol::{ErrorCode, ErrorObject, LoggingLevel, Members, Method, Raw};
 
 impl Context {
     /// The least severe log message that the client wants to hear; `None` for none at all.
@@ -52,7 +52,7 @@ fn empty() -> Box<RawValue> {
 
 /// What a client must have declared to be asked this.
 fn required_by(method: Method, params: Option<&RawValue>) -> Required {
-    let members = params.map(Members::of).unwrap_or_default();
+    let members = params.map(Raw::from).map(Members::of).unwrap_or_default();
     match method {
         Method::SamplingCreateMessage if members.get("tools").or(members.get("toolChoice")).is_some() => {
             missing_sampling_tools

@@ -4,7 +4,7 @@
 use std::cell::{LazyCell, OnceCell};
 use std::sync::Arc;
 
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Host, Requester};
@@ -12,7 +12,7 @@ use crate::engine::{
     Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running,
     TaskMode, Work, digest_of_arguments, push,
 };
-use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, ServerResult};
+use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, Raw, ServerResult};
 use crate::registry::{Entry, Section};
 use crate::telemetry::has_audience;
 use crate::tool::{PROMPT, Progress, Started, TOOL};
@@ -24,7 +24,7 @@ struct Target<'r, 'm> {
     params: &'r Params<'m>,
     /// The name or the URI that the request says.
     called: &'r str,
-    arguments: Option<&'r RawValue>,
+    arguments: Option<Raw<'r>>,
 }
 
 impl Dispatcher {
@@ -59,7 +59,7 @@ impl Dispatcher {
         let (entry, variables) = request.registry.resource(&uri, &LazyCell::new(requester))?;
         let variables = to_raw_value(&variables)
             .map_err(|error| ErrorObject::invalid_params(format!("`params.uri` cannot be read: {error}")))?;
-        let arguments = Some(&*variables);
+        let arguments = Some(Raw::from(&*variables));
         self.call(request, &Target { entry, method, params, called: &uri, arguments })
     }
 
@@ -120,9 +120,9 @@ impl Dispatcher {
                 let enter_later: &dyn Fn() -> Enter = &|| {
                     let (host, entry) = (entry.host(&self.host).clone(), entry.clone());
                     let (called, extensions) = (called.to_owned(), request.extensions.clone());
-                    let (arguments, calls) = (arguments.map(RawValue::to_owned), self.calls.clone());
+                    let (arguments, calls) = (arguments.map(Raw::to_raw_value), self.calls.clone());
                     Box::new(move |call| {
-                        let arguments = arguments.as_deref();
+                        let arguments = arguments.as_deref().map(Raw::from);
                         enter_again(&host, &entry, &called, arguments, &extensions, call).counted_in(&calls)
                     })
                 };
@@ -194,7 +194,7 @@ fn enter_again(
     host: &Arc<Host>,
     entry: &Arc<Entry>,
     called: &str,
-    arguments: Option<&RawValue>,
+    arguments: Option<Raw<'_>>,
     extensions: &Extensions,
     call: &Arc<Call>,
 ) -> Running {

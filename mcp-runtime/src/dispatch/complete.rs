@@ -126,7 +126,7 @@ impl<'a> Asked<'a> {
         if let Some(context) = params.optional_object("context")?.map(Members::of)
             && let Some(given) = context.get("arguments")
         {
-            let given = Some(given).filter(|given| given.get().starts_with('{')).map(Members::of);
+            let given = Some(given).filter(|given| given.is_object()).map(Members::of);
             let given = given.ok_or_else(|| must_be("context.arguments", "an object"))?;
             for (given, value) in given.into_iter() {
                 let place = || format!("context.arguments.{}", shortened(&given));

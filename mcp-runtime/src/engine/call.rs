@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::journal::{Ask, Journal, Memory, Question, QuestionId, Step, StepKey};
 use super::state::{CallId, Reports};
 use super::{RawParams, Resume, Round, digest};
-use crate::protocol::{Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, InputRequest, Members, Outlet};
+use crate::protocol::{
+    Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, InputRequest, Members, Outlet, Raw,
+};
 use crate::telemetry::Trail;
 
 /// One call over all of its rounds: what its `Context` and its driver share.
@@ -49,8 +50,8 @@ pub(super) struct CallState {
 pub(crate) type OnComplete = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 /// Whether this can be an answer: every result is an object. Anything else counts as missing.
-pub(super) fn is_result(answer: &RawValue) -> bool {
-    answer.get().starts_with('{')
+pub(super) fn is_result(answer: Raw<'_>) -> bool {
+    answer.is_object()
 }
 
 /// More log messages of a call than these are not remembered from one run to the next.
@@ -65,10 +66,10 @@ impl Call {
     }
 
     /// Answers that came with the first request. Those that fit no question that is asked go nowhere.
-    pub(crate) fn bring_early(&self, answers: Option<&RawValue>) {
+    pub(crate) fn bring_early(&self, answers: Option<Raw<'_>>) {
         let Some(answers) = answers.map(Members::of) else { return };
-        let results = answers.iter().filter(|(_, answer)| is_result(answer));
-        self.lock().journal.bring_early(results.map(|(key, answer)| (key.to_owned(), answer.to_owned())));
+        let results = answers.iter().filter(|(_, answer)| is_result(*answer));
+        self.lock().journal.bring_early(results.map(|(key, answer)| (key.to_owned(), answer.to_raw_value())));
     }
 
     /// A call that runs again, with what is remembered of it and the answers that came since.
@@ -505,7 +506,6 @@ pub(super) fn call_ended() -> ErrorObject {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use serde_json::value::RawValue;
 
     use super::*;
     use crate::engine::Client;
@@ -542,7 +542,7 @@ pub(super) mod tests {
     fn poll(call: &Call, id: &mut Option<QuestionId>) -> Poll<Answered> {
         let question = || Question {
             method: "roots/list",
-            params: RawValue::NULL.to_owned(),
+            params: serde_json::value::RawValue::NULL.to_owned(),
             key: None,
             within: None,
             required: |_| None,

@@ -6,14 +6,14 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::state::number;
-use crate::protocol::{Text, end_of_text};
+use crate::protocol::{Raw, Text, end_of_text};
 
 /// A digest of JSON in canonical form.
 pub(crate) type Digest = [u8; 32];
 
 /// The digest of a call's arguments; none at all count as `{}`.
-pub(crate) fn arguments(raw: Option<&RawValue>) -> Digest {
-    canonical(raw.map_or("{}", |raw| raw.get()))
+pub(crate) fn arguments(raw: Option<Raw<'_>>) -> Digest {
+    canonical(raw.map_or("{}", Raw::get))
 }
 
 /// The digest of JSON.

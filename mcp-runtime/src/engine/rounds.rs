@@ -24,7 +24,7 @@ use super::state::{Remembered, State};
 use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running};
-use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Outlet, Principal};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Outlet, Principal, Raw};
 use crate::telemetry::current;
 
 /// How much calls that take rounds may use.
@@ -168,7 +168,7 @@ pub(crate) struct Retry<'a> {
     pub(crate) policy: RoundPolicy,
     pub(crate) state: &'a str,
     /// `inputResponses` as it came.
-    pub(crate) answers: Option<&'a RawValue>,
+    pub(crate) answers: Option<Raw<'a>>,
     pub(crate) round: Round,
     pub(crate) outlet: Arc<dyn Outlet>,
     /// Enters the function once more, if nothing is left of the call.
@@ -228,7 +228,7 @@ impl Rounds {
         let opened = self.shared.seal.open(&belongs.binding(&self.shared.server), state, now());
         let opened = opened.ok_or_else(|| self.shared.refuse())?;
         let mut reply = Some(reply);
-        let digest = AnswersDigest(digest::canonical(answers.map_or("{}", RawValue::get)));
+        let digest = AnswersDigest(digest::canonical(answers.map_or("{}", Raw::get)));
         let ticket = Ticket::new(opened.state.call, opened.state.round);
         // Whoever repeats what is running waits with it.
         let later = self.shared.later().get(&ticket).filter(|later| later.digest == digest).cloned();
@@ -251,7 +251,7 @@ impl Rounds {
         match claim(self.shared.store.clone(), of, digest, self.shared.limits.state_time) {
             Ok(claim) => self.shared.claimed(claim, waiting, answers, enter, reply),
             Err(claim) => {
-                let answers = answers.map(RawValue::to_owned);
+                let answers = answers.map(Raw::to_raw_value);
                 Ok(Begun::Running(self.later(claim, waiting, answers, enter_later(), reply)))
             }
         }
@@ -305,7 +305,8 @@ impl Rounds {
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
             let claim = claim.instrument(span.clone()).await;
-            let begun = span.in_scope(|| shared.claimed(claim, waiting, answers.as_deref(), enter, answer));
+            let begun =
+                span.in_scope(|| shared.claimed(claim, waiting, answers.as_deref().map(Raw::from), enter, answer));
             // The request is over when it is answered, and that is not in this task's hands.
             drop(span);
             let outcome = match begun {
@@ -374,7 +375,7 @@ impl Shared {
         self: &Arc<Self>,
         claim: Result<Claimed, BoxError>,
         waiting: Waiting,
-        answers: Option<&RawValue>,
+        answers: Option<Raw<'_>>,
         enter: impl FnOnce(&Arc<Call>) -> Running,
         reply: Reply,
     ) -> Result<Begun, ErrorObject> {
@@ -394,7 +395,7 @@ impl Shared {
             }
         };
         let given = answers.map(Members::of).unwrap_or_default();
-        let answer_of = |key: &str| given.get(key).filter(|answer| is_result(answer)).map(RawValue::to_owned);
+        let answer_of = |key: &str| given.get(key).filter(|answer| is_result(*answer)).map(Raw::to_raw_value);
         if let Some(seat) = self.tickets.find(&id) {
             // The seat stays locked until the answers are in, so that the driver sees all or none.
             let mut state = seat.lock();

@@ -146,7 +146,7 @@ impl Tasks {
         mut answers: HashMap<String, RawParams>,
         reply: impl FnOnce() -> Reply,
     ) -> Begun {
-        answers.retain(|_, answer| is_result(answer));
+        answers.retain(|_, answer| is_result((&**answer).into()));
         self.tell(asked, Message::Answers(answers), reply)
     }
 

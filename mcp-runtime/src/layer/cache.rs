@@ -179,7 +179,7 @@ impl Policy for Cache {
         S: Service<CallRequest, Response = CallResponse, Error = CallError>,
         S::Future: Send + 'static,
     {
-        let digest = digest_of_arguments(request.arguments.as_deref());
+        let digest = digest_of_arguments(request.arguments.as_deref().map(Into::into));
         let Some(audience) = self.audience(&request) else { return Box::pin(inner.call(request)) };
         let key: Key = (request.kind(), request.called.clone(), digest, audience);
         if let Some(response) = self.find(&key) {

@@ -18,6 +18,7 @@ mod prompts;
 mod resources;
 mod roots;
 mod sampling;
+mod scan;
 mod server_result;
 #[cfg(feature = "skills")]
 mod skills;
@@ -60,5 +61,6 @@ pub(crate) use params::{
     Members, Params, Text, end_of_text, has_reserved_key, is_plain, must_be, text, without_position,
 };
 pub(crate) use principal::Principal;
+pub(crate) use scan::{Raw, Scanner};
 pub(crate) use server_result::{ListKind, Listed, ServerResult};
 pub(crate) use subscriptions::Change;

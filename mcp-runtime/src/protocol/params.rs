@@ -6,26 +6,29 @@ use std::fmt;
 use std::ops::Deref;
 
 use serde::de::value::MapDeserializer;
-use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::ErrorObject;
+use super::scan::{Raw, Scanner};
 
 /// The members of a JSON object in the order they came. Of a repeated name the last one counts.
 #[derive(Debug, Default)]
 pub(crate) struct Members<'a> {
-    list: SmallVec<[(Text<'a>, &'a RawValue); 6]>,
+    list: SmallVec<[(Text<'a>, Raw<'a>); 6]>,
     not_an_object: bool,
 }
 
 /// The parameters of a message. Those of `_meta` stand apart: every modern request is read for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Params<'a> {
     members: Members<'a>,
     meta: Option<Box<Members<'a>>>,
+    #[cfg(feature = "client")]
+    whole: Raw<'a>,
 }
 
 impl<'a> Deref for Params<'a> {
@@ -37,6 +40,40 @@ impl<'a> Deref for Params<'a> {
 }
 
 impl<'a> Params<'a> {
+    /// Reads what comes next; `None` for what is no JSON.
+    pub(crate) fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        let (mut members, mut meta) = (Members::default(), None);
+        let read = |scanner: &mut Scanner<'a>| match scanner.peek()? {
+            b'{' => scanner.object(|name, scanner| {
+                if name.0 == "_meta" {
+                    meta = Some(Box::new(Members::scan(scanner)?));
+                } else {
+                    members.list.push((name, scanner.value()?));
+                }
+                Some(())
+            }),
+            _ => {
+                members.not_an_object = true;
+                scanner.value().map(drop)
+            }
+        };
+        let whole = scanner.passed(read)?;
+        #[cfg(not(feature = "client"))]
+        let _ = whole;
+        Some(Self {
+            members,
+            meta,
+            #[cfg(feature = "client")]
+            whole,
+        })
+    }
+
+    /// All of them, as they came.
+    #[cfg(feature = "client")]
+    pub(crate) fn whole(&self) -> Raw<'a> {
+        self.whole
+    }
+
     /// The members of `_meta`.
     pub(crate) fn meta(&self) -> Option<&Members<'a>> {
         self.meta.as_deref()
@@ -48,15 +85,15 @@ impl<'a> Members<'a> {
         !self.not_an_object
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub(crate) fn get(&self, name: &str) -> Option<Raw<'a>> {
         self.list.iter().rev().find(|(member, _)| member.0 == name).map(|(_, value)| *value)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Raw<'a>)> {
         self.list.iter().map(|(name, value)| (&*name.0, *value))
     }
 
-    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a RawValue)> {
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Cow<'a, str>, Raw<'a>)> {
         self.list.into_iter().map(|(name, value)| (name.0, value))
     }
 
@@ -69,13 +106,29 @@ impl<'a> Members<'a> {
     }
 
     /// The members of an object.
-    pub(crate) fn of(object: &'a RawValue) -> Self {
+    pub(crate) fn of(object: Raw<'a>) -> Self {
         Self::read(object.get())
     }
 
     /// The members of an object that stands in a text of its own.
     pub(crate) fn read(json: &'a str) -> Self {
-        serde_json::from_str(json).unwrap_or(Self { not_an_object: true, ..Self::default() })
+        let mut scanner = Scanner::new(json);
+        Self::scan(&mut scanner).unwrap_or(Self { not_an_object: true, ..Self::default() })
+    }
+
+    /// Those of what comes next; `None` for what is no JSON.
+    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+        let mut members = Self::default();
+        if scanner.peek()? != b'{' {
+            scanner.value()?;
+            members.not_an_object = true;
+            return Some(members);
+        }
+        scanner.object(|name, scanner| {
+            members.list.push((name, scanner.value()?));
+            Some(())
+        })?;
+        Some(members)
     }
 
     /// The object again.
@@ -113,9 +166,9 @@ impl<'a> Members<'a> {
     }
 
     /// A member that may be absent, and else must be an object.
-    pub(crate) fn optional_object(&self, name: &str) -> Result<Option<&'a RawValue>, ErrorObject> {
+    pub(crate) fn optional_object(&self, name: &str) -> Result<Option<Raw<'a>>, ErrorObject> {
         match self.get(name) {
-            Some(value) if !value.get().starts_with('{') => Err(must_be(name, "an object")),
+            Some(value) if !value.is_object() => Err(must_be(name, "an object")),
             other => Ok(other),
         }
     }
@@ -131,7 +184,7 @@ pub(crate) fn must_be(name: &str, what: &str) -> ErrorObject {
     ErrorObject::invalid_params(format!("`params.{name}` must be {what}"))
 }
 
-pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn text(value: Raw<'_>) -> Option<Cow<'_, str>> {
     let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inside));
@@ -148,87 +201,15 @@ pub(crate) fn without_position(error: &serde_json::Error) -> String {
     message
 }
 
-impl<'de> Deserialize<'de> for Params<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectVisitor { has_meta: true })
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectVisitor { has_meta: false }).map(|params| params.members)
-    }
-}
-
-struct ObjectVisitor {
-    /// Whether the members of `_meta` stand apart.
-    has_meta: bool,
-}
-
-impl ObjectVisitor {
-    fn refuse<'a, E>() -> Result<Params<'a>, E> {
-        let members = Members { not_an_object: true, ..Members::default() };
-        Ok(Params { members, meta: None })
-    }
-}
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Params<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<'de>, A::Error> {
-        let mut params = Params::default();
-        while let Some(name) = map.next_key::<Text<'de>>()? {
-            if self.has_meta && name.0 == "_meta" {
-                params.meta = Some(Box::new(map.next_value()?));
-            } else {
-                params.members.list.push((name, map.next_value()?));
-            }
-        }
-        Ok(params)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Params<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Self::refuse()
-    }
-
-    fn visit_unit<E>(self) -> Result<Params<'de>, E> {
-        Self::refuse()
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Params<'de>, E> {
-        Self::refuse()
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Params<'de>, E> {
-        Self::refuse()
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Params<'de>, E> {
-        Self::refuse()
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Params<'de>, E> {
-        Self::refuse()
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Params<'de>, E> {
-        Self::refuse()
-    }
-}
-
 /// A member that is decoded as whatever is asked for.
-struct Member<'a>(&'a RawValue);
+struct Member<'a>(Raw<'a>);
 
 impl<'de> IntoDeserializer<'de, serde_json::Error> for Member<'de> {
     type Deserializer = &'de RawValue;
 
     fn into_deserializer(self) -> &'de RawValue {
-        self.0
+        // What was found right is.
+        serde_json::from_str(self.0.get()).unwrap_or(RawValue::NULL)
     }
 }
 
@@ -305,9 +286,9 @@ mod tests {
     #[test]
     fn the_members_of_meta_stand_apart_in_parameters_only() {
         let json = r#"{"name":"a","_meta":{"b":1,"_meta":{"c":[2]}}}"#;
-        let params: Params<'_> = serde_json::from_str(json).expect("parameters");
+        let params = Params::scan(&mut Scanner::new(json)).expect("parameters");
         assert!(params.get("_meta").is_none());
-        let inner = params.meta().and_then(|meta| meta.get("_meta")).map(RawValue::get);
+        let inner = params.meta().and_then(|meta| meta.get("_meta")).map(Raw::get);
         assert_eq!(inner, Some(r#"{"c":[2]}"#));
         assert!(Members::read(json).get("_meta").is_some(), "an argument may have any name");
     }
@@ -323,11 +304,11 @@ mod tests {
     #[test]
     fn text_is_the_same_with_and_without_escapes() {
         for (json, expected) in [(r#""""#, ""), (r#""plain é""#, "plain é"), (r#""a\"\u00e9""#, "a\"é")] {
-            let value: &RawValue = serde_json::from_str(json).expect("JSON");
+            let value = Scanner::new(json).value().expect("JSON");
             assert_eq!(text(value).as_deref(), Some(expected), "{json}");
         }
         for json in ["1", "null", r#"["a"]"#, r#""\ud800""#] {
-            let value: &RawValue = serde_json::from_str(json).expect("JSON");
+            let value = Scanner::new(json).value().expect("JSON");
             assert!(text(value).is_none(), "{json}");
         }
     }

@@ -15,7 +15,7 @@ use super::{Completable, not_found};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{CallLimits, Finished, Kind, Resume, TaskMode, Work};
 use crate::layer::{AnyLayer, CallKind, Layered};
-use crate::protocol::{CacheScope, ErrorCode, Extensions, ServerResult};
+use crate::protocol::{CacheScope, ErrorCode, Extensions, Raw, ServerResult};
 #[cfg(feature = "http")]
 use crate::schema::Mirrored;
 use crate::tool::{ArgumentSchema, ArgumentTable, Arguments, Handler, Progress, Receiver, Started, ToolCall};
@@ -161,7 +161,7 @@ impl Entry {
         self: &Arc<Self>,
         called: &str,
         host: &Arc<Host>,
-        arguments: Option<&RawValue>,
+        arguments: Option<Raw<'_>>,
         extensions: &Extensions,
         requester: &dyn Fn() -> Requester,
         context: &dyn Fn() -> Context,
@@ -177,7 +177,7 @@ impl Entry {
         self: &Arc<Self>,
         called: &str,
         host: &Arc<Host>,
-        arguments: Option<&RawValue>,
+        arguments: Option<Raw<'_>>,
         extensions: &Extensions,
         requester: &dyn Fn() -> Requester,
         context: &dyn Fn() -> Context,
@@ -186,7 +186,7 @@ impl Entry {
             return self.enter_function(host, arguments, extensions, requester, context);
         }
         let (entry, host, call) = (self.clone(), host.clone(), context().call().clone());
-        let (called, arguments) = (Arc::<str>::from(called), arguments.map(RawValue::to_owned));
+        let (called, arguments) = (Arc::<str>::from(called), arguments.map(Raw::to_raw_value));
         Started(Progress::Running(Work::Around(Box::new(move |place| {
             let context = {
                 let (call, host) = (call.clone(), host.clone());
@@ -203,7 +203,13 @@ impl Entry {
                     Box::new(move |arguments: Option<Box<RawValue>>| {
                         let requester = || Requester::new((*call.round()).clone());
                         let extensions = call.round().extensions.clone();
-                        match entry.enter_function(&host, arguments.as_deref(), &extensions, &requester, &context) {
+                        match entry.enter_function(
+                            &host,
+                            arguments.as_deref().map(Raw::from),
+                            &extensions,
+                            &requester,
+                            &context,
+                        ) {
                             Started(Progress::Running(work)) => work.into_future(place),
                             Started(Progress::Finished(finished)) => Box::pin(std::future::ready(finished)),
                         }
@@ -217,7 +223,7 @@ impl Entry {
     fn enter_function(
         &self,
         host: &Host,
-        arguments: Option<&RawValue>,
+        arguments: Option<Raw<'_>>,
         extensions: &Extensions,
         requester: &dyn Fn() -> Requester,
         context: &dyn Fn() -> Context,

@@ -96,8 +96,8 @@ impl Toolbox for Offered {
             Err(error) => return Box::pin(ready(CallToolResult::error(error.to_string()))),
         };
         let extensions = call.round().extensions.clone();
-        let context = || Context::new(call.clone(), host.clone());
-        let work = match entry.enter(name, entry.host(&host), Some(&arguments), &extensions, &requester, &context) {
+        let (arguments, context) = (Some((&*arguments).into()), || Context::new(call.clone(), host.clone()));
+        let work = match entry.enter(name, entry.host(&host), arguments, &extensions, &requester, &context) {
             Started(Progress::Running(work)) => work,
             Started(Progress::Finished(finished)) => Work::Future(Box::pin(ready(finished))),
         };

@@ -5,12 +5,11 @@ use std::cmp::Ordering;
 
 use regex_lite::Regex;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::check::first_repeated;
 use super::format::Format;
-use crate::protocol::text;
+use crate::protocol::{Raw, text};
 
 /// A number of JSON: whole as far as that goes.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +95,7 @@ pub(crate) enum Facts<'a> {
 /// The items of a list, for the one rule that must look at them.
 #[derive(Debug)]
 pub(crate) enum Items<'a> {
-    Raw(&'a RawValue),
+    Raw(Raw<'a>),
     Values(&'a [Value]),
 }
 
@@ -112,7 +111,7 @@ impl Items<'_> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn of(raw: &'a RawValue) -> Self {
+    pub(crate) fn of(raw: Raw<'a>) -> Self {
         match raw.get().as_bytes().first() {
             Some(b'"') => text(raw).map_or(Self::Other, Self::Text),
             Some(b'[') => {
@@ -242,7 +241,7 @@ mod tests {
     use super::*;
 
     fn holds(rule: &Rule, json: &str) -> bool {
-        let raw: &RawValue = serde_json::from_str(json).expect("JSON");
+        let raw = crate::protocol::Scanner::new(json).value().expect("JSON");
         let value: Value = serde_json::from_str(json).expect("JSON");
         let held = rule.holds(&Facts::of(raw));
         assert_eq!(held, rule.holds(&Facts::of_value(&value)), "{rule:?} {json}");

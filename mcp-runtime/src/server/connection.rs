@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep_until;
 
@@ -21,7 +20,7 @@ use crate::dispatch::{Dispatched, Origin, Request, finished};
 use crate::engine::{Finished, Reply, after};
 use crate::protocol::{
     CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, Method, Outlet, Params,
-    ProtocolVersion, RequestId, ServerResult,
+    ProtocolVersion, Raw, RequestId, ServerResult,
 };
 use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, Pending, negotiate};
 use crate::subscription::Subscription;
@@ -197,7 +196,7 @@ impl<'a> Connection<'a> {
             Ok(Incoming::Notification { method, params }) => self.notification(&method, params.as_ref(), out),
             Ok(Incoming::Stray) => tracing::debug!("a response came without an id that could be read"),
             Ok(Incoming::Response { id, answer }) => {
-                self.asked.answer(&id, answer.map(RawValue::to_owned));
+                self.asked.answer(&id, answer.map(Raw::to_raw_value));
             }
             Err(Malformed { id, error }) => self.error(id.as_ref(), &error, batch, out),
         }

@@ -4,11 +4,10 @@ mod legacy;
 mod pending;
 mod stateless;
 
-use serde_json::value::RawValue;
-
 use crate::engine::{Carrier, Client, Decoded, Round};
 use crate::protocol::{
-    ErrorObject, Extensions, LoggingLevel, Members, Method, Params, ProgressToken, ProtocolVersion, RequestId, keys,
+    ErrorObject, Extensions, LoggingLevel, Members, Method, Params, ProgressToken, ProtocolVersion, Raw, RequestId,
+    keys,
 };
 
 pub(crate) use legacy::{LegacySession, negotiate};
@@ -24,7 +23,7 @@ pub(crate) struct Caller<'a, 'm> {
 
 enum Who<'a> {
     /// The request says it.
-    Stateless { capabilities: &'a RawValue, log_level: Option<LoggingLevel> },
+    Stateless { capabilities: Raw<'a>, log_level: Option<LoggingLevel> },
     /// It was said in the handshake.
     Legacy(&'a LegacySession),
 }
@@ -57,7 +56,7 @@ impl<'a, 'm> Caller<'a, 'm> {
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
         let meta = self.meta.map(|meta| meta.to_json().into_boxed_str());
         let (client, log_level) = match &self.who {
-            Who::Stateless { capabilities, log_level } => (Client::Said((*capabilities).to_owned()), *log_level),
+            Who::Stateless { capabilities, log_level } => (Client::Said(capabilities.to_raw_value()), *log_level),
             Who::Legacy(session) => (Client::Known(session.client.clone()), Some(session.log_level())),
         };
         let progress_token = self.progress_token.clone();

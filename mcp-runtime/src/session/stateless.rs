@@ -11,9 +11,9 @@ pub(super) fn identify<'a, 'm>(meta: Option<&'a Members<'m>>) -> Result<Caller<'
     // What is in them is read when somebody wants to know.
     let capabilities = members
         .get(keys::CLIENT_CAPABILITIES)
-        .filter(|raw| raw.get().starts_with('{'))
+        .filter(|raw| raw.is_object())
         .ok_or_else(|| must_be(keys::CLIENT_CAPABILITIES, "there and be an object"))?;
-    if members.get(keys::CLIENT_INFO).is_some_and(|raw| !raw.get().starts_with('{')) {
+    if members.get(keys::CLIENT_INFO).is_some_and(|raw| !raw.is_object()) {
         return Err(must_be(keys::CLIENT_INFO, "an object"));
     }
     let log_level = match members.get(keys::LOG_LEVEL) {

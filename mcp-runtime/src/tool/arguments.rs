@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::table::{Argument, ArgumentTable, Kinds, Leniency, Slot};
 use crate::engine::Kind;
-use crate::protocol::{Members, end_of_text, has_reserved_key, without_position};
+use crate::protocol::{Members, Raw, Scanner, end_of_text, has_reserved_key, without_position};
 use crate::schema::{Facts, came, listed, nearest, shortened, wanted};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
@@ -17,9 +17,9 @@ use crate::schema::{Facts, came, listed, nearest, shortened, wanted};
 #[derive(Debug)]
 pub(crate) struct Arguments<'a> {
     table: &'a ArgumentTable,
-    values: SmallVec<[Option<&'a RawValue>; 8]>,
+    values: SmallVec<[Option<Raw<'a>>; 8]>,
     /// Fields of a flattened parameter, with its place.
-    fields: Vec<(usize, Cow<'a, str>, &'a RawValue)>,
+    fields: Vec<(usize, Cow<'a, str>, Raw<'a>)>,
     /// Where the next one is taken from.
     next: usize,
     problems: Vec<String>,
@@ -34,7 +34,7 @@ const MOST_UNKNOWN: usize = 10;
 
 impl<'a> Arguments<'a> {
     /// Sorts the members of the `arguments` object to the parameters of a tool.
-    pub(crate) fn new(table: &'a ArgumentTable, object: Option<&'a RawValue>) -> Self {
+    pub(crate) fn new(table: &'a ArgumentTable, object: Option<Raw<'a>>) -> Self {
         let mut arguments = Self {
             table,
             values: smallvec![None; table.slots.len()],
@@ -57,7 +57,7 @@ impl<'a> Arguments<'a> {
     }
 
     #[cold]
-    fn field(&mut self, index: usize, name: Cow<'a, str>, value: &'a RawValue) {
+    fn field(&mut self, index: usize, name: Cow<'a, str>, value: Raw<'a>) {
         self.fields.push((index, name, value));
     }
 
@@ -89,7 +89,7 @@ impl<'a> Arguments<'a> {
         let table = self.table;
         match &table.slots[index] {
             Slot::One(argument) => {
-                let given = self.values[index].map(RawValue::get);
+                let given = self.values[index].map(Raw::get);
                 if table.leniency == Leniency::Strict
                     && let Some(json) = given
                     && self.breaks_schema(argument, json)
@@ -153,7 +153,7 @@ impl<'a> Arguments<'a> {
         if argument.rules.is_empty() {
             return true;
         }
-        let Ok(raw) = serde_json::from_str::<&RawValue>(json) else { return true };
+        let Some(raw) = Scanner::new(json).value() else { return true };
         let facts = Facts::of(raw);
         let keeps = argument.rules.iter().all(|rule| rule.holds(&facts));
         if !keeps {

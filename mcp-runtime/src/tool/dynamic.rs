@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::arguments::{integral_floats, json_in_text, refusal};
@@ -14,6 +13,7 @@ use super::output::IntoToolResult;
 use super::table::{Field, Leniency};
 use crate::context::Context;
 use crate::engine::Kind;
+use crate::protocol::Raw;
 use crate::schema::Checker;
 
 /// What a function that is known only when the program runs does with its arguments. It is given
@@ -65,10 +65,10 @@ impl ArgumentSchema {
 
     /// The arguments of a call, with defaults for those that are absent, or all that is wrong with
     /// them.
-    pub(crate) fn read(&self, object: Option<&RawValue>) -> Result<Map<String, Value>, String> {
+    pub(crate) fn read(&self, object: Option<Raw<'_>>) -> Result<Map<String, Value>, String> {
         let wrong = |problem: String| refusal(self.kind, &self.name, std::iter::once(&problem));
         let parse = |json: &str| serde_json::from_str(json).map_err(|error| wrong(error.to_string()));
-        let json = object.map_or("{}", RawValue::get);
+        let json = object.map_or("{}", Raw::get);
         let Some(checker) = &self.checker else { return parse(json) };
         // A whole number reads as one, also if it was written as a float.
         let plain = integral_floats(json);

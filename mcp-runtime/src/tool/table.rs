@@ -253,7 +253,7 @@ pub(crate) fn misfits(param: &ParamSpec, details: &ParamDetails) -> Vec<String> 
                 if let Err(error) = decodes(json.get()) {
                     misfits
                         .push(format!("the {what} of `{}`, {json}, does not decode as its type: {error}", param.name));
-                } else if details.rules.iter().any(|rule| !rule.holds(&Facts::of(json))) {
+                } else if details.rules.iter().any(|rule| !rule.holds(&Facts::of((&**json).into()))) {
                     misfits.push(format!("the {what} of `{}`, {json}, breaks its own constraints", param.name));
                 }
             }

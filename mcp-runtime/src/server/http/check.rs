@@ -8,11 +8,10 @@ use std::cell::LazyCell;
 
 use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderValue};
-use serde_json::value::RawValue;
 
 use crate::context::Requester;
 use crate::engine::Round;
-use crate::protocol::{ErrorCode, ErrorObject, Members, Method, Params, keys, text};
+use crate::protocol::{ErrorCode, ErrorObject, Members, Method, Params, Raw, keys, text};
 use crate::registry::Registry;
 use crate::schema::Mirrored;
 use crate::transport::http::{decode, headers};
@@ -98,14 +97,14 @@ pub(super) fn arguments(
     Ok(())
 }
 
-fn argument(headers: &HeaderMap, mirrored: &Mirrored, arguments: Option<&RawValue>) -> Result<(), ErrorObject> {
+fn argument(headers: &HeaderMap, mirrored: &Mirrored, arguments: Option<Raw<'_>>) -> Result<(), ErrorObject> {
     let Mirrored { header, path } = mirrored;
     let said = one(headers, header, header)?;
     let value = path.iter().try_fold(arguments, |value, name| {
         let members = Members::of(value?);
         Some(members.is_object().then(|| members.get(name)).flatten())
     });
-    let value = value.flatten().map(RawValue::get).filter(|value| *value != "null");
+    let value = value.flatten().map(Raw::get).filter(|value| *value != "null");
     let (said, value) = match (said, value) {
         (None, None) => return Ok(()),
         (Some(_), None) => return Err(mismatch(format!("`{header}` is there, but no argument `{}`", path.join(".")))),
@@ -184,7 +183,7 @@ mod tests {
             headers.insert("mcp-param-a", header.parse().unwrap());
         }
         let arguments = serde_json::value::to_raw_value(&arguments).unwrap();
-        argument(&headers, &mirrored, Some(&arguments)).is_ok()
+        argument(&headers, &mirrored, Some((&*arguments).into())).is_ok()
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::value::RawValue;
 
 use super::Endpoint;
 use super::answer::Answer;
@@ -27,7 +26,7 @@ use crate::dispatch::{Dispatched, Request};
 use crate::engine::{Carrier, Finished};
 use crate::protocol::{
     CancelledNotificationParams, ErrorObject, Extensions, InitializeRequestParams, Method, Params, Principal,
-    ProtocolVersion, RequestId, ServerResult,
+    ProtocolVersion, Raw, RequestId, ServerResult,
 };
 use crate::server::live::Offering;
 use crate::server::outbox::Outbox;
@@ -250,7 +249,7 @@ impl<'e> Post<'e> {
             Incoming::Request { id, method, params } => self.request(id, &method, params.as_ref()),
             Incoming::Notification { method, params } => self.notification(&method, params.as_ref()),
             Incoming::Response { id, answer } => {
-                lock(&self.session.asked).answer(&id, answer.map(RawValue::to_owned));
+                lock(&self.session.asked).answer(&id, answer.map(Raw::to_raw_value));
             }
             Incoming::Stray => tracing::debug!("a response came without an id that could be read"),
         }

@@ -6,29 +6,24 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::client::{Client, Era};
 use mcp_runtime::prelude::Server;
 use mcp_runtime::protocol as ours;
 use mcp_tests::http::Served;
+use mcp_tests::interop::{Feature, Role as Does, Row};
+use mcp_tests::peers::Peer;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
     CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
     ElicitationAction, ErrorData, GetPromptRequestParams, Implementation, InputRequest, InputRequests,
-    InputRequiredResult, ListRootsResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, Role, SamplingMessage, SamplingMessageContentBlock, ServerCapabilities, ServerConfig,
-    Tool, ToolUseContent,
+    InputRequiredResult, ListRootsResult, ProtocolVersion, ReadResourceRequestParams, Role, SamplingMessage,
+    SamplingMessageContentBlock, ServerCapabilities, ServerConfig, Tool, ToolUseContent,
 };
 use rmcp::service::{ClientLifecycleMode, RequestContext, RunningService};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ClientHandler, RoleClient, RoleServer, ServerHandler, ServiceExt as _, serve_client_with_lifecycle};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::process::Command;
-use tower_service::Service as _;
 
 /// The eras that the SDK speaks.
 fn modes() -> [ClientLifecycleMode; 2] {
@@ -361,103 +356,6 @@ fn text(result: &CallToolResult) -> String {
     serde_json::to_value(&result.content).expect("JSON")[0]["text"].as_str().expect("a text").to_owned()
 }
 
-/// A server of the SDK whose tool asks the client's model, as each era has it.
-#[derive(Clone)]
-struct Asker;
-
-impl ServerHandler for Asker {
-    fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build()).with_instructions("Ask.")
-    }
-
-    async fn list_tools(
-        &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
-        let schema = json!({ "type": "object" }).as_object().cloned().expect("an object");
-        Ok(ListToolsResult::with_all_items(vec![Tool::new("ask", "Ask the model", schema)]))
-    }
-
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let question = CreateMessageRequestParams::new(vec![SamplingMessage::user_text("why?")], 10);
-        if context.peer.peer_info().is_some_and(|client| client.protocol_version < ProtocolVersion::V_2026_07_28) {
-            let answer = context.peer.create_message(question).await.expect("an answer");
-            let answer = serde_json::to_value(&answer.message.content).expect("JSON");
-            let text = answer["text"].as_str().or(answer[0]["text"].as_str()).expect("a text");
-            return Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into());
-        }
-        match request.input_responses {
-            None => {
-                let mut requests = InputRequests::new();
-                requests.insert("q".to_owned(), InputRequest::CreateMessage(CreateMessageRequest::new(question)));
-                Ok(InputRequiredResult::new(Some(requests), Some("the state".to_owned())).into())
-            }
-            Some(answers) => {
-                assert_eq!(request.request_state.as_deref(), Some("the state"));
-                let answers = serde_json::to_value(answers).expect("JSON");
-                let text = answers["q"]["content"]["text"].as_str().expect("a text");
-                Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
-            }
-        }
-    }
-}
-
-/// Sees that a server of theirs asks our client, in an era.
-async fn is_asked(client: ClientBuilder, era: Era) {
-    let client = client
-        .era(era)
-        .on_sampling(|request: ours::CreateMessageRequestParams| async move {
-            let question = request.messages[0].content[0].as_text().expect("a text").to_owned();
-            Ok(ours::CreateMessageResult::text("m", format!("{question} because")))
-        })
-        .connect()
-        .await
-        .expect("a connection");
-    assert_eq!(client.protocol_version().is_modern(), era != Era::Legacy, "{era:?}");
-    assert_eq!(client.list_tools().await.expect("a list")[0].name, "ask");
-    let answer: String = client.call("ask", ()).await.expect("an answer");
-    assert_eq!(answer, "why? because", "{era:?}");
-    client.close().await.expect("it ends");
-}
-
-#[tokio::test]
-async fn our_client_calls_their_server_in_both_eras() {
-    for era in [Era::Auto, Era::Legacy, Era::Modern] {
-        let (here, there) = tokio::io::duplex(1 << 16);
-        let serving = tokio::spawn(async move {
-            let running = Asker.serve(there).await.expect("it serves");
-            running.waiting().await
-        });
-        is_asked(Client::over(here), era).await;
-        serving.abort();
-    }
-}
-
-#[tokio::test]
-async fn our_client_calls_their_server_over_http_in_both_eras() {
-    let (sessions, config) = (Arc::<LocalSessionManager>::default(), StreamableHttpServerConfig::default());
-    let service = StreamableHttpService::new(|| Ok(Asker), sessions, config);
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
-    let url = format!("http://{}/mcp", listener.local_addr().expect("it has an address"));
-    let serving = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = service.clone();
-            let serve = hyper::service::service_fn(move |request| service.clone().call(request));
-            let connection = auto::Builder::new(TokioExecutor::new());
-            tokio::spawn(async move { connection.serve_connection(TokioIo::new(stream), serve).await.map_err(drop) });
-        }
-    });
-    for era in [Era::Auto, Era::Legacy, Era::Modern] {
-        is_asked(Client::http(&*url), era).await;
-    }
-    serving.abort();
-}
-
 /// A server of the SDK whose tool lets the client's model use tools until it has an answer. In the
 /// newer era it keeps the conversation in what the client hands back.
 #[derive(Clone)]
@@ -575,7 +473,13 @@ async fn our_clients_model_uses_the_tools_of_their_server_in_both_eras() {
         let client = client.connect().await.expect("a connection");
         let answer = client.call::<String>("shop", ()).await;
         match (has_tools, era) {
-            (true, _) => assert_eq!(answer.expect("an answer"), "3: milk 1", "{era:?}"),
+            (true, _) => {
+                assert_eq!(answer.expect("an answer"), "3: milk 1", "{era:?}");
+                let revision = client.protocol_version().to_string();
+                let mut row = Row::new(Peer::Rmcp, Does::Server, "in memory", revision);
+                row.saw(Feature::SamplingWithTools);
+                row.add(env!("CARGO_TARGET_TMPDIR"));
+            }
             (false, Era::Legacy) => {
                 let error = answer.expect_err("an error").to_string();
                 assert!(error.contains("does not support sampling tools"), "{error}");

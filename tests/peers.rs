@@ -13,7 +13,8 @@ use mcp_runtime::protocol::{
 };
 use mcp_runtime::testing::ScriptedModel;
 use mcp_tests::http::Served;
-use mcp_tests::peers::{fastmcp, python_sdk, typescript_sdk};
+use mcp_tests::interop::{Feature, Role, Row};
+use mcp_tests::peers::Peer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -23,8 +24,9 @@ const LONG: Duration = Duration::from_secs(120);
 
 const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
 
+/// Version 4 has no `ctx.sample`.
 fn with_fastmcp() -> Option<Command> {
-    fastmcp(TARGET, "server.py")
+    Peer::FastMcp3.program(TARGET, "sampling_fastmcp.py")
 }
 
 /// What one of their clients saw of a call.
@@ -125,16 +127,20 @@ type Case = (fn() -> Value, fn(&str, &Connection));
 
 /// Lets one of their clients carry out all plans, in each era, over standard streams and over HTTP, and looks at what
 /// it saw.
-async fn calls_our_server(client: impl Fn() -> Option<Command>, eras: &[&str]) {
-    let Some(command) = client() else { return };
+async fn calls_our_server(peer: Peer, program: &str, eras: &[&str]) {
+    let Some(command) = peer.program(TARGET, program) else { return };
     let fixture = json!({ "command": env!("CARGO_BIN_EXE_fixture"), "env": { "FIXTURE_SERVER": "shop" } });
     carries_out_all_plans(command, eras, &fixture).await;
 
-    let Some(command) = client() else { return };
+    let Some(command) = peer.program(TARGET, program) else { return };
     let served = Served::start(mcp_tests::server(Arc::default()).tools(mcp_tests::shop::tools())).await;
     let url = json!({ "url": format!("http://{}/mcp", served.address) });
     carries_out_all_plans(command, eras, &url).await;
     served.shutdown().await;
+}
+
+fn revision(era: &str) -> &'static str {
+    if era == "legacy" { "2025-11-25" } else { "2026-07-28" }
 }
 
 async fn carries_out_all_plans(mut command: Command, eras: &[&str], server: &Value) {
@@ -154,7 +160,7 @@ async fn carries_out_all_plans(mut command: Command, eras: &[&str], server: &Val
     assert_eq!(lines.lines().count(), all().count(), "{lines}\n{errors}");
     for ((era, (_, see)), line) in all().zip(lines.lines()) {
         let connection: Connection = serde_json::from_str(line).expect("a connection");
-        assert_eq!(connection.protocol_version, if era == "legacy" { "2025-11-25" } else { "2026-07-28" });
+        assert_eq!(connection.protocol_version, revision(era));
         assert!(connection.tools.iter().any(|name| name == "shop"), "{era}: {:?}", connection.tools);
         see(era, &connection);
     }
@@ -331,17 +337,22 @@ fn see_nothing(era: &str, connection: &Connection) {
 
 #[tokio::test]
 async fn the_python_client_calls_our_server() {
-    calls_our_server(|| python_sdk(TARGET, "client.py"), &["legacy", "modern", "auto"]).await;
+    calls_our_server(Peer::PythonSdk2, "client_v2.py", &["legacy", "modern", "auto"]).await;
 }
 
 #[tokio::test]
 async fn the_python_client_of_version_1_calls_our_server() {
-    calls_our_server(|| fastmcp(TARGET, "client_v1.py"), &["legacy"]).await;
+    calls_our_server(Peer::PythonSdk1, "client_v1.py", &["legacy"]).await;
 }
 
 #[tokio::test]
 async fn the_typescript_client_calls_our_server() {
-    calls_our_server(|| typescript_sdk(TARGET, "client.mjs"), &["legacy", "modern", "auto"]).await;
+    calls_our_server(Peer::TypeScriptClient, "client.mjs", &["legacy", "modern", "auto"]).await;
+}
+
+#[tokio::test]
+async fn the_typescript_client_of_version_1_calls_our_server() {
+    calls_our_server(Peer::TypeScriptSdk1, "client.mjs", &["legacy"]).await;
 }
 
 /// What tools returned, in the message that a model was given last.
@@ -417,6 +428,9 @@ async fn our_client_calls_a_fastmcp_server() {
         assert!(invent.joined_text().contains("You must call the `final_response` tool"), "{invent:?}");
         assert_eq!(offered(numbers), ["search", "final_response"]);
     }
+    let mut row = Row::new(Peer::FastMcp3, Role::Server, "stdio", "2025-11-25");
+    row.saw(Feature::SamplingWithTools);
+    row.add(TARGET);
 }
 
 /// FastMCP looks at what the client declared, and says what is missing.

@@ -11,6 +11,7 @@ use mcp_runtime::{Client, ErrorKind, Requester, Resource, ServerHandle};
 use mcp_tests::changing::server;
 use mcp_tests::raw::{Call, Peer, meta};
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
 async fn connect(server: Server, era: Era) -> Client {
     Client::in_memory(server).era(era).connect().await.expect("a connection")
@@ -391,34 +392,45 @@ async fn a_cancelled_subscription_says_nothing_more() {
     assert_eq!(methods(&peer), [""; 0]);
 }
 
+/// A server that says nothing but what it speaks, up to a cancellation; then it has seen this.
+async fn says_nothing(theirs: DuplexStream) -> Vec<Value> {
+    let (reader, mut writer) = tokio::io::split(theirs);
+    let mut lines = BufReader::new(reader).lines();
+    let mut seen = Vec::new();
+    while let Some(line) = lines.next_line().await.expect("read") {
+        let message: Value = serde_json::from_str(&line).expect("JSON");
+        if message["method"] == "server/discover" {
+            let result = json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"],
+                "capabilities": {}, "ttlMs": 0, "cacheScope": "public" });
+            let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+            writer.write_all(format!("{answer}\n").as_bytes()).await.expect("written");
+        }
+        let is_over = message["method"] == "notifications/cancelled";
+        seen.push(message);
+        if is_over {
+            return seen;
+        }
+    }
+    pending().await
+}
+
 #[tokio::test]
 async fn a_server_that_never_acknowledges_is_given_up() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let server = tokio::spawn(async move {
-        let (reader, mut writer) = tokio::io::split(theirs);
-        let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(reader));
-        let mut seen = Vec::new();
-        while let Some(line) = lines.next_line().await.expect("read") {
-            let message: Value = serde_json::from_str(&line).expect("JSON");
-            if message["method"] == "server/discover" {
-                let result = json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"],
-                    "capabilities": {}, "ttlMs": 0, "cacheScope": "public" });
-                let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
-                let line = format!("{answer}\n");
-                tokio::io::AsyncWriteExt::write_all(&mut writer, line.as_bytes()).await.expect("written");
-            }
-            seen.push(message["method"].as_str().unwrap_or_default().to_owned());
-            if seen.last().is_some_and(|it| it == "notifications/cancelled") {
-                return seen;
-            }
-        }
-        pending().await
-    });
-    let client =
-        Client::over(ours).timeout(std::time::Duration::from_millis(50)).connect().await.expect("a connection");
+    let server = tokio::spawn(says_nothing(theirs));
+    let client = Client::over(ours)
+        .timeout(std::time::Duration::from_millis(50))
+        .on_progress(|_| {})
+        .connect()
+        .await
+        .expect("a connection");
     let error = client.subscribe(SubscriptionFilter::new().tools()).await.expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(server.await.expect("no panic").last().expect("some"), "notifications/cancelled");
+    let seen = server.await.expect("no panic");
+    let [.., listen, cancelled] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!((&listen["method"], &cancelled["params"]["requestId"]), (&json!("subscriptions/listen"), &listen["id"]));
+    // A client that hears of progress has a token in each request, or none.
+    assert_eq!(listen["params"]["_meta"]["progressToken"], listen["id"]);
 }
 
 fn _handles_are_shared(handle: ServerHandle) -> impl Clone + Send + Sync + 'static {

@@ -6,6 +6,7 @@ pub mod completing;
 pub mod constrained;
 pub mod cutting;
 pub mod http;
+pub mod interop;
 pub mod library;
 pub mod over;
 pub mod peers;

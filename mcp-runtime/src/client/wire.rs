@@ -140,7 +140,11 @@ impl Wire {
         self.begin(self.incoming.next_id(), method.as_str(), params);
     }
 
-    fn begin(&self, id: i64, method: &str, params: Map<String, Value>) {
+    fn begin(&self, id: i64, method: &str, mut params: Map<String, Value>) {
+        // Who hears of progress asks for it in each request.
+        if let Some(token) = params.get_mut("_meta").and_then(|meta| meta.get_mut(keys::PROGRESS_TOKEN)) {
+            *token = json!(id);
+        }
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         if let Some(task) = self.link.request(id, message) {
             self.incoming.is_worked_for(id, task);
@@ -176,9 +180,6 @@ impl Wire {
         call: Option<&Arc<Call>>,
     ) -> Result<Box<RawValue>, Error> {
         let id = self.incoming.next_id();
-        if let Some(token) = params.get_mut("_meta").and_then(|meta| meta.get_mut(keys::PROGRESS_TOKEN)) {
-            *token = json!(id);
-        }
         let operation = self.operation(id, method, &mut params, call);
         let Some(mut receiver) = self.incoming.wait(id, call.cloned()) else {
             return observe::end(operation, method, Err(closed(method)));

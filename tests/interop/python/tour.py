@@ -1,5 +1,5 @@
-"""What clients made with Python SDKs do with a server over HTTP that has something of everything, and what they see
-of it. Each goes its own `way`."""
+"""What clients made with Python SDKs do with a server that has something of everything, and what they see of it. Each
+goes its own `way`."""
 
 import json
 import sys
@@ -17,7 +17,8 @@ async def until(true):
             await anyio.sleep(0.005)
 
 
-async def tour(way, name, url):
+async def tour(way, plan):
+    name, url = plan["name"], plan["server"].get("url")
     seen = {"protocolVersion": way.version(), "tools": await way.tools()}
     seen["sum"] = await way.call("add", {"a": 20, "b": 22})
     seen["mirrored"] = await way.call("mirror", {"point": {"x": 1, "y": 2}})
@@ -25,6 +26,7 @@ async def tour(way, name, url):
     seen["failed"] = await way.call("fail", {})
     seen["asked"] = await way.call("ask", {"question": "why?"})
     seen["planned"] = await way.call("plan", {"topic": "trip"})
+    seen["shopped"] = await way.call("shop", {"wish": "tea"})
 
     way.logs.clear()
     progress = []
@@ -63,6 +65,13 @@ async def tour(way, name, url):
             group.start_soon(echo, number)
     seen["many"] = sum(many[number]["content"][0]["text"] == f"number {number}" for number in many)
 
+    if url is not None:
+        await tour_http(way, url, seen)
+    return seen
+
+
+async def tour_http(way, url, seen):
+    """What only HTTP has."""
     way.logs.clear()
     seen["left"] = await way.call("leave", {})
     await until(lambda: len(way.logs) >= 2)
@@ -81,7 +90,19 @@ async def tour(way, name, url):
         await anyio.to_thread.run_sync(lambda: urlopen(Request(url, method="DELETE", headers=headers)).close())
         with anyio.fail_after(30):
             seen["forgotten"] = await way.code_of(way.call("add", {"a": 1, "b": 2}))
-    return seen
+
+
+def model(types, messages, tools):
+    """What the model says: the question in capitals, or, where it has tools, a use of one, and then that it is done."""
+    last = messages[-1].content
+    if not tools:
+        content = types.TextContent(type="text", text=last.text.upper())
+    elif isinstance(last, types.TextContent):
+        use = types.ToolUseContent(type="tool_use", id="1", name=tools[0].name, input={"query": last.text})
+        return types.CreateMessageResultWithTools(role="assistant", model="shouter", content=[use], stopReason="toolUse")
+    else:
+        content = types.TextContent(type="text", text="done")
+    return types.CreateMessageResult(role="assistant", model="shouter", content=content)
 
 
 def dump(model):

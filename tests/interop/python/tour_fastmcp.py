@@ -1,32 +1,48 @@
-"""The tour of FastMCP's client."""
+"""The tour of FastMCP's client, of version 3 or 4."""
 
-from fastmcp import Client
+import fastmcp
 from fastmcp.client.messages import MessageHandler
-from tour import dump, run, tour
-from tour_v1 import Way as Session
+from fastmcp.client.transports import StdioTransport
+from tour import dump, model, run, tour
+
+IS_4 = fastmcp.__version__.startswith("4.")
+
+# What FastMCP has no way of its own for goes the way of the official SDK beneath it.
+if IS_4:
+    from tour_v2 import WITH_TOOLS, go, types
+    from tour_v2 import Way as Session
+else:
+    from tour_v1 import WITH_TOOLS, types
+    from tour_v1 import Way as Session
 
 
 class Way(Session):
-    """As version 1 of the official SDK, which is beneath it, where FastMCP has no way of its own."""
-
-    def __init__(self, url):
-        super().__init__()
+    def connect(self, server, **settings):
         way = self
 
         class Hear(MessageHandler):
             async def on_notification(self, message):
                 await way.hear(message)
 
-        self.client = Client(
-            url,
+        if "url" not in server:
+            server = {"url": StdioTransport(server["command"], [], env=server["env"], keep_alive=False)}
+        return fastmcp.Client(
+            server["url"],
             log_handler=self.log,
             message_handler=Hear(),
             sampling_handler=self.ask_model_shortly,
+            sampling_capabilities=WITH_TOOLS,
             elicitation_handler=self.ask_user_shortly,
+            **settings,
         )
 
+    async def log(self, params):
+        # In the modern era version 4 wants to be told everything, and leaves it to its user what to drop.
+        if params.level != "debug":
+            await super().log(params)
+
     async def ask_model_shortly(self, messages, params, context):
-        return messages[-1].content.text.upper()
+        return model(types, messages, params.tools)
 
     async def ask_user_shortly(self, message, response_type, params, context):
         return response_type(size=7)
@@ -44,7 +60,8 @@ class Way(Session):
         return [str(resource.uri) for resource in await self.client.list_resources()]
 
     async def templates(self):
-        return [it.uriTemplate for it in await self.client.list_resource_templates()]
+        templates = await self.client.list_resource_templates()
+        return [it.uri_template if IS_4 else it.uriTemplate for it in templates]
 
     async def read(self, uri):
         return (await self.client.read_resource(uri))[0].text
@@ -56,12 +73,29 @@ class Way(Session):
         return (await self.client.get_prompt(name, arguments)).messages[0].content.text
 
 
+class Way3(Way):
+    def __init__(self, plan):
+        super().__init__()
+        self.client = self.connect(plan["server"])
+
+
+class Way4(Way):
+    def connect(self, server, mode):
+        return super().connect(server, mode=mode)
+
+    async def complete(self, prompt, name, value):
+        ref = {"type": "ref/prompt", "name": prompt}
+        return (await self.client.session.complete(ref, {"name": name, "value": value})).completion.values
+
+
 async def main(plan):
-    way = Way(plan["url"])
+    if IS_4:
+        return await go(Way4(plan), plan)
+    way = Way3(plan)
     async with way.client:
         way.session, way.initialized = way.client.session, way.client.initialize_result
         await way.client.set_logging_level("info")
-        return await tour(way, plan["name"], plan["url"])
+        return await tour(way, plan)
 
 
 run(main)

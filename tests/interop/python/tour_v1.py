@@ -3,10 +3,12 @@
 from contextlib import asynccontextmanager
 
 import anyio
-from mcp import ClientSession, McpError, types
+from mcp import ClientSession, McpError, StdioServerParameters, stdio_client, types
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import AnyUrl
-from tour import dump, run, tour
+from tour import dump, model, run, tour
+
+WITH_TOOLS = types.SamplingCapability(tools=types.SamplingToolsCapability())
 
 
 class Way:
@@ -22,8 +24,7 @@ class Way:
             self.heard.append(method)
 
     async def ask_model(self, context, params):
-        text = types.TextContent(type="text", text=params.messages[-1].content.text.upper())
-        return types.CreateMessageResult(role="assistant", model="shouter", content=text)
+        return model(types, params.messages, params.tools)
 
     async def ask_user(self, context, params):
         return types.ElicitResult(action="accept", content={"size": 7})
@@ -83,21 +84,26 @@ class Way:
 
 
 async def main(plan):
-    way = Way()
+    way, server = Way(), plan["server"]
+    if "url" in server:
+        transport = streamable_http_client(server["url"])
+    else:
+        transport = stdio_client(StdioServerParameters(**server))
     async with (
-        streamable_http_client(plan["url"]) as (reader, writer, _),
+        transport as (reader, writer, *_),
         ClientSession(
             reader,
             writer,
             logging_callback=way.log,
             message_handler=way.hear,
             sampling_callback=way.ask_model,
+            sampling_capabilities=WITH_TOOLS,
             elicitation_callback=way.ask_user,
         ) as session,
     ):
         way.session, way.initialized = session, await session.initialize()
         await session.set_logging_level("info")
-        return await tour(way, plan["name"], plan["url"])
+        return await tour(way, plan)
 
 
 if __name__ == "__main__":

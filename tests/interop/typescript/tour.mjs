@@ -1,7 +1,8 @@
-// What clients made with the official TypeScript SDK do with a server over HTTP that has something of everything,
-// and what they see of it: a line of JSON for each of the plans that are the program's argument.
+// What clients made with the official TypeScript SDK do with a server that has something of everything, and what they
+// see of it: a line of JSON for each of the plans that are the program's argument.
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
 const MODES = { legacy: 'legacy', modern: { pin: '2026-07-28' }, auto: 'auto' };
 const WATCHED = 'docs://readme';
@@ -27,22 +28,34 @@ async function codeOf(doing) {
     }
 }
 
-async function tour({ era, url, name }) {
+// What the model says: the question in capitals, or, where it has tools, a use of one, and then that it is done.
+function sample({ params: { messages, tools } }) {
+    const answer = { role: 'assistant', model: 'shouter' };
+    const last = messages.at(-1).content;
+    if (!tools) {
+        return { ...answer, content: { type: 'text', text: last.text.toUpperCase() } };
+    }
+    if (last.type !== 'text') {
+        return { ...answer, content: { type: 'text', text: 'done' } };
+    }
+    const use = { type: 'tool_use', id: '1', name: tools[0].name, input: { query: last.text } };
+    return { ...answer, stopReason: 'toolUse', content: [use] };
+}
+
+async function tour({ era, server, name }) {
     const client = new Client(
         { name: 'peer', version: '1.0.0' },
-        { capabilities: { sampling: {}, elicitation: {} }, versionNegotiation: { mode: MODES[era] } }
+        { capabilities: { sampling: { tools: {} }, elicitation: {} }, versionNegotiation: { mode: MODES[era] } }
     );
     const [logs, heard] = [[], []];
-    client.setRequestHandler('sampling/createMessage', ({ params }) => {
-        const text = params.messages.at(-1).content.text.toUpperCase();
-        return { role: 'assistant', model: 'shouter', content: { type: 'text', text } };
-    });
+    client.setRequestHandler('sampling/createMessage', sample);
     client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { size: 7 } }));
     client.setNotificationHandler('notifications/message', ({ params }) => logs.push(params.data));
     for (const method of CHANGES) {
         client.setNotificationHandler(method, () => heard.push(method));
     }
-    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    const { url } = server;
+    await client.connect(url ? new StreamableHTTPClientTransport(new URL(url)) : new StdioClientTransport(server));
     const version = client.getNegotiatedProtocolVersion();
     const isModern = version >= '2026';
     if (!isModern) {
@@ -58,12 +71,13 @@ async function tour({ era, url, name }) {
     seen.failed = await call('fail', {});
     seen.asked = await call('ask', { question: 'why?' });
     seen.planned = await call('plan', { topic: 'trip' });
+    seen.shopped = await call('shop', { wish: 'tea' });
 
     logs.length = 0;
     seen.progress = [];
     const onprogress = ({ progress, total, message }) => seen.progress.push([progress, total, message ?? null]);
     seen.reported = await call('report', {}, { onprogress });
-    await until(() => logs.length >= 2 && seen.progress.length >= 2);
+    await until(() => logs.length >= 2);
     seen.logs = [...logs];
 
     seen.resources = (await client.listResources()).resources.map(resource => resource.uri);
@@ -99,12 +113,21 @@ async function tour({ era, url, name }) {
     const many = await Promise.all(texts.map(text => call('echo', { text })));
     seen.many = many.filter((result, number) => result.content[0].text === texts[number]).length;
 
+    if (url) {
+        await tourHttp({ call, logs, url, version }, seen);
+    }
+    await client.close();
+    return seen;
+}
+
+// What only HTTP has.
+async function tourHttp({ call, logs, url, version }, seen) {
     logs.length = 0;
     seen.left = await call('leave', {});
     await until(() => logs.length >= 2);
     seen.leftLogs = [...logs];
 
-    if (!isModern) {
+    if (version < '2026') {
         logs.length = 0;
         seen.stayed = await call('stay', {});
         await until(() => logs.length >= 2);
@@ -118,8 +141,6 @@ async function tour({ era, url, name }) {
         await fetch(url, { method: 'DELETE', headers });
         seen.forgotten = await codeOf(call('add', { a: 1, b: 2 }));
     }
-    await client.close();
-    return seen;
 }
 
 for (const plan of JSON.parse(process.argv[2])) {

@@ -1,10 +1,13 @@
-"""A server made with the official SDK of version 1, over HTTP, as the argument says. Prints its URL."""
+"""A server made with the official SDK of version 1, as the argument says. Over HTTP it prints its URL."""
 
+import asyncio
+import functools
 import socket
 import sys
 
 import uvicorn
 from mcp.server.fastmcp import Context, FastMCP
+from mcp.server.lowlevel import NotificationOptions
 from mcp.server.streamable_http import EventMessage, EventStore
 from mcp.types import SamplingMessage, TextContent
 from pydantic import BaseModel
@@ -43,6 +46,13 @@ server = FastMCP(
     retry_interval=100 if mode == "resumable" else None,
 )
 
+given_up = asyncio.Event()
+# It tells of changes, and must be told to say so.
+if mode != "resumable":
+    low = server._mcp_server
+    options = NotificationOptions(tools_changed=True)
+    low.create_initialization_options = functools.partial(low.create_initialization_options, options)
+
 
 @server.tool()
 def add(a: int, b: int) -> int:
@@ -71,6 +81,24 @@ async def report(ctx: Context) -> str:
     await ctx.info("half way")
     await ctx.report_progress(2, 2)
     return "reported"
+
+
+@server.tool()
+async def linger(ctx: Context) -> str:
+    """Say that it has begun, and never end."""
+    try:
+        await ctx.report_progress(1)
+        await asyncio.Event().wait()
+    finally:
+        given_up.set()
+
+
+@server.tool()
+async def dropped() -> bool:
+    """Wait until a call was given up."""
+    await given_up.wait()
+    given_up.clear()
+    return True
 
 
 @server.tool()
@@ -105,6 +133,9 @@ def greet(name: str) -> str:
     return f"Greet {name}"
 
 
+if mode == "stdio":
+    server.run("stdio")
+    sys.exit()
 listener = socket.create_server(("127.0.0.1", 0))
 host = f"http://127.0.0.1:{listener.getsockname()[1]}"
 if mode == "sse":

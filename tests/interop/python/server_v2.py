@@ -1,15 +1,28 @@
-"""A server made with the official SDK of version 2, over HTTP: of both eras, or as the argument says. Prints its URL."""
+"""A server made with the official SDK of version 2, of both eras, over HTTP or as the argument says. Over HTTP it prints
+its URL."""
 
+import asyncio
 import socket
 import sys
 from typing import Annotated
 
 import uvicorn
 from mcp.server.mcpserver import Context, Elicit, MCPServer, Resolve, Sample
-from mcp_types import CreateMessageResult, SamplingMessage, TextContent
+from mcp_types import CreateMessageResult, EmptyResult, SamplingMessage, SubscribeRequestParams, TextContent
 from pydantic import BaseModel, Field
 
 server = MCPServer("python", instructions="Ask.", log_level="ERROR")
+
+
+given_up = asyncio.Event()
+
+
+async def subscribe(context, params) -> EmptyResult:
+    return EmptyResult()
+
+
+# In the legacy era subscribing is left to whoever makes the server.
+server._lowlevel_server.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
 
 
 class Size(BaseModel):
@@ -57,9 +70,30 @@ async def report(ctx: Context) -> str:
 
 
 @server.tool()
+async def linger(ctx: Context) -> str:
+    """Say that it has begun, and never end."""
+    try:
+        await ctx.report_progress(1)
+        await asyncio.Event().wait()
+    finally:
+        given_up.set()
+
+
+@server.tool()
+async def dropped() -> bool:
+    """Wait until a call was given up."""
+    await given_up.wait()
+    given_up.clear()
+    return True
+
+
+@server.tool()
 async def touch(ctx: Context) -> str:
     """Change the note."""
-    await ctx.notify_resource_updated("note://tea")
+    if ctx.protocol_version < "2026":
+        await ctx.session.send_resource_updated("note://tea")
+    else:
+        await ctx.notify_resource_updated("note://tea")
     return "touched"
 
 
@@ -81,8 +115,11 @@ def greet(name: str) -> str:
     return f"Greet {name}"
 
 
-listener = socket.create_server(("127.0.0.1", 0))
 mode = sys.argv[1] if len(sys.argv) > 1 else "streamable"
+if mode == "stdio":
+    server.run("stdio")
+    sys.exit()
+listener = socket.create_server(("127.0.0.1", 0))
 host = f"http://127.0.0.1:{listener.getsockname()[1]}"
 if mode == "sse":
     app, path = server.sse_app(), "/sse"

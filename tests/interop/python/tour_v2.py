@@ -3,22 +3,29 @@
 from contextlib import asynccontextmanager
 
 import anyio
-from mcp import Client, MCPError, types
-from tour import dump, run, tour
+from mcp import Client, MCPError, StdioServerParameters, types
+from mcp.client.subscriptions import listen
+from tour import dump, model, run, tour
 
 MODES = {"legacy": "legacy", "modern": "2026-07-28", "auto": "auto"}
+
+WITH_TOOLS = types.SamplingCapability(tools=types.SamplingToolsCapability())
 
 
 class Way:
     def __init__(self, plan):
-        self.logs, self.heard, self.era = [], [], plan["era"]
-        self.client = Client(
-            plan["url"],
-            mode=MODES[plan["era"]],
+        self.logs, self.heard = [], []
+        self.client = self.connect(plan["server"], MODES[plan["era"]])
+
+    def connect(self, server, mode):
+        return Client(
+            server["url"] if "url" in server else StdioServerParameters(**server),
+            mode=mode,
             log_level="info",
             logging_callback=self.log,
             message_handler=self.hear,
             sampling_callback=self.ask_model,
+            sampling_capabilities=WITH_TOOLS,
             elicitation_callback=self.ask_user,
         )
 
@@ -31,8 +38,7 @@ class Way:
             self.heard.append(method)
 
     async def ask_model(self, context, params):
-        text = types.TextContent(type="text", text=params.messages[-1].content.text.upper())
-        return types.CreateMessageResult(role="assistant", model="shouter", content=text)
+        return model(types, params.messages, params.tools)
 
     async def ask_user(self, context, params):
         return types.ElicitResult(action="accept", content={"size": 7})
@@ -74,13 +80,14 @@ class Way:
     @asynccontextmanager
     async def changes(self, uri):
         if self.version() < "2026":
-            await self.client.subscribe_resource(uri)
+            await self.client.session.subscribe_resource(uri)
             self.heard.clear()
             yield self.heard
             return
         heard = []
         async with (
-            self.client.listen(
+            listen(
+                self.client.session,
                 tools_list_changed=True,
                 prompts_list_changed=True,
                 resources_list_changed=True,
@@ -89,11 +96,11 @@ class Way:
             anyio.create_task_group() as group,
         ):
 
-            async def listen():
+            async def follow():
                 async for event in subscription:
                     heard.append(NAMES[type(event).__name__])
 
-            group.start_soon(listen)
+            group.start_soon(follow)
             yield heard
             group.cancel_scope.cancel()
 
@@ -114,12 +121,12 @@ NAMES = {
 }
 
 
-async def main(plan):
-    way = Way(plan)
+async def go(way, plan):
     async with way.client:
         if plan["era"] == "legacy":
             await way.client.set_logging_level("info")
-        return await tour(way, plan["name"], plan["url"])
+        return await tour(way, plan)
 
 
-run(main)
+if __name__ == "__main__":
+    run(lambda plan: go(Way(plan), plan))

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::client::{ClientBuilder, Era};
 use mcp_runtime::prelude::Server;
 use mcp_runtime::protocol as ours;
+use mcp_tests::checked;
 use mcp_tests::http::Served;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
@@ -435,7 +436,7 @@ async fn our_client_calls_their_server_in_both_eras() {
             running.waiting().await
         });
         let (reader, writer) = tokio::io::split(here);
-        is_asked(Client::streams(reader, writer), era).await;
+        is_asked(checked::other::streams(reader, writer), era).await;
         serving.abort();
     }
 }
@@ -455,7 +456,7 @@ async fn our_client_calls_their_server_over_http_in_both_eras() {
         }
     });
     for era in [Era::Auto, Era::Legacy, Era::Modern] {
-        is_asked(Client::http(&*url), era).await;
+        is_asked(checked::other::http(&*url), era).await;
     }
     serving.abort();
 }
@@ -567,7 +568,7 @@ async fn our_clients_model_uses_the_tools_of_their_server_in_both_eras() {
             running.waiting().await
         });
         let (reader, writer) = tokio::io::split(here);
-        let mut client = Client::streams(reader, writer).era(era).on_sampling(
+        let mut client = checked::other::streams(reader, writer).era(era).on_sampling(
             move |request: ours::CreateMessageRequestParams| async move {
                 assert!(has_tools, "it said that it knows none");
                 Ok(searches(&request))

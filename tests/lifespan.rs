@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_runtime::prelude::*;
-use mcp_runtime::{Client, ErrorKind, MemoryTasks, ReadyServer, ToolError};
+use mcp_runtime::{ErrorKind, MemoryTasks, ReadyServer, ToolError};
+use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, meta};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -63,7 +64,7 @@ fn connect(ready: &ReadyServer) -> mcp_runtime::client::ClientBuilder {
         ready.serve(reader, writer).await
     });
     let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer)
+    checked::streams(reader, writer)
 }
 
 #[tokio::test]

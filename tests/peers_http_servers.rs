@@ -12,6 +12,7 @@ use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ProtocolVersion,
     SubscriptionFilter,
 };
+use mcp_tests::checked;
 use mcp_tests::peers::{installed, node};
 use serde_json::{Map, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -45,7 +46,7 @@ impl Theirs {
     }
 
     fn client(&self, era: Era) -> ClientBuilder {
-        Client::http(&*self.url)
+        checked::other::http(&*self.url)
             .era(era)
             .timeout(LONG)
             .probe_timeout(LONG)

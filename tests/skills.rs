@@ -6,6 +6,7 @@ use mcp_runtime::client::{Client, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{ErrorCode, ServerCapabilities};
 use mcp_runtime::{ErrorKind, Resource, Skill};
+use mcp_tests::checked;
 use mcp_tests::raw::Peer;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -18,7 +19,7 @@ fn refunds() -> Skill {
 }
 
 async fn client(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).cache_bytes(0).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).cache_bytes(0).connect().await.expect("a connection")
 }
 
 #[tokio::test]
@@ -229,7 +230,7 @@ async fn liar(skill: Value, contents: Value) -> Client {
         }
     });
     let (reader, writer) = tokio::io::split(ours);
-    Client::streams(reader, writer).era(Era::Modern).connect().await.expect("a connection")
+    checked::other::streams(reader, writer).era(Era::Modern).connect().await.expect("a connection")
 }
 
 #[tokio::test]

@@ -9,11 +9,12 @@ use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::SubscriptionFilter;
 use mcp_runtime::{Client, ErrorKind, Requester, Resource, ServerHandle};
 use mcp_tests::changing::server;
+use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, meta};
 use serde_json::{Map, Value, json};
 
 async fn connect(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).connect().await.expect("a connection")
 }
 
 async fn heard(changes: &mut Subscription) -> ServerChange {
@@ -95,7 +96,7 @@ async fn a_subscription_ends_with_its_server_or_its_connection() {
             }
         });
         let (reader, writer) = tokio::io::split(ours);
-        let client = Client::streams(reader, writer).era(era).connect().await.expect("a connection");
+        let client = checked::streams(reader, writer).era(era).connect().await.expect("a connection");
         let filter = SubscriptionFilter::new().resource("note://tea");
         let mut changes = client.subscribe(filter.clone()).await.expect("a subscription");
         let mut other = client.subscribe(filter).await.expect("a subscription");
@@ -264,7 +265,7 @@ async fn one_who_does_not_listen_costs_nothing_and_holds_up_nobody() {
             ready.serve(reader, writer).await
         });
         let (reader, writer) = tokio::io::split(ours);
-        lines.push(Client::streams(reader, writer).era(Era::Modern).connect().await.expect("a connection"));
+        lines.push(checked::streams(reader, writer).era(Era::Modern).connect().await.expect("a connection"));
     }
     let filter = || SubscriptionFilter::new().tools().resource("note://a").resource("note://last");
     // It subscribes, and its reading end is full soon.
@@ -426,7 +427,7 @@ async fn a_server_that_never_acknowledges_is_given_up() {
         pending().await
     });
     let (reader, writer) = tokio::io::split(ours);
-    let client = Client::streams(reader, writer)
+    let client = checked::other::streams(reader, writer)
         .timeout(std::time::Duration::from_millis(50))
         .connect()
         .await

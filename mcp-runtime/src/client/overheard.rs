@@ -22,9 +22,11 @@ impl fmt::Display for Speaker {
     }
 }
 
+type Listener = dyn Fn(Speaker, &str) + Send + Sync;
+
 /// Whoever is told of every message, if there is somebody.
 #[derive(Clone, Default)]
-pub(super) struct Overheard(Option<Arc<dyn Fn(Speaker, &str) + Send + Sync>>);
+pub(super) struct Overheard(Option<Arc<Listener>>);
 
 impl Overheard {
     pub(super) fn by(listener: impl Fn(Speaker, &str) + Send + Sync + 'static) -> Self {

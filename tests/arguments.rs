@@ -5,6 +5,7 @@
 use mcp_runtime::client::Client;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::CallToolResult;
+use mcp_tests::checked;
 use mcp_tests::constrained::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 /// Connects to a server in memory.
 async fn connect(server: Server) -> Client {
-    Client::in_memory(server).connect().await.expect("a connection")
+    checked::in_memory(server).connect().await.expect("a connection")
 }
 
 async fn call(client: &Client, tool: &str, arguments: Value) -> CallToolResult {

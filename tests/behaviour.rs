@@ -6,7 +6,6 @@ mod auth;
 mod carriers;
 mod client;
 mod completion;
-mod conform;
 mod elicitation;
 mod http;
 mod http_attacks;

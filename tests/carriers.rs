@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::client::{Client, ClientBuilder, Era, Speaker};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject,
     SamplingMessage,
 };
+use mcp_tests::conform::Conversation;
 use mcp_tests::over::Over;
 use mcp_tests::raw::{Call, Peer, text};
-use mcp_tests::{Effects, World, server, server_in};
+use mcp_tests::{Effects, World, checked, server, server_in};
 use tokio::process::Command;
 use tokio::sync::Notify;
 
@@ -42,7 +43,7 @@ async fn every_carrier_gives_the_same_result_and_runs_the_code_once(over: Over) 
 async fn every_carrier_gives_the_same_result_over_real_pipes() {
     for era in [Era::Auto, Era::Legacy, Era::Modern] {
         let fixture = Command::new(env!("CARGO_BIN_EXE_fixture"));
-        let client = connect(Client::stdio(fixture).on_stderr(|_| {}), era).await;
+        let client = connect(checked::stdio(fixture).on_stderr(|_| {}), era).await;
         assert_eq!(client.protocol_version().is_modern(), era != Era::Legacy);
         let answer: String = client.call("ask_thrice", ()).await.expect("an answer");
         assert_eq!(answer, "ONE AND TWO", "{era:?}");
@@ -115,7 +116,7 @@ async fn a_tool_gives_one_result_on_every_carrier_over_real_pipes() {
         [("push", Era::Legacy, false), ("parked", Era::Modern, false), ("task", Era::Modern, true)]
     {
         let world = folder.path().join(name);
-        let client = Client::stdio(fixture(&world)).on_stderr(|_| {}).on_elicitation(wish);
+        let client = checked::stdio(fixture(&world)).on_stderr(|_| {}).on_elicitation(wish);
         let client = connect(if tasks { client.tasks() } else { client }, era).await;
         let planned: String = client.call("plan", [("topic", "tea")]).await.expect("a plan");
         client.close().await.expect("it ends");
@@ -142,6 +143,7 @@ async fn a_tool_gives_one_result_on_every_carrier_over_real_pipes() {
 struct Process {
     child: tokio::process::Child,
     reader: tokio::io::BufReader<tokio::process::ChildStdout>,
+    conversation: Conversation,
 }
 
 impl Process {
@@ -150,7 +152,7 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("it starts");
         let reader = tokio::io::BufReader::new(child.stdout.take().expect("an output"));
-        Self { child, reader }
+        Self { child, reader, conversation: Conversation::of(&[Speaker::Server]) }
     }
 
     async fn call(&mut self, call: &Call) -> serde_json::Value {
@@ -158,10 +160,12 @@ impl Process {
         let mut params = call.params.clone();
         params.insert("_meta".to_owned(), mcp_tests::raw::meta());
         let message = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+        self.conversation.assert(Speaker::Client, &message.to_string());
         let input = self.child.stdin.as_mut().expect("an input");
         input.write_all(format!("{message}\n").as_bytes()).await.expect("written");
         let mut line = String::new();
         self.reader.read_line(&mut line).await.expect("read");
+        self.conversation.assert(Speaker::Server, &line);
         let mut answer: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         answer["result"].take()
     }

@@ -9,13 +9,14 @@ use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{Completion, ErrorCode, ErrorObject};
 use mcp_runtime::{Client, Completing, DynPrompt, ErrorKind, Extensions, Resource};
+use mcp_tests::checked;
 use mcp_tests::completing::server;
 use mcp_tests::raw::Peer;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 async fn connect(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).connect().await.expect("a connection")
 }
 
 async fn values(client: &Client, prompt: &str, argument: &str, typed: &str) -> Vec<String> {
@@ -30,7 +31,7 @@ fn refusal(answer: Result<Completion, mcp_runtime::Error>) -> ErrorObject {
 
 /// Why a server does not start.
 async fn problems(server: Server) -> String {
-    let error = Client::in_memory(server).connect().await.expect_err("it does not fit together");
+    let error = checked::in_memory(server).connect().await.expect_err("it does not fit together");
     assert_eq!(error.kind(), ErrorKind::Configuration);
     error.to_string()
 }
@@ -250,7 +251,7 @@ async fn a_function_is_told_what_there_is() {
         let extensions = Extensions::new().with(User("ada"));
         Server::new("s").prompts(prompts![told]).serve_with(theirs, extensions).await.expect("it serves");
     });
-    let client = Client::over(ours).connect().await.expect("a connection");
+    let client = checked::over(ours).connect().await.expect("a connection");
     let completion = client.complete_prompt("told", "who", "").argument("who", "me").argument("what-else", "x").await;
     assert_eq!(completion.expect("a completion").values, ["ada:what-else=x"], "the argument itself is not another one");
     let error = refusal(client.complete_prompt("told", "what-else", "").await);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mcp_runtime::client::{Called, Client, ClientBuilder, Era, ServerChange};
+use mcp_runtime::client::{Called, ClientBuilder, Era, ServerChange};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, LoggingLevel,
@@ -13,7 +13,7 @@ use mcp_runtime::rustls::ServerConfig;
 use mcp_runtime::rustls::pki_types::PrivateKeyDer;
 use mcp_runtime::{ErrorKind, StreamableHttp, reqwest};
 use mcp_tests::http::Served;
-use mcp_tests::{changing, library, server};
+use mcp_tests::{changing, checked, library, server};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -27,7 +27,7 @@ fn url(served: &Served) -> String {
 
 /// A client with a model that repeats what it is told, and a user who wants size 7.
 fn client(served: &Served, era: Era) -> ClientBuilder {
-    Client::http(url(served))
+    checked::http(url(served))
         .era(era)
         .on_sampling(|request: CreateMessageRequestParams| async move {
             Ok(CreateMessageResult::text("parrot", request.joined_text()))
@@ -197,10 +197,10 @@ async fn arguments_stand_in_headers_where_their_tool_wants_that() {
 async fn a_server_over_http_is_offered_by_another_one() {
     let served = Served::start(server(Arc::default())).await;
     for (era, _) in ERAS {
-        let proxy = Client::http(url(&served)).era(era).proxy().await.expect("a proxy");
+        let proxy = checked::http(url(&served)).era(era).proxy().await.expect("a proxy");
         let asked = Arc::new(AtomicU32::new(0));
         let count = asked.clone();
-        let client = Client::in_memory(proxy)
+        let client = checked::in_memory(proxy)
             .on_sampling(move |request: CreateMessageRequestParams| {
                 count.fetch_add(1, Ordering::SeqCst);
                 async move { Ok(CreateMessageResult::text("parrot", request.joined_text())) }
@@ -227,8 +227,8 @@ async fn serve(server: Server) -> (StreamableHttp, String) {
 async fn a_session_ends_with_its_client() {
     let (http, url) = serve(server(Arc::default())).await;
     let sessions = |number: u32| format!("{http:?}").contains(&format!("sessions: {number}"));
-    let client = Client::http(&*url).era(Era::Legacy).connect().await.expect("a connection");
-    let another = Client::http(&*url).era(Era::Legacy).connect().await.expect("a connection");
+    let client = checked::http(&*url).era(Era::Legacy).connect().await.expect("a connection");
+    let another = checked::http(&*url).era(Era::Legacy).connect().await.expect("a connection");
     assert!(sessions(2), "{http:?}");
     client.close().await.expect("it ends");
     assert!(sessions(1), "{http:?}");
@@ -245,7 +245,7 @@ async fn a_session_ends_with_its_client() {
 #[tokio::test]
 async fn a_client_can_be_dropped_where_there_is_no_runtime() {
     let (_http, url) = serve(server(Arc::default())).await;
-    let client = Client::http(&*url).era(Era::Legacy).connect().await.expect("a connection");
+    let client = checked::http(&*url).era(Era::Legacy).connect().await.expect("a connection");
     std::thread::spawn(move || drop(client)).join().expect("it does not panic");
 }
 
@@ -268,11 +268,11 @@ async fn servers_over_https_are_called_with_http_2() {
     let certificate = reqwest::Certificate::from_der(&certificate).expect("a certificate");
     let trusting = reqwest::Client::builder().tls_certs_only([certificate]).build().expect("a client");
     for (era, _) in ERAS {
-        let client = Client::http(&*url).era(era).http_client(trusting.clone()).connect().await.expect("a connection");
+        let client = checked::http(&*url).era(era).http_client(trusting.clone()).connect().await.expect("a connection");
         assert_eq!(client.call::<String>("asked", ()).await.expect("an answer"), url, "{era:?}");
     }
     // Nobody else trusts it.
-    let error = Client::http(&*url).connect().await.expect_err("it could be anybody");
+    let error = checked::http(&*url).connect().await.expect_err("it could be anybody");
     assert_eq!(error.kind(), ErrorKind::Io);
 }
 

@@ -9,6 +9,7 @@ use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ErrorCode, LoggingLevel, ProtocolVersion, SubscriptionFilter,
 };
 use mcp_runtime::{Error, ErrorKind, reqwest};
+use mcp_tests::checked;
 use mcp_tests::scripted::{Asked, LONGEST, Scripted, Talk};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ async fn begin(asked: &Asked, talk: Talk, session: &str) {
 }
 
 async fn connect(server: &Scripted) -> Client {
-    connected(Client::http(&*server.url)).await
+    connected(checked::other::http(&*server.url)).await
 }
 
 async fn connected(builder: ClientBuilder) -> Client {
@@ -166,7 +167,7 @@ async fn an_answer_that_is_too_long_is_not_read() {
 #[tokio::test]
 async fn a_server_that_never_answers_is_not_waited_for() {
     let server = modern(|_, talk| async move { talk.closed().await }).await;
-    let client = connected(Client::http(&*server.url).timeout(Duration::from_millis(300))).await;
+    let client = connected(checked::other::http(&*server.url).timeout(Duration::from_millis(300))).await;
     let error = call(&client).await.expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
@@ -235,7 +236,7 @@ async fn the_first_of_two_answers_counts_and_requests_of_modern_servers_do_not()
     })
     .await;
     let sampling = |_: CreateMessageRequestParams| async { panic!("it must not be asked") };
-    let client = connected(Client::http(&*server.url).on_sampling(sampling)).await;
+    let client = connected(checked::other::http(&*server.url).on_sampling(sampling)).await;
     assert_eq!(call(&client).await.expect("an answer"), "first");
     // Nothing was sent but requests.
     assert!(server.asked().iter().all(|asked| asked.message()["id"].is_number()), "{:?}", server.asked());
@@ -288,7 +289,7 @@ fn in_pieces(cuts: Vec<usize>) {
         .await;
         let (said, mut heard) = mpsc::unbounded_channel();
         let log = move |message: mcp_runtime::protocol::LoggingMessageNotificationParams| drop(said.send(message.data));
-        let client = connected(Client::http(&*server.url).on_log(LoggingLevel::Debug, log)).await;
+        let client = connected(checked::other::http(&*server.url).on_log(LoggingLevel::Debug, log)).await;
         assert_eq!(call(&client).await.expect("an answer"), "ü done 世");
         assert_eq!(heard.recv().await, Some(json!("hälf wäy 世界")));
     });
@@ -358,11 +359,11 @@ async fn another_token_is_tried() {
             async move { Ok::<_, Error>(Some(token.to_owned())) }
         }
     };
-    let client = connected(Client::http(&*server.url).token_provider(provider("fresh"))).await;
+    let client = connected(checked::other::http(&*server.url).token_provider(provider("fresh"))).await;
     assert_eq!(call(&client).await.expect("an answer"), "in");
     // Discovery and the list went well with the first one.
     assert_eq!(asked.load(Ordering::SeqCst), 4);
-    let client = connected(Client::http(&*server.url).token_provider(provider("no better"))).await;
+    let client = connected(checked::other::http(&*server.url).token_provider(provider("no better"))).await;
     let before = server.count("tools/call");
     let error = call(&client).await.expect_err("it fails");
     assert_eq!(error.http_status(), Some(401));
@@ -370,7 +371,7 @@ async fn another_token_is_tried() {
     assert_eq!(server.count("tools/call"), before + 2);
 
     let fails = |_: TokenRequest| async { Err::<Option<String>, _>(std::io::Error::other("the vault is closed")) };
-    let error = Client::http(&*server.url).token_provider(fails).connect().await.expect_err("no token");
+    let error = checked::other::http(&*server.url).token_provider(fails).connect().await.expect_err("no token");
     assert_eq!(error.kind(), ErrorKind::Io);
 }
 
@@ -390,7 +391,7 @@ async fn redirects_are_followed_on_the_same_server_only() {
         }
     })
     .await;
-    let builder = || Client::http(&*server.url).bearer("secret").header("X-Key", "secret");
+    let builder = || checked::other::http(&*server.url).bearer("secret").header("X-Key", "secret");
     let error = call(&connected(builder()).await).await.expect_err("it is another server");
     assert_eq!(error.http_status(), Some(307));
     assert!(other.asked().is_empty(), "{:?}", other.asked());
@@ -534,14 +535,14 @@ async fn the_era_of_a_server_is_found_out() {
             talk.respond(status, &[("content-type", "application/json")], &error.to_string()).await;
         })
         .await;
-        let error = Client::http(&*server.url).connect().await.expect_err("nothing in common");
+        let error = checked::other::http(&*server.url).connect().await.expect_err("nothing in common");
         assert_eq!(error.peer_error().map(|error| error.code.as_i64()), Some(code));
         assert_eq!(server.count("initialize"), 0);
     }
     // Neither is one that wants to know who calls, or is busy.
     for status in [401, 403, 429, 500, 503] {
         let server = Scripted::start(move |_, talk| async move { talk.respond(status, &[], "").await }).await;
-        let error = Client::http(&*server.url).connect().await.expect_err("it says no");
+        let error = checked::other::http(&*server.url).connect().await.expect_err("it says no");
         assert_eq!((error.http_status(), server.asked().len()), (Some(status), 1));
     }
     // One that refuses what it says it speaks is asked once more.
@@ -560,7 +561,7 @@ async fn the_era_of_a_server_is_found_out() {
     assert_eq!(connect(&server).await.protocol_version(), ProtocolVersion::V2026_07_28);
     // Where there is nothing at all, that is what is said.
     let server = Scripted::start(|_, talk| async move { talk.respond(404, &[], "").await }).await;
-    let error = Client::http(&*server.url).connect().await.expect_err("nothing is there");
+    let error = checked::other::http(&*server.url).connect().await.expect_err("nothing is there");
     assert_eq!((error.kind(), error.http_status()), (ErrorKind::Http, Some(404)));
 }
 
@@ -622,7 +623,7 @@ async fn legacy_servers_ask_on_the_stream_of_a_call() {
     let parrot = |request: CreateMessageRequestParams| async move {
         Ok(CreateMessageResult::text("parrot", request.joined_text()))
     };
-    let client = connected(Client::http(&*server.url).on_sampling(parrot)).await;
+    let client = connected(checked::other::http(&*server.url).on_sampling(parrot)).await;
     assert_eq!(call(&client).await.expect("an answer"), "why?");
 }
 
@@ -768,7 +769,7 @@ async fn forgetful(forgotten: watch::Receiver<bool>, is_lost_in_the_middle: bool
 async fn a_session_that_is_lost_is_begun_anew() {
     let (forget, forgotten) = watch::channel(false);
     let server = forgetful(forgotten, false).await;
-    let client = connected(Client::http(&*server.url).on_log(LoggingLevel::Info, |_| {})).await;
+    let client = connected(checked::other::http(&*server.url).on_log(LoggingLevel::Info, |_| {})).await;
     let filter = SubscriptionFilter::new().tools().resource("a:1");
     let mut changes = client.subscribe(filter).await.expect("a subscription");
     assert_eq!(call(&client).await.expect("an answer"), "done");
@@ -918,7 +919,7 @@ async fn oldest(endpoint: &'static str) -> Scripted {
 async fn servers_of_2024_11_05_are_spoken_to() {
     for era in [Era::Auto, Era::Legacy] {
         let server = oldest("/messages?id=1").await;
-        let client = connected(Client::http(&*server.url).era(era)).await;
+        let client = connected(checked::other::http(&*server.url).era(era)).await;
         assert_eq!(client.protocol_version(), ProtocolVersion::V2024_11_05);
         assert_eq!(call(&client).await.expect("an answer"), "done");
         let lost = timeout(LONGEST, client.call::<()>("end", ())).await.expect("in time");
@@ -931,7 +932,7 @@ async fn servers_of_2024_11_05_are_spoken_to() {
 #[tokio::test]
 async fn a_server_of_2024_11_05_does_not_send_messages_elsewhere() {
     let server = oldest("http://elsewhere.example/messages").await;
-    let error = Client::http(&*server.url).bearer("secret").connect().await.expect_err("it is another server");
+    let error = checked::other::http(&*server.url).bearer("secret").connect().await.expect_err("it is another server");
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("elsewhere.example"), "{error}");
 }

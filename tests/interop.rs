@@ -6,9 +6,10 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_runtime::client::{Client, Era};
+use mcp_runtime::client::Era;
 use mcp_runtime::prelude::Server;
 use mcp_runtime::protocol as ours;
+use mcp_tests::checked;
 use mcp_tests::http::Served;
 use mcp_tests::interop::{Feature, Role as Does, Row};
 use mcp_tests::peers::Peer;
@@ -462,11 +463,12 @@ async fn our_clients_model_uses_the_tools_of_their_server_in_both_eras() {
             let running = Looper.serve(there).await.expect("it serves");
             running.waiting().await
         });
-        let mut client =
-            Client::over(here).era(era).on_sampling(move |request: ours::CreateMessageRequestParams| async move {
+        let mut client = checked::other::over(here).era(era).on_sampling(
+            move |request: ours::CreateMessageRequestParams| async move {
                 assert!(has_tools, "it said that it knows none");
                 Ok(searches(&request))
-            });
+            },
+        );
         if has_tools {
             client = client.sampling_tools();
         }

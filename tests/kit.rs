@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageResult, ElicitResult, LoggingLevel, Root};
 use mcp_runtime::testing::{Carrier, Trial};
+use mcp_tests::checked;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -201,7 +202,7 @@ fn server(world: Arc<World>) -> Server {
 }
 
 fn trial() -> Trial<World> {
-    Trial::new(World::default, server)
+    checked::trial(World::default, server)
         .model(|request| request.joined_text().to_uppercase())
         .user(|question| match question.message.as_str() {
             "Where to?" => json!({ "street": "Main St", "express": true }),
@@ -295,7 +296,7 @@ fn what_cannot_be_checked_is_said() {
     assert_says(&said, &["`capabilities` asked its client nothing", "`.model(..)`", "true true true"]);
     let said = complaint(async { check(&trial(), "guarded").await });
     assert_says(&said, &["asked its client nothing", "are its arguments right", "item"]);
-    let without_user = || Trial::new(World::default, server).model_says("anything");
+    let without_user = || checked::trial(World::default, server).model_says("anything");
     let said = complaint(async { check(&without_user(), "model_then_user").await });
     assert_says(&said, &["`model_then_user` asks for something that the client of this trial has not", "`.user(..)`"]);
 }
@@ -306,7 +307,7 @@ fn a_world_that_is_not_new_is_found() {
     let shared = Arc::<World>::default();
     let trial = || {
         let shared = shared.clone();
-        Trial::new(move || shared.clone(), |world: Arc<Arc<World>>| server((*world).clone())).model_says("anything")
+        checked::trial(move || shared.clone(), |world: Arc<Arc<World>>| server((*world).clone())).model_says("anything")
     };
     for tool in ["unguarded", "identify"] {
         let said = complaint(async { trial().assert_replay_safe(tool, (), async |world| world.notes()).await });
@@ -318,7 +319,7 @@ fn a_world_that_is_not_new_is_found() {
 fn a_server_that_does_not_fit_together_is_named() {
     for carrier in Carrier::ALL {
         let said = complaint(async {
-            let trial = Trial::new(|| (), |_| Server::new("shop").tools(tools![misfit]));
+            let trial = checked::trial(|| (), |_| Server::new("shop").tools(tools![misfit]));
             trial.on(*carrier, async |_, ()| ()).await;
         });
         assert_says(&said, &["does not fit together", "`misfit`", "`.state(..)`"]);
@@ -338,7 +339,7 @@ async fn everybody_can_be_asked_at_once() {
 
 #[tokio::test]
 async fn a_script_may_say_everything_itself() {
-    let trial = Trial::new(World::default, server)
+    let trial = checked::trial(World::default, server)
         .model(|_| CreateMessageResult::text("another-model", "HI"))
         .user_says(Delivery { street: "Side St".to_owned(), express: false })
         .assert_declared("true true false")
@@ -350,9 +351,9 @@ async fn a_script_may_say_everything_itself() {
         })
         .await;
     assert_eq!(notes, ["hold lamp", "pay lamp, express: false"]);
-    let trial = Trial::new(World::default, server).user(|_| ElicitResult::cancel());
+    let trial = checked::trial(World::default, server).user(|_| ElicitResult::cancel());
     let _ = trial.assert_declared("false true false").await;
-    let _ = Trial::new(World::default, server).assert_declared("false false false").await;
+    let _ = checked::trial(World::default, server).assert_declared("false false false").await;
 }
 
 trait AssertDeclared {
@@ -382,7 +383,7 @@ async fn carriers_are_what_they_are_said_to_be() {
             let heard = heard.clone();
             move |client| {
                 let heard = heard.clone();
-                client.on_log(LoggingLevel::Info, move |it| {
+                checked::both(client).on_log(LoggingLevel::Info, move |it| {
                     heard.lock().expect("a lock").push(it.data.as_str().unwrap_or_default().to_owned());
                 })
             }
@@ -442,7 +443,7 @@ fn what_a_server_keeps_for_itself_is_found() {
 fn a_server_that_cannot_be_made_again_ends_the_call_and_not_the_time() {
     let said = complaint(async {
         let made = AtomicU32::new(0);
-        let trial = Trial::new(World::default, move |world| {
+        let trial = checked::trial(World::default, move |world| {
             assert!(made.fetch_add(1, Ordering::SeqCst) < 2, "one too many");
             server(world)
         });
@@ -459,7 +460,7 @@ fn a_server_that_cannot_be_made_again_ends_the_call_and_not_the_time() {
 #[tokio::test]
 async fn a_tool_that_may_become_a_task_is_run_as_one_too() {
     let plan = |world: Arc<mcp_tests::World>| mcp_tests::server_in(Arc::default(), Some(world));
-    let trial = Trial::new(mcp_tests::World::default, plan).model_says("MINT").user_says(json!({ "size": 12 }));
+    let trial = checked::trial(mcp_tests::World::default, plan).model_says("MINT").user_says(json!({ "size": 12 }));
     let arguments = [("topic", "tea")];
     let planned =
         trial.on_every_carrier(async |client, _| client.call::<String>("plan", arguments).await.expect("a plan")).await;

@@ -10,8 +10,8 @@ use mcp_runtime::layer::{
 };
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorObject};
-use mcp_runtime::testing::Trial;
 use mcp_runtime::{ErrorKind, Extensions, Principal};
+use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, shout, text};
 use serde_json::json;
 
@@ -82,7 +82,7 @@ fn thing(id: u32) -> Option<String> {
 }
 
 async fn connect(server: Server) -> Client {
-    Client::in_memory(server).connect().await.expect("a connection")
+    checked::in_memory(server).connect().await.expect("a connection")
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn calls_ask_through_layers_on_every_carrier() {
             .layer(ResponseLimit::new(10_000))
             .tools(tools![ask].layer(seen.layer("around")))
     };
-    let trial = Trial::new(|| (), move |_| server()).model(|request| request.joined_text().to_uppercase());
+    let trial = checked::trial(|| (), move |_| server()).model(|request| request.joined_text().to_uppercase());
     trial.assert_replay_safe("ask", [("what", "tea")], async |()| ()).await;
     let said: String =
         trial.on_every_carrier(async |client, ()| client.call("ask", [("what", "tea")]).await.expect("said")).await;
@@ -207,7 +207,7 @@ async fn calls_are_counted_for_each_principal() {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let ready = ready.clone();
         tokio::spawn(async move { ready.serve_with(theirs, Extensions::new().with(Principal::new(principal))).await });
-        Client::over(ours).connect()
+        checked::over(ours).connect()
     };
     let ada = connect("ada").await.expect("a connection");
     let bob = connect("bob").await.expect("a connection");
@@ -279,7 +279,7 @@ async fn a_cache_gives_nobody_what_is_for_somebody_else() {
             let extensions = tenant.map_or_else(Extensions::new, |tenant| Extensions::new().with(Tenant(tenant)));
             let ready = ready.clone();
             tokio::spawn(async move { ready.serve_with(theirs, extensions).await });
-            let client = Client::over(ours).connect().await.expect("a connection");
+            let client = checked::over(ours).connect().await.expect("a connection");
             assert_eq!(client.call::<String>("whose", ()).await.expect("said"), tenant.unwrap_or("nobody's"));
         }
         assert_eq!(calls.load(Ordering::Relaxed), expected);
@@ -367,7 +367,7 @@ async fn what_layers_say_is_masked_and_what_they_miss_is_said() {
 async fn legacy_clients_go_through_layers_too() {
     let seen = Seen::default();
     let server = Server::new("layered").layer(seen.layer("one")).tools(tools![ask]);
-    let client = Client::in_memory(server)
+    let client = checked::in_memory(server)
         .era(Era::Legacy)
         .on_sampling(|request: CreateMessageRequestParams| async move {
             Ok(CreateMessageResult::text("m", request.joined_text().to_uppercase()))

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_runtime::prelude::*;
-use mcp_runtime::{Client, ErrorKind, MemoryTasks, ReadyServer, ToolError};
+use mcp_runtime::{ErrorKind, MemoryTasks, ReadyServer, ToolError};
+use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, meta};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -59,7 +60,7 @@ fn connect(ready: &ReadyServer) -> mcp_runtime::client::ClientBuilder {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let ready = ready.clone();
     tokio::spawn(async move { ready.serve(theirs).await });
-    Client::over(ours)
+    checked::over(ours)
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
-use mcp_runtime::{Client, Requester, Resource, StateKey};
+use mcp_runtime::{Requester, Resource, StateKey};
+use mcp_tests::checked;
 use mcp_tests::raw::Peer;
 use serde_json::{Map, Value, json};
 
@@ -32,7 +33,7 @@ async fn a_client_gets_all_pages() {
     for era in [Era::Legacy, Era::Modern] {
         for (items, page) in [(0, 3), (1, 3), (3, 3), (4, 3), (7, 3), (7, 1), (7, 100)] {
             let client =
-                Client::in_memory(server(0..items).page_size(page)).era(era).connect().await.expect("connected");
+                checked::in_memory(server(0..items).page_size(page)).era(era).connect().await.expect("connected");
             let listed = client.list_tools().await.expect("a list");
             let expected: Vec<String> = (0..items).map(|it| format!("tool_{it}")).collect();
             let listed: Vec<String> = listed.into_iter().map(|it| it.name).collect();
@@ -144,7 +145,7 @@ async fn each_list_says_for_how_long_it_may_be_kept() {
 async fn a_client_keeps_what_it_may() {
     let server = server(0..1).list_ttl(Duration::from_secs(60)).page_size(1);
     let handle = server.handle();
-    let client = Client::in_memory(server).connect().await.expect("connected");
+    let client = checked::in_memory(server).connect().await.expect("connected");
     let count = async || client.list_tools().await.expect("a list").len();
     assert_eq!(count().await, 1);
     // Nobody listens, so that it is not told.
@@ -155,7 +156,7 @@ async fn a_client_keeps_what_it_may() {
 
     let server = self::server(0..1);
     let handle = server.handle();
-    let client = Client::in_memory(server).cache_bytes(0).connect().await.expect("connected");
+    let client = checked::in_memory(server).cache_bytes(0).connect().await.expect("connected");
     assert_eq!(client.list_tools().await.expect("a list").len(), 1);
     handle.add_tools(tool("more")).expect("added");
     assert_eq!(client.list_tools().await.expect("a list").len(), 2, "a client without a cache asks each time");

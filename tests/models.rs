@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mcp_runtime::QuestionError;
-use mcp_runtime::client::{Client, Era};
+use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ErrorCode, ErrorObject,
     ImageContent, Role, SamplingContent, SamplingMessage, ToolChoice, ToolResultContent, ToolUseContent,
 };
 use mcp_runtime::sampling::{ProviderError, ProviderErrorKind, SamplingFallback, SamplingProvider};
+use mcp_tests::checked;
 use mcp_tests::over::Over;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -783,7 +784,7 @@ async fn models_are_asked_over_standard_streams_on_every_carrier() {
     ] {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_fixture"));
         command.env("FIXTURE_SERVER", "shop").env("FIXTURE_RESUME", resume);
-        let builder = Client::stdio(command)
+        let builder = checked::stdio(command)
             .era(era)
             .on_sampling(Asked)
             .on_elicitation(|form: ElicitRequestParams| async move { Ok(ElicitResult::accept(form.defaults())) });

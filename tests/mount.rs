@@ -9,8 +9,8 @@ use mcp_runtime::protocol::{
     CallToolResult, ContentBlock, CreateMessageRequestParams, CreateMessageResult, EmbeddedResource, PromptMessage,
     ReadResourceResult, ResourceContents, ResourceLink, Role, SubscriptionFilter,
 };
-use mcp_runtime::testing::Trial;
 use mcp_runtime::{Extensions, Item, Requester, Resource};
+use mcp_tests::checked;
 
 /// The names of what was called.
 #[derive(Default)]
@@ -67,7 +67,7 @@ fn part(greeting: &'static str) -> Server {
 }
 
 async fn connect(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).connect().await.expect("a connection")
 }
 
 async fn names(client: &Client) -> Vec<String> {
@@ -125,7 +125,7 @@ async fn a_server_offers_what_others_do_and_each_keeps_its_states() {
 
 #[tokio::test]
 async fn what_is_mounted_asks_the_client_on_every_carrier() {
-    let trial = Trial::new(|| (), |_| Server::new("whole").mount("part", part("Hi")))
+    let trial = checked::trial(|| (), |_| Server::new("whole").mount("part", part("Hi")))
         .model(|request| request.joined_text().to_uppercase());
     trial.assert_replay_safe("part_ask", [("what", "tea")], async |()| ()).await;
 }
@@ -149,7 +149,7 @@ async fn what_is_mounted_brings_its_own_model_and_layers() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let extensions = Extensions::new().with(log.clone());
     tokio::spawn(async move { ready.serve_with(theirs, extensions).await });
-    let client = Client::over(ours).connect().await.expect("a connection");
+    let client = checked::over(ours).connect().await.expect("a connection");
     assert_eq!(client.call::<String>("part_ask", [("what", "tea")]).await.expect("answered"), "from the part");
     assert_eq!(*log.0.lock().expect("no panic"), ["outer part_ask", "inner ask"]);
 }
@@ -207,7 +207,7 @@ async fn connect_as(server: &mcp_runtime::ReadyServer, extensions: Extensions) -
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let server = server.clone();
     tokio::spawn(async move { server.serve_with(theirs, extensions).await });
-    Client::over(ours).connect().await.expect("a connection")
+    checked::over(ours).connect().await.expect("a connection")
 }
 
 #[tokio::test]
@@ -333,13 +333,13 @@ async fn the_resources_that_results_name_can_be_read() {
             let part = Server::new("part").tools(tools![point]).prompts(prompts![pointing]);
             part.resources(resources![note, pair])
         };
-        let proxy = Client::in_memory(part()).era(era).proxy().await.expect("a proxy");
+        let proxy = checked::in_memory(part()).era(era).proxy().await.expect("a proxy");
         let server = Server::new("whole")
             .mount("deep", Server::new("middle").mount("er", part()))
             .mount("proxy", proxy)
             .resources(resources![note]);
         let client =
-            Client::in_memory(server).era(era).on_sampling(|_| async { Ok(CreateMessageResult::text("m", "there")) });
+            checked::in_memory(server).era(era).on_sampling(|_| async { Ok(CreateMessageResult::text("m", "there")) });
         let client = client.connect().await.expect("a connection");
         for (prefix, path) in [("deep_er", "deep/er"), ("proxy", "proxy")] {
             let uri = |block: &ContentBlock| match block {

@@ -7,11 +7,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_runtime::client::{Client, Era};
+use mcp_runtime::client::Era;
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, SamplingContent, ToolChoice,
 };
 use mcp_runtime::testing::ScriptedModel;
+use mcp_tests::checked;
 use mcp_tests::http::Served;
 use mcp_tests::interop::{Feature, Role, Row};
 use mcp_tests::peers::Peer;
@@ -387,7 +388,7 @@ async fn our_client_calls_a_fastmcp_server() {
         let Some(server) = with_fastmcp() else { return };
         let answers = answers.iter().map(|answer| serde_json::from_value::<CreateMessageResult>(answer.clone()));
         let model = ScriptedModel::new(answers.map(|answer| answer.expect("an answer")));
-        let client = Client::stdio(server)
+        let client = checked::other::stdio(server)
             .on_stderr(|_| {})
             .era(era)
             .timeout(LONG)
@@ -437,14 +438,14 @@ async fn our_client_calls_a_fastmcp_server() {
 #[tokio::test]
 async fn a_fastmcp_server_knows_what_our_client_can_be_asked() {
     let Some(server) = with_fastmcp() else { return };
-    let client = Client::stdio(server).on_stderr(|_| {}).era(Era::Legacy).timeout(LONG);
+    let client = checked::other::stdio(server).on_stderr(|_| {}).era(Era::Legacy).timeout(LONG);
     let client = client.connect().await.expect("a connection");
     let error = client.call::<String>("ask", [("question", "why?")]).await.expect_err("an error");
     assert!(error.to_string().contains("does not support sampling"), "{error}");
     client.close().await.expect("it ends");
 
     let Some(server) = with_fastmcp() else { return };
-    let client = Client::stdio(server)
+    let client = checked::other::stdio(server)
         .on_stderr(|_| {})
         .era(Era::Legacy)
         .timeout(LONG)

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{ContentBlock, ErrorCode, ErrorObject, GetPromptResult, PromptMessage, Role};
-use mcp_runtime::testing::Trial;
 use mcp_runtime::{Client, DynPrompt, ErrorKind, IntoPromptResult};
 use mcp_tests::World;
+use mcp_tests::checked;
 use mcp_tests::library::{Style, server};
 use serde_json::json;
 
 async fn connect(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).connect().await.expect("a connection")
 }
 
 async fn refused(client: &Client, name: &str, arguments: serde_json::Value) -> ErrorObject {
@@ -113,7 +113,7 @@ async fn errors_are_masked_where_that_is_wanted() {
 
 #[tokio::test]
 async fn a_prompt_asks_on_every_carrier_and_its_steps_are_done_once() {
-    let got = Trial::new(World::default, |world: Arc<World>| server(world))
+    let got = checked::trial(World::default, |world: Arc<World>| server(world))
         .model(|request| request.joined_text().to_uppercase())
         .user_says(json!({ "size": 12 }))
         .on_every_carrier(async |client, world| {
@@ -177,7 +177,7 @@ mod other {
 #[tokio::test]
 async fn what_does_not_fit_together_is_said_when_the_server_starts() {
     let problems = async |server: Server| {
-        let error = Client::in_memory(server).connect().await.expect_err("it does not fit together");
+        let error = checked::in_memory(server).connect().await.expect_err("it does not fit together");
         assert_eq!(error.kind(), ErrorKind::Configuration);
         error.to_string()
     };

@@ -14,11 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use mcp_runtime::client::{Client, Era};
+use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::{
     AnswersDigest, Claim, Claimant, Extensions, MemoryOutcomes, OutcomeStore, RememberedOutcome, Resume, Ticket,
 };
+use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, said};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -546,7 +547,7 @@ type Ended = (String, bool);
 /// How the call ends for a client that can be asked in the middle of it.
 async fn pushed(tool: &Do) -> (Ended, Arc<World>) {
     let world = World::new(tool);
-    let client = Client::in_memory(server(&world, 0))
+    let client = checked::in_memory(server(&world, 0))
         .era(Era::Legacy)
         .on_sampling(async |params| {
             let params = serde_json::to_value(params).expect("JSON");

@@ -8,6 +8,7 @@ use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageResult, LoggingLevel, ProgressNotificationParams};
 use mcp_runtime::{Client, Extensions, Resume};
+use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, meta, shout, text};
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ fn heard<T: Clone>(heard: &Heard<T>) -> Vec<T> {
 async fn client(era: Era, server: Server) -> (Client, Heard<ProgressNotificationParams>) {
     let all = Heard::default();
     let listener = all.clone();
-    let client = Client::in_memory(server)
+    let client = checked::in_memory(server)
         .era(era)
         .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "yes")) })
         .on_progress(move |it| listener.lock().expect("nobody panicked").push(it))

@@ -12,12 +12,13 @@ use mcp_runtime::protocol::{
 use mcp_runtime::testing::Trial;
 use mcp_runtime::{Client, Error, ErrorKind, IntoResourceResult, Resource};
 use mcp_tests::World;
+use mcp_tests::checked;
 use mcp_tests::library::{User, server};
 use mcp_tests::raw::{Peer, shout};
 use serde_json::{Map, Value, json};
 
 async fn connect(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).connect().await.expect("a connection")
 }
 
 async fn read(client: &Client, uri: &str) -> ReadResourceResult {
@@ -261,7 +262,7 @@ async fn errors_are_masked_where_that_is_wanted() {
 }
 
 fn trial() -> Trial<World> {
-    Trial::new(World::default, |world: Arc<World>| server(world))
+    checked::trial(World::default, |world: Arc<World>| server(world))
         .model(|request| request.joined_text().to_uppercase())
         .user_says(json!({ "size": 12 }))
 }
@@ -336,7 +337,7 @@ async fn a_client_that_cannot_be_asked_is_told_or_done_without() {
         let client = connect(Server::new("s").resources(resources![maybe]), era).await;
         assert!(read(&client, "maybe://it").await.joined_text().starts_with("without: "));
     }
-    let asked = Client::in_memory(Server::new("s").resources(resources![maybe]))
+    let asked = checked::in_memory(Server::new("s").resources(resources![maybe]))
         .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "yes")) });
     let client = asked.connect().await.expect("a connection");
     assert_eq!(read(&client, "maybe://it").await.joined_text(), "yes");
@@ -349,7 +350,7 @@ fn needy(state: State<Vec<u8>>) -> String {
 }
 
 async fn problems(server: Server) -> String {
-    let error = Client::in_memory(server).connect().await.expect_err("it does not fit together");
+    let error = checked::in_memory(server).connect().await.expect_err("it does not fit together");
     assert_eq!(error.kind(), ErrorKind::Configuration);
     error.to_string()
 }

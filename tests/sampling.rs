@@ -9,7 +9,8 @@ use mcp_runtime::client::{Approval, Client, ClientBuilder, Era, SamplingRequest,
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ErrorCode, ErrorObject, SamplingMessage};
 use mcp_runtime::sampling::{ProviderError, ProviderErrorKind, SamplingProvider};
-use mcp_runtime::testing::{Carrier, ScriptedModel, Trial};
+use mcp_runtime::testing::{Carrier, ScriptedModel};
+use mcp_tests::checked;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Notify, mpsc};
@@ -56,7 +57,7 @@ fn server() -> Server {
 }
 
 fn client(era: Era) -> ClientBuilder {
-    Client::in_memory(server()).era(era).on_sampling(echo)
+    checked::in_memory(server()).era(era).on_sampling(echo)
 }
 
 async fn echo(request: CreateMessageRequestParams) -> Result<CreateMessageResult, ErrorObject> {
@@ -81,9 +82,9 @@ const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 async fn whoever_allows_a_question_sees_who_asks_it() {
     for carrier in Carrier::ALL {
         let (seen, mut sees) = mpsc::unbounded_channel();
-        let trial = Trial::new(|| (), |_| server()).model_says("yes").client(move |client| {
+        let trial = checked::trial(|| (), |_| server()).model_says("yes").client(move |client| {
             let seen = seen.clone();
-            client.approve_sampling(move |request: SamplingRequest| {
+            checked::both(client).approve_sampling(move |request: SamplingRequest| {
                 _ = seen.send(request);
                 async { Approval::Allow }
             })
@@ -106,7 +107,7 @@ async fn whoever_allows_a_question_sees_who_asks_it() {
 async fn a_legacy_server_may_ask_for_any_call_in_flight() {
     let (seen, mut sees) = mpsc::unbounded_channel();
     let server = server();
-    let client = Client::in_memory(server).era(Era::Legacy).on_sampling(echo).approve_sampling(
+    let client = checked::in_memory(server).era(Era::Legacy).on_sampling(echo).approve_sampling(
         move |request: SamplingRequest| {
             _ = seen.send(request);
             async { Approval::Allow }
@@ -220,7 +221,7 @@ async fn a_budget_is_not_spent_on_what_was_not_asked() {
                 async { Ok(CreateMessageResult::text("m", "yes")) }
             }
         };
-        let client = Client::in_memory(Server::new("s").tools(tools![retry]))
+        let client = checked::in_memory(Server::new("s").tools(tools![retry]))
             .era(era)
             .on_sampling(answer)
             .sampling_token_budget(10)
@@ -299,7 +300,7 @@ async fn conversations_that_cannot_be_do_not_reach_the_model() {
     // Our own servers do not ask such things.
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let model = ScriptedModel::new(["never"]);
-    let connecting = Client::over(ours).era(Era::Legacy).on_sampling(model.clone()).connect();
+    let connecting = checked::other::over(ours).era(Era::Legacy).on_sampling(model.clone()).connect();
     let serving = async {
         let mut stream = BufReader::new(theirs);
         let mut receive = async |send: Option<Value>| {

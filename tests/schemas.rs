@@ -5,13 +5,14 @@ use jsonschema::Validator;
 use mcp_runtime::client::Client;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::Tool;
+use mcp_tests::checked;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 async fn connect(server: Server) -> Client {
-    Client::in_memory(server).connect().await.expect("a connection")
+    checked::in_memory(server).connect().await.expect("a connection")
 }
 
 fn validator(schema: &Map<String, Value>) -> Validator {

@@ -6,6 +6,7 @@ use mcp_runtime::client::{Client, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{ErrorCode, ServerCapabilities};
 use mcp_runtime::{ErrorKind, Resource, Skill};
+use mcp_tests::checked;
 use mcp_tests::raw::Peer;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -18,7 +19,7 @@ fn refunds() -> Skill {
 }
 
 async fn client(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).cache_bytes(0).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).cache_bytes(0).connect().await.expect("a connection")
 }
 
 #[tokio::test]
@@ -228,7 +229,7 @@ async fn liar(skill: Value, contents: Value) -> Client {
             writer.write_all(format!("{answer}\n").as_bytes()).await.expect("the client reads");
         }
     });
-    Client::over(ours).era(Era::Modern).connect().await.expect("a connection")
+    checked::other::over(ours).era(Era::Modern).connect().await.expect("a connection")
 }
 
 #[tokio::test]

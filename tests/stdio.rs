@@ -3,12 +3,16 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use mcp_runtime::client::Speaker;
+use mcp_tests::conform::Conversation;
+
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"sampling":{}},"clientInfo":{"name":"test","version":"1"}}}"#;
 
 struct Fixture {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+    conversation: Conversation,
 }
 
 impl Fixture {
@@ -23,13 +27,15 @@ impl Fixture {
         change(&mut command);
         let mut child = command.spawn().expect("the fixture starts");
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().expect("a pipe")));
-        let mut fixture = Self { child, input, output };
+        let conversation = Conversation::of(&[Speaker::Server]);
+        let mut fixture = Self { child, input, output, conversation };
         fixture.send(INITIALIZE);
         assert!(fixture.receive().contains("serverInfo"));
         fixture
     }
 
     fn send(&mut self, line: &str) {
+        self.conversation.assert(Speaker::Client, line);
         let input = self.input.as_mut().expect("the input is open");
         input.write_all(format!("{line}\n").as_bytes()).expect("the fixture reads");
     }
@@ -43,6 +49,7 @@ impl Fixture {
     fn receive(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("UTF-8");
+        self.conversation.assert(Speaker::Server, &line);
         line
     }
 
@@ -51,6 +58,7 @@ impl Fixture {
         drop(self.input.take());
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).expect("UTF-8");
+        rest.lines().for_each(|line| self.conversation.assert(Speaker::Server, line));
         let status = self.child.wait().expect("the fixture ends");
         assert!(status.success(), "{status}");
         let mut errors = String::new();
@@ -153,13 +161,16 @@ fn a_client_that_stops_reading_loses_nothing() {
     let mut fixture = Fixture::start();
     let text = "x".repeat(100_000);
     let mut input = fixture.input.take().expect("the input is open");
+    let call = move |id: u32| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"echo","arguments":{{"text":"{text}"}}}}}}"#
+        )
+    };
+    (1..=200).for_each(|id| fixture.conversation.assert(Speaker::Client, &call(id)));
     // Far more than the pipes and the buffers hold: the writer has to wait for the reader.
     let writer = std::thread::spawn(move || {
         for id in 1..=200 {
-            let call = format!(
-                r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"echo","arguments":{{"text":"{text}"}}}}}}"#
-            );
-            input.write_all(call.as_bytes()).expect("the fixture reads");
+            input.write_all(call(id).as_bytes()).expect("the fixture reads");
             input.write_all(b"\n").expect("the fixture reads");
         }
         input
@@ -177,6 +188,7 @@ fn a_client_that_stops_reading_loses_nothing() {
 fn what_stands_in_no_line_of_its_own_is_answered_too() {
     let mut fixture = Fixture::start();
     let last = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    fixture.conversation.assert(Speaker::Client, last);
     fixture.input.as_mut().expect("open").write_all(last.as_bytes()).expect("the fixture reads");
     let (rest, _) = fixture.end();
     assert_eq!(rest, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");

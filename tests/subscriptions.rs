@@ -9,12 +9,13 @@ use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::SubscriptionFilter;
 use mcp_runtime::{Client, ErrorKind, Requester, Resource, ServerHandle};
 use mcp_tests::changing::server;
+use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, meta};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
 async fn connect(server: Server, era: Era) -> Client {
-    Client::in_memory(server).era(era).connect().await.expect("a connection")
+    checked::in_memory(server).era(era).connect().await.expect("a connection")
 }
 
 async fn heard(changes: &mut Subscription) -> ServerChange {
@@ -92,7 +93,7 @@ async fn a_subscription_ends_with_its_server_or_its_connection() {
             let ready = ready.clone();
             async move { ready.serve(theirs).await }
         });
-        let client = Client::over(ours).era(era).connect().await.expect("a connection");
+        let client = checked::over(ours).era(era).connect().await.expect("a connection");
         let filter = SubscriptionFilter::new().resource("note://tea");
         let mut changes = client.subscribe(filter.clone()).await.expect("a subscription");
         let mut other = client.subscribe(filter).await.expect("a subscription");
@@ -257,7 +258,7 @@ async fn one_who_does_not_listen_costs_nothing_and_holds_up_nobody() {
         let (ours, theirs) = tokio::io::duplex(4096);
         let ready = ready.clone();
         tokio::spawn(async move { ready.serve(theirs).await });
-        lines.push(Client::over(ours).era(Era::Modern).connect().await.expect("a connection"));
+        lines.push(checked::over(ours).era(Era::Modern).connect().await.expect("a connection"));
     }
     let filter = || SubscriptionFilter::new().tools().resource("note://a").resource("note://last");
     // It subscribes, and its reading end is full soon.
@@ -418,7 +419,7 @@ async fn says_nothing(theirs: DuplexStream) -> Vec<Value> {
 async fn a_server_that_never_acknowledges_is_given_up() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let server = tokio::spawn(says_nothing(theirs));
-    let client = Client::over(ours)
+    let client = checked::other::over(ours)
         .timeout(std::time::Duration::from_millis(50))
         .on_progress(|_| {})
         .connect()

@@ -11,11 +11,12 @@ use mcp_runtime::protocol::{
     AudioContent, CreateMessageResult, EmbeddedResource, ImageContent, ResourceContents, ResourceLink, TextContent,
 };
 use mcp_runtime::{Extensions, Inject, Requester, StateNeed, ToolCall, Tools};
+use mcp_tests::checked;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 async fn connect(server: Server) -> Client {
-    Client::in_memory(server).connect().await.expect("a connection")
+    checked::in_memory(server).connect().await.expect("a connection")
 }
 
 /// Connects to a server with what is known of the connection.
@@ -24,7 +25,7 @@ async fn connect_with(server: Server, extensions: Extensions) -> Client {
     tokio::spawn(async move {
         server.serve_with(theirs, extensions).await.expect("it serves");
     });
-    Client::over(ours).connect().await.expect("a connection")
+    checked::over(ours).connect().await.expect("a connection")
 }
 
 async fn text(client: &Client, tool: &str, arguments: Value) -> String {
@@ -93,7 +94,7 @@ impl<S: Store> Catalog<S> {
 async fn methods_of_a_value_are_tools() {
     for era in [Era::Legacy, Era::Modern] {
         let catalog = Arc::new(Catalog { store: Shelf, renamed: AtomicUsize::new(0) });
-        let client = Client::in_memory(Server::new("x").tools(catalog.clone().tools()))
+        let client = checked::in_memory(Server::new("x").tools(catalog.clone().tools()))
             .era(era)
             .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "pencil")) })
             .connect()
@@ -285,7 +286,7 @@ async fn a_thread_keeps_its_place_when_nobody_waits_for_it_any_more() {
 async fn the_clock_goes_on_when_the_client_has_answered_a_thread() {
     for era in [Era::Legacy, Era::Modern] {
         let (lock, key) = Lock::new();
-        let client = Client::in_memory(Server::new("x").state(lock.clone()).tools(tools![asks_and_blocks]))
+        let client = checked::in_memory(Server::new("x").state(lock.clone()).tools(tools![asks_and_blocks]))
             .era(era)
             .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "yes")) })
             .connect()
@@ -366,7 +367,7 @@ async fn who_waits_for_the_client_holds_nobody_up() {
         let (asked, mut all_asked) = tokio::sync::mpsc::unbounded_channel();
         let answer = Arc::new(tokio::sync::Semaphore::new(0));
         let answering = answer.clone();
-        let client = Client::in_memory(Server::new("x").state(gate.clone()).tools(tools![one_asks]))
+        let client = checked::in_memory(Server::new("x").state(gate.clone()).tools(tools![one_asks]))
             .era(era)
             .on_sampling(move |_| {
                 let (asked, answering) = (asked.clone(), answering.clone());
@@ -425,7 +426,7 @@ async fn slow_in_parts(ctx: Context) -> Result<String> {
 #[tokio::test(start_paused = true)]
 async fn time_that_the_client_takes_is_not_the_tools() {
     for era in [Era::Legacy, Era::Modern] {
-        let client = Client::in_memory(Server::new("x").tools(tools![slow, patient, slow_in_parts]))
+        let client = checked::in_memory(Server::new("x").tools(tools![slow, patient, slow_in_parts]))
             .era(era)
             .on_sampling(|_| async {
                 tokio::time::sleep(Duration::from_secs(5)).await;
@@ -472,7 +473,7 @@ async fn a_tool_known_only_at_run_time_goes_the_same_way() {
             .into_iter()
             .map(|name| DynTool::new(name, json!({ "type": "object" }), move |_, _| async move { name }))
             .collect();
-        let client = Client::in_memory(Server::new("x").tools(weather).tools(named).tools(tools![public]))
+        let client = checked::in_memory(Server::new("x").tools(weather).tools(named).tools(tools![public]))
             .era(era)
             .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "Rain")) })
             .connect()

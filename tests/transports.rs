@@ -6,7 +6,7 @@ use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::CreateMessageResult;
 use mcp_runtime::{Client, ErrorKind, Messages, Transport};
-use mcp_tests::add;
+use mcp_tests::{add, checked};
 use serde_json::{Value, json};
 
 /// Ask the model.
@@ -21,7 +21,7 @@ fn server() -> Server {
 
 /// Calls a tool whose model answers, and one that needs none.
 async fn is_whole(transport: impl Transport, era: Era) {
-    let client = Client::over(transport)
+    let client = checked::over(transport)
         .era(era)
         .on_sampling(|_| async { Ok(CreateMessageResult::text("a-model", "the answer")) })
         .connect()

@@ -7,9 +7,9 @@
 //! not UTF-8, `{meta}` for the `_meta` of a modern client that can sample, `{bare}` for that of one that cannot, `{state}` for the
 //! last `requestState` that came, and `{key1}`, `{key2}` for the keys of the last input requests. In a line that comes, a `requestState` is shown as `…`.
 //!
+//! All that comes must be what the specification's schemas allow, too.
+//!
 //! `WIRE=write cargo test -p mcp-tests --test wire` writes down what comes, to be reviewed.
-
-mod conform;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -17,7 +17,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use conform::validator;
+use mcp_runtime::client::Speaker;
+use mcp_tests::conform::Conversation;
 use serde_json::Value;
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"script","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}}"#;
@@ -67,85 +68,6 @@ fn subscriptions() {
 #[test]
 fn completions() {
     replay_with("completion.txt", &[("FIXTURE_SERVER", "completing")]);
-}
-
-/// What came in these conversations, against the specification's schemas of each revision.
-#[test]
-fn lists_contents_and_messages_conform_to_the_schema_of_their_revision() {
-    let mut checked = 0;
-    for file in ["resources.txt", "prompts.txt", "completion.txt", "subscriptions.txt"] {
-        let script = std::fs::read_to_string(path(file)).expect("the script");
-        for conversation in conversations(&script) {
-            checked += check_conversation(conversation);
-        }
-    }
-    assert!(checked > 40, "only {checked} results were checked");
-}
-
-fn check_conversation(conversation: &str) -> usize {
-    let mut revision = "2026-07-28".to_owned();
-    let (mut requests, mut checked) = (Vec::new(), 0);
-    for line in conversation.lines() {
-        let Some((way, message)) = line.split_once(' ') else { continue };
-        let message: Value = match way {
-            ">" => serde_json::from_slice(&fill_in(message, "state", &["1".to_owned(), "2".to_owned()])),
-            "<" => serde_json::from_str(message),
-            _ => continue,
-        }
-        .expect("JSON");
-        if way == ">" {
-            if message["method"] == "initialize" {
-                revision = message["params"]["protocolVersion"].as_str().expect("a revision").to_owned();
-            }
-            requests.push(message);
-            continue;
-        }
-        if let Some(method) = message.get("method") {
-            let name = match method.as_str().expect("a method") {
-                "notifications/tools/list_changed" => "ToolListChangedNotification",
-                "notifications/prompts/list_changed" => "PromptListChangedNotification",
-                "notifications/resources/list_changed" => "ResourceListChangedNotification",
-                "notifications/resources/updated" => "ResourceUpdatedNotification",
-                "notifications/subscriptions/acknowledged" => "SubscriptionsAcknowledgedNotification",
-                other => panic!("{other} is not expected here"),
-            };
-            let mut message = message;
-            if &*revision < "2025-11-25" {
-                // There the envelope has a schema of its own.
-                message.as_object_mut().expect("an object").remove("jsonrpc");
-            }
-            check(&revision, name, &message);
-            checked += 1;
-            continue;
-        }
-        let Some(result) = message.get("result") else { continue };
-        let request = requests.iter().find(|request| request["id"] == message["id"]).expect("its request");
-        let name = match (request["method"].as_str().expect("a method"), result["resultType"].as_str()) {
-            (_, Some("input_required")) => "InputRequiredResult",
-            ("resources/list", _) => "ListResourcesResult",
-            ("resources/templates/list", _) => "ListResourceTemplatesResult",
-            ("resources/read", _) => "ReadResourceResult",
-            ("prompts/list", _) => "ListPromptsResult",
-            ("completion/complete", _) => "CompleteResult",
-            ("prompts/get", _) => "GetPromptResult",
-            ("tools/list", _) => "ListToolsResult",
-            ("tools/call", _) => "CallToolResult",
-            ("resources/subscribe" | "resources/unsubscribe", _) => "EmptyResult",
-            ("subscriptions/listen", _) => "SubscriptionsListenResult",
-            ("server/discover", _) => "DiscoverResult",
-            ("initialize", _) => "InitializeResult",
-            (other, _) => panic!("{other} is not expected here"),
-        };
-        check(&revision, name, result);
-        checked += 1;
-    }
-    checked
-}
-
-fn check(revision: &str, name: &str, message: &Value) {
-    if let Err(error) = validator(revision, name).validate(message) {
-        panic!("{revision} {name}: {error} at {} in {message}", error.instance_path());
-    }
 }
 
 fn path(file: &str) -> PathBuf {
@@ -201,16 +123,19 @@ fn hold(conversation: &str, environment: &[(&str, &str)]) -> String {
         }
     });
     let (mut came, mut state, mut keys) = (String::new(), String::new(), Vec::new());
+    let mut said = Conversation::of(&[Speaker::Server]);
     for line in conversation.lines() {
         if let Some(message) = line.strip_prefix("> ") {
-            let input = input.as_mut().expect("the input is open");
-            input.write_all(&fill_in(message, &state, &keys)).expect("the fixture reads");
+            let (input, message) = (input.as_mut().expect("the input is open"), fill_in(message, &state, &keys));
+            said.assert(Speaker::Client, &String::from_utf8_lossy(&message));
+            input.write_all(&message).expect("the fixture reads");
         }
         if line == "." {
             input = None;
         }
         if line.starts_with('<') {
             let reply = output.next().map_or_else(|| "(end)".to_owned(), |line| line.expect("UTF-8"));
+            said.assert(Speaker::Server, &reply);
             let new_keys = keys_of(&reply);
             if !new_keys.is_empty() {
                 keys = new_keys;

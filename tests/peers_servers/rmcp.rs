@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use mcp_runtime::client::Client;
+use mcp_tests::checked;
 use mcp_tests::peers::Peer;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateMessageRequestParams, ElicitRequest,
@@ -216,7 +216,7 @@ async fn a_server_of_the_rust_sdk_shows_all() {
             let running = waiter.serve(there).await.expect("it serves");
             running.waiting().await
         });
-        Client::over(here)
+        checked::other::over(here)
     };
     for (era, version) in BOTH {
         sees_all(&Theirs::Made(&pipe), Peer::Rmcp, "in memory", era, version, Tells::OfResources).await;
@@ -235,7 +235,7 @@ async fn a_server_of_the_rust_sdk_shows_all() {
         }
     });
     for (era, version) in BOTH {
-        let http = || Client::http(&*url);
+        let http = || checked::other::http(&*url);
         sees_all(&Theirs::Made(&http), Peer::Rmcp, "HTTP", era, version, Tells::OfResources).await;
     }
 }

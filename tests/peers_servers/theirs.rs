@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mcp_runtime::client::{Client, ClientBuilder, Era};
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult};
+use mcp_tests::checked;
 use serde_json::{Map, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, Command};
@@ -47,8 +48,8 @@ impl Theirs<'_> {
     /// A client of ours whose model answers with the question, and whose user wants a size of 7.
     pub(crate) fn client(&self, era: Era) -> ClientBuilder {
         let client = match self {
-            Self::Stdio(command) => Client::stdio(command()).on_stderr(|_| {}),
-            Self::Http { url, .. } => Client::http(&**url),
+            Self::Stdio(command) => checked::other::stdio(command()).on_stderr(|_| {}),
+            Self::Http { url, .. } => checked::other::http(&**url),
             Self::Made(client) => client(),
         };
         client

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use mcp_runtime::ErrorKind;
-use mcp_runtime::client::{Client, Era};
+use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{ErrorCode, LoggingLevel};
-use mcp_runtime::testing::Trial;
 use mcp_tests::World;
+use mcp_tests::checked;
 use mcp_tests::library;
 use mcp_tests::raw::{Call, Peer, shout, text};
 use mcp_tests::scripted::LONGEST;
@@ -19,7 +19,7 @@ use crate::*;
 async fn everything_is_passed_on_between_any_two_versions() {
     for (above, below) in all_pairs() {
         let server = Server::new("gateway").mount("up", proxy(above).await);
-        let client = agreeable(Client::in_memory(server).era(below)).connect().await.expect("a connection");
+        let client = agreeable(checked::in_memory(server).era(below)).connect().await.expect("a connection");
         let place = format!("{above:?} above, {below:?} below");
         let tools = client.list_tools().await.expect("a list");
         let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
@@ -53,7 +53,7 @@ async fn everything_is_passed_on_between_any_two_versions() {
 #[tokio::test]
 async fn a_client_that_cannot_be_asked_is_not() {
     for (above, below) in all_pairs() {
-        let client = Client::in_memory(proxy(above).await).era(below).connect().await.expect("a connection");
+        let client = checked::in_memory(proxy(above).await).era(below).connect().await.expect("a connection");
         let place = format!("{above:?} above, {below:?} below");
         assert_eq!(client.server_info().expect("it says who it is").name, "upstream");
         assert_eq!(client.instructions(), Some("Ask."));
@@ -77,7 +77,7 @@ async fn calls_of_a_modern_server_go_on_on_every_carrier() {
         let upstream = upstream.clone();
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         tokio::spawn(async move { upstream.serve(theirs).await });
-        Client::over(ours).era(Era::Modern)
+        checked::over(ours).era(Era::Modern)
     };
     // Each server of the trial has a connection of its own to the one above.
     let proxies: Arc<std::sync::Mutex<Vec<Server>>> = Arc::default();
@@ -85,14 +85,14 @@ async fn calls_of_a_modern_server_go_on_on_every_carrier() {
         let proxy = connect().proxy().await.expect("a proxy");
         proxies.lock().expect("no panic").push(proxy);
     }
-    let trial = Trial::new(|| (), move |_| proxies.lock().expect("no panic").pop().expect("one is left"))
+    let trial = checked::trial(|| (), move |_| proxies.lock().expect("no panic").pop().expect("one is left"))
         .model(|request| request.joined_text().to_uppercase());
     trial.assert_replay_safe("ask", [("what", "tea")], async |()| ()).await;
 }
 
 #[tokio::test]
 async fn calls_of_a_legacy_server_are_made_one_at_a_time() {
-    let client = agreeable(Client::in_memory(proxy(Era::Legacy).await)).connect().await.expect("a connection");
+    let client = agreeable(checked::in_memory(proxy(Era::Legacy).await)).connect().await.expect("a connection");
     let call = |what: &'static str| client.call::<String>("ask", [("what", what)]);
     let (tea, milk, sum) =
         tokio::join!(call("tea"), call("milk"), client.call::<i64>("add", json!({ "a": 1, "b": 2 })));
@@ -116,10 +116,10 @@ async fn a_call_that_is_given_up_makes_room_for_the_next() {
 
 #[tokio::test]
 async fn a_server_of_another_kind_is_passed_on_too() {
-    let server = Client::in_memory(library::server(World::default())).proxy().await.expect("a proxy");
-    let client = Client::in_memory(server).connect().await.expect("a connection");
+    let server = checked::in_memory(library::server(World::default())).proxy().await.expect("a proxy");
+    let client = checked::in_memory(server).connect().await.expect("a connection");
     let listed = client.list_resources().await.expect("a list");
-    let original = Client::in_memory(library::server(World::default())).connect().await.expect("a connection");
+    let original = checked::in_memory(library::server(World::default())).connect().await.expect("a connection");
     assert_eq!(listed, original.list_resources().await.expect("a list"));
     assert_eq!(
         client.list_resource_templates().await.expect("a list"),
@@ -136,8 +136,8 @@ async fn a_server_of_another_kind_is_passed_on_too() {
 async fn a_server_that_is_gone_costs_its_calls_and_nothing_else() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let serving = tokio::spawn(async move { upstream().serve(theirs).await });
-    let proxy = Client::over(ours).proxy().await.expect("a proxy");
-    let client = Client::in_memory(Server::new("gateway").tools(tools![add]).mount("up", proxy)).connect().await;
+    let proxy = checked::over(ours).proxy().await.expect("a proxy");
+    let client = checked::in_memory(Server::new("gateway").tools(tools![add]).mount("up", proxy)).connect().await;
     let client = client.expect("a connection");
     assert_eq!(client.call::<i64>("up_add", json!({ "a": 1, "b": 2 })).await.expect("a sum"), 3);
     serving.abort();
@@ -163,11 +163,11 @@ async fn report(ctx: Context) -> &'static str {
 async fn what_is_said_of_a_call_is_heard_by_whoever_makes_it() {
     for (above, below) in all_pairs() {
         let upstream = Server::new("upstream").tools(tools![report]);
-        let proxy = Client::in_memory(upstream).era(above).proxy().await.expect("a proxy");
+        let proxy = checked::in_memory(upstream).era(above).proxy().await.expect("a proxy");
         let heard = Arc::<std::sync::Mutex<Vec<String>>>::default();
         let (progress, log) = (heard.clone(), heard.clone());
         let say = |heard: &std::sync::Mutex<Vec<String>>, what: String| heard.lock().expect("no panic").push(what);
-        let client = Client::in_memory(Server::new("gateway").mount("up", proxy))
+        let client = checked::in_memory(Server::new("gateway").mount("up", proxy))
             .era(below)
             .on_progress(move |it| say(&progress, format!("{} of {:?}: {:?}", it.progress, it.total, it.message)))
             .on_log(LoggingLevel::Debug, move |it| say(&log, format!("{:?} {:?} {}", it.level, it.logger, it.data)))
@@ -247,7 +247,7 @@ async fn rounds_without_questions_come_to_an_end() {
         vec![json!({ "id": message["id"], "result": result })]
     });
     let proxy = upstream.era(Era::Modern).max_rounds(3).proxy().await.expect("a proxy");
-    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let client = checked::in_memory(proxy).connect().await.expect("a connection");
     let result = tokio::time::timeout(std::time::Duration::from_secs(60), client.call_tool("it", ())).await;
     let result = result.expect("it comes to an end").expect("a result");
     assert!(result.is_error && result.joined_text().contains("more than 3 rounds"), "{result:?}");

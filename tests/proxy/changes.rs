@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use mcp_runtime::Resource;
-use mcp_runtime::client::{Client, ClientBuilder, Era, ServerChange, Subscription};
+use mcp_runtime::client::{ClientBuilder, Era, ServerChange, Subscription};
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{ResourceLink, SubscriptionFilter};
+use mcp_tests::checked;
 use mcp_tests::http::Served;
 use mcp_tests::scripted::{LONGEST, Scripted};
 use serde_json::{Value, json};
@@ -55,7 +56,7 @@ async fn lists_that_change_are_passed_on_between_any_two_versions() {
         let place = format!("{above:?} above, {below:?} below, mounted: {is_mounted}");
         let server = upstream().tools(tools![point]);
         let handle = server.handle();
-        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
+        let proxy = checked::in_memory(server).era(above).proxy().await.expect("a proxy");
         // One under the other, and beside another.
         let (server, prefix) = match is_mounted {
             true => {
@@ -65,7 +66,7 @@ async fn lists_that_change_are_passed_on_between_any_two_versions() {
             false => (proxy, ""),
         };
         let uri = |uri: &str| if is_mounted { uri.replace("://", "://a/up/") } else { uri.to_owned() };
-        let client = Client::in_memory(server).era(below).connect().await.expect("a connection");
+        let client = checked::in_memory(server).era(below).connect().await.expect("a connection");
         let mut changes = client.subscribe(SubscriptionFilter::new().lists()).await.expect("a subscription");
         assert_eq!(*changes.filter(), SubscriptionFilter::new().lists(), "{place}");
 
@@ -117,9 +118,9 @@ async fn what_a_resource_holds_is_passed_on_to_those_who_subscribed() {
         let place = format!("{above:?} above, {below:?} below");
         let server = upstream().resources(Resource::text("thing://other/it", "other"));
         let handle = server.handle();
-        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
+        let proxy = checked::in_memory(server).era(above).proxy().await.expect("a proxy");
         let gateway = Server::new("gateway").mount("up", proxy);
-        let client = Client::in_memory(gateway).era(below).connect().await.expect("a connection");
+        let client = checked::in_memory(gateway).era(below).connect().await.expect("a connection");
         let (fixed, other) = ("thing://up/fixed/it", "thing://up/other/it");
         let subscribe = |uri| client.subscribe(SubscriptionFilter::new().resource(uri));
         let of = |uri: &str| ServerChange::Resource(uri.to_owned());
@@ -154,9 +155,9 @@ async fn changes_are_passed_on_over_http_too() {
         let handle = server.handle();
         let server = Served::start(server).await;
         let url = |served: &Served| format!("http://{}/mcp", served.address);
-        let proxy = Client::http(url(&server)).era(above).proxy().await.expect("a proxy");
+        let proxy = checked::http(url(&server)).era(above).proxy().await.expect("a proxy");
         let gateway = Served::start(Server::new("gateway").mount("up", proxy)).await;
-        let client = Client::http(url(&gateway)).era(below).connect().await.expect("a connection");
+        let client = checked::http(url(&gateway)).era(below).connect().await.expect("a connection");
         let filter = SubscriptionFilter::new().lists().resource("thing://up/7");
         let mut changes = client.subscribe(filter).await.expect("a subscription");
         let of_it = ServerChange::Resource("thing://up/7".to_owned());
@@ -180,8 +181,8 @@ async fn many_resources_are_listened_to_by_few_requests() {
         let place = format!("{above:?} above, {below:?} below");
         let server = upstream().max_calls_in_flight(20);
         let handle = server.handle();
-        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
-        let client = Client::in_memory(proxy).era(below).connect().await.expect("a connection");
+        let proxy = checked::in_memory(server).era(above).proxy().await.expect("a proxy");
+        let client = checked::in_memory(proxy).era(below).connect().await.expect("a connection");
         let mut all = Vec::new();
         for number in 0..60 {
             let uri = format!("thing://{number}");
@@ -212,10 +213,10 @@ async fn what_is_passed_on_keeps_its_place_and_stays_disabled() {
     let (first, second) = (one.handle(), two.handle());
     let gateway = Server::new("gateway")
         .tools(tools![late])
-        .mount("one", Client::in_memory(one).proxy().await.expect("a proxy"))
-        .mount("two", Client::in_memory(two).proxy().await.expect("a proxy"));
+        .mount("one", checked::in_memory(one).proxy().await.expect("a proxy"))
+        .mount("two", checked::in_memory(two).proxy().await.expect("a proxy"));
     let handle = gateway.handle();
-    let client = Client::in_memory(gateway).connect().await.expect("a connection");
+    let client = checked::in_memory(gateway).connect().await.expect("a connection");
     let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
     second.add_tools(tools![add]).expect("added");
     heard(&mut changes).await;
@@ -236,9 +237,9 @@ async fn what_is_passed_on_keeps_its_place_and_stays_disabled() {
 async fn what_does_not_fit_changes_nothing() {
     let upstream = upstream();
     let above = upstream.handle();
-    let proxy = Client::in_memory(upstream).proxy().await.expect("a proxy");
+    let proxy = checked::in_memory(upstream).proxy().await.expect("a proxy");
     let gateway = proxy.tools(tools![late]);
-    let client = Client::in_memory(gateway).connect().await.expect("a connection");
+    let client = checked::in_memory(gateway).connect().await.expect("a connection");
     let mut changes = client.subscribe(SubscriptionFilter::new().lists()).await.expect("a subscription");
     let before = names(&client).await;
     above.add_tools(tools![late, point]).expect("added");
@@ -270,9 +271,9 @@ async fn a_call_that_runs_goes_on_when_its_tool_is_gone() {
         let holding = Arc::<Holding>::default();
         let server = Server::new("upstream").state(holding.clone()).tools(tools![hold]);
         let handle = server.handle();
-        let proxy = Client::in_memory(server).era(above).proxy().await.expect("a proxy");
+        let proxy = checked::in_memory(server).era(above).proxy().await.expect("a proxy");
         let gateway = Server::new("gateway").mount("up", proxy);
-        let client = Client::in_memory(gateway).era(below).connect().await.expect("a connection");
+        let client = checked::in_memory(gateway).era(below).connect().await.expect("a connection");
         let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
         let meanwhile = async {
             holding.begun.notified().await;
@@ -312,7 +313,7 @@ async fn a_burst_of_changes_is_heard_as_few() {
         _ => vec![],
     });
     let proxy = upstream.era(Era::Legacy).proxy().await.expect("a proxy");
-    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let client = checked::in_memory(proxy).connect().await.expect("a connection");
     let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
     for times in 1..=3 {
         let before = lists.load(std::sync::atomic::Ordering::SeqCst);
@@ -353,7 +354,7 @@ async fn a_server_that_has_ended_a_subscription_is_asked_for_all_again() {
         vec![json!({ "id": id, "result": result })]
     });
     let proxy = upstream.era(Era::Modern).proxy().await.expect("a proxy");
-    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let client = checked::in_memory(proxy).connect().await.expect("a connection");
     let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
     while client.list_tools().await.expect("a list")[0].description.as_deref() != Some("start 3") {
         assert_eq!(heard(&mut changes).await, ServerChange::Tools);
@@ -389,7 +390,7 @@ async fn a_server_that_ends_every_subscription_is_asked_less_and_less() {
         vec![json!({ "id": id, "result": result })]
     });
     let proxy = upstream.era(Era::Modern).proxy().await.expect("a proxy");
-    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let client = checked::in_memory(proxy).connect().await.expect("a connection");
     let mut changes = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
     pass(std::time::Duration::from_secs(120)).await;
     assert_eq!(heard(&mut changes).await, ServerChange::Resource("a:1".to_owned()));
@@ -407,9 +408,9 @@ async fn nothing_is_left_of_a_proxy_that_has_ended() {
         let handle = server.handle();
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let serving = tokio::spawn(async move { server.serve(theirs).await });
-        let proxy = Client::over(ours).era(above).proxy().await.expect("a proxy");
+        let proxy = checked::over(ours).era(above).proxy().await.expect("a proxy");
         let gateway = Server::new("gateway").mount("up", proxy);
-        let client = Client::in_memory(gateway).era(below).connect().await.expect("a connection");
+        let client = checked::in_memory(gateway).era(below).connect().await.expect("a connection");
         let filter = SubscriptionFilter::new().lists().resource("thing://up/7");
         let mut changes = client.subscribe(filter).await.expect("a subscription");
         heard(&mut changes).await;
@@ -443,7 +444,7 @@ async fn a_legacy_server_is_told_what_nobody_listens_to_any_more() {
         vec![json!({ "id": message["id"], "result": result })]
     });
     let proxy = upstream.era(Era::Legacy).proxy().await;
-    let client = Client::in_memory(proxy.expect("a proxy")).connect().await.expect("a connection");
+    let client = checked::in_memory(proxy.expect("a proxy")).connect().await.expect("a connection");
     let one = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
     assert_eq!(hears.recv().await.expect("it"), "resources/subscribe \"a:1\"");
     let again = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
@@ -493,8 +494,8 @@ async fn a_server_that_cannot_be_listened_to_yet_is_asked_again() {
         }
     })
     .await;
-    let proxy = Client::http(&*upstream.url).era(Era::Modern).proxy().await.expect("a proxy");
-    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let proxy = checked::other::http(&*upstream.url).era(Era::Modern).proxy().await.expect("a proxy");
+    let client = checked::in_memory(proxy).connect().await.expect("a connection");
     let mut changes = client.subscribe(SubscriptionFilter::new().tools()).await.expect("a subscription");
     assert_eq!(*changes.filter(), SubscriptionFilter::new().tools(), "they may change");
     while client.list_tools().await.expect("a list")[0].description.as_deref() != Some("asked 3 times") {
@@ -543,7 +544,7 @@ async fn what_a_server_does_not_take_is_asked_for_again() {
         }
         taken(id, &uris)
     });
-    let client = Client::in_memory(upstream.proxy().await.expect("a proxy")).connect().await.expect("a connection");
+    let client = checked::in_memory(upstream.proxy().await.expect("a proxy")).connect().await.expect("a connection");
     let filter = SubscriptionFilter::new().resource("thing://1").resource("thing://2");
     let mut changes = client.subscribe(filter).await.expect("a subscription");
     assert_eq!(heard(&mut changes).await, ServerChange::Resource("thing://1".to_owned()));
@@ -579,7 +580,7 @@ async fn what_a_legacy_server_refuses_is_asked_for_again() {
         vec![json!({ "id": message["id"], "result": result })]
     });
     let proxy = upstream.era(Era::Legacy).proxy().await.expect("a proxy");
-    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let client = checked::in_memory(proxy).connect().await.expect("a connection");
     let begun = tokio::time::Instant::now();
     let mut changes = client.subscribe(SubscriptionFilter::new().resource("a:1")).await.expect("a subscription");
     assert_eq!(heard(&mut changes).await, ServerChange::Resource("a:1".to_owned()));
@@ -597,7 +598,7 @@ async fn requests_for_resources_are_bounded() {
             taken(id, &uris)
         });
         let proxy = upstream.proxy().await.expect("a proxy").max_subscriptions(20_000);
-        let client = Client::in_memory(proxy).connect().await.expect("a connection");
+        let client = checked::in_memory(proxy).connect().await.expect("a connection");
         let uris = (0..count).map(|number| format!("thing://{number:0length$}"));
         let filter = uris.fold(SubscriptionFilter::new(), SubscriptionFilter::resource);
         let _changes = client.subscribe(filter).await.expect("a subscription");
@@ -626,7 +627,7 @@ async fn a_server_that_refuses_several_as_one_is_asked_again_and_tells_of_the_ot
         ones.lock().expect("no panic").extend(uris.clone());
         taken(id, &uris)
     });
-    let client = Client::in_memory(upstream.proxy().await.expect("a proxy")).connect().await.expect("a connection");
+    let client = checked::in_memory(upstream.proxy().await.expect("a proxy")).connect().await.expect("a connection");
     let mut all = Vec::new();
     for number in 0..16 {
         let uri = format!("thing://{number}");
@@ -674,7 +675,7 @@ async fn a_list_that_is_refused_holds_back_no_other() {
         vec![json!({ "id": id, "result": result })]
     });
     let proxy = upstream.era(Era::Legacy).proxy().await.expect("a proxy");
-    let client = Client::in_memory(proxy).connect().await.expect("a connection");
+    let client = checked::in_memory(proxy).connect().await.expect("a connection");
     let mut changes = client.subscribe(SubscriptionFilter::new().lists()).await.expect("a subscription");
     for _ in 0..2 {
         client.call_tool("it", ()).await.expect("a result");

@@ -9,6 +9,7 @@ use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, ListRootsResult, Root,
 };
+use mcp_tests::checked;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 
@@ -63,7 +64,7 @@ fn upstream() -> Server {
 }
 
 async fn proxy(era: Era) -> Server {
-    Client::in_memory(upstream()).era(era).proxy().await.expect("a proxy")
+    checked::in_memory(upstream()).era(era).proxy().await.expect("a proxy")
 }
 
 /// A client that answers everything.
@@ -93,7 +94,7 @@ fn by_hand(mut answer: impl FnMut(&Value) -> Vec<Value> + Send + 'static) -> Cli
             }
         }
     });
-    Client::over(ours)
+    checked::other::over(ours)
 }
 
 fn one_tool() -> Value {

@@ -1,8 +1,11 @@
 //! HTTP by hand: requests as they stand on the wire, and what comes back.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mcp_runtime::client::Speaker;
 use mcp_runtime::prelude::*;
 use mcp_runtime::{ReadyServer, StreamableHttp};
 use serde_json::{Value, json};
@@ -10,6 +13,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+use crate::conform::Conversation;
 
 /// How long anything may take that does happen.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -81,6 +86,7 @@ impl Served {
         let reply = self.legacy(None, &request(0, "initialize", params)).await;
         assert_eq!(reply.status, 200);
         let session = reply.header("mcp-session-id").expect("a session").to_owned();
+        reply.json().await;
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         assert_eq!(self.legacy(Some(&session), &initialized).await.status, 202);
         session
@@ -95,7 +101,7 @@ impl Served {
 }
 
 /// Sends a request, with these headers beside those that every request has; does not wait for the answer.
-pub(crate) async fn begin(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
+pub(crate) async fn begin(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &str) -> Sent {
     let mut head = format!("{method} /mcp HTTP/1.1\r\n");
     let own = [("host", address.to_string()), ("connection", "close".to_owned())];
     for (name, value) in own {
@@ -109,7 +115,44 @@ pub(crate) async fn begin(address: SocketAddr, method: &str, headers: &[(&str, &
     if !body.is_empty() {
         head.push_str(&format!("content-length: {}\r\n", body.len()));
     }
-    connect(address, &format!("{head}\r\n{body}")).await
+    let session = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("mcp-session-id"));
+    // What says it all itself belongs to no session.
+    let session = session.filter(|_| !body.contains("\"io.modelcontextprotocol/protocolVersion\""));
+    let known = session.and_then(|(_, session)| sessions(|all| all.get(*session).cloned()));
+    let version = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("mcp-protocol-version"));
+    // Who says nothing may be of the revision that had no such header.
+    let version = version.map_or("2025-03-26", |(_, version)| version);
+    let alone = || Said::new(Conversation::of(&[Speaker::Server]).in_session(version).into());
+    let said = known.or_else(|| (!body.is_empty()).then(alone));
+    said.iter().for_each(|said| hear(said, Speaker::Client, body));
+    Sent { stream: connect(address, &format!("{head}\r\n{body}")).await, said }
+}
+
+/// What was said in a session, or in one exchange outside of sessions. What a server says must conform.
+type Said = Arc<Mutex<Conversation>>;
+
+/// The sessions that servers have begun, by their ids.
+fn sessions<T>(look: impl FnOnce(&mut HashMap<String, Said>) -> T) -> T {
+    static SESSIONS: Mutex<Option<HashMap<String, Said>>> = Mutex::new(None);
+    look(SESSIONS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+}
+
+fn hear(said: &Said, speaker: Speaker, message: &str) {
+    said.lock().unwrap_or_else(PoisonError::into_inner).assert(speaker, message);
+}
+
+/// A request that was sent, and to which the answer comes.
+#[derive(Debug)]
+pub struct Sent {
+    stream: TcpStream,
+    said: Option<Said>,
+}
+
+/// Of bytes that may be anything.
+impl From<TcpStream> for Sent {
+    fn from(stream: TcpStream) -> Self {
+        Self { stream, said: None }
+    }
 }
 
 async fn connect(address: SocketAddr, bytes: &str) -> TcpStream {
@@ -164,11 +207,13 @@ pub struct Reply {
     reader: BufReader<TcpStream>,
     is_chunked: bool,
     read: String,
+    said: Option<Said>,
 }
 
 impl Reply {
     /// Reads the head of an answer.
-    pub async fn read(stream: TcpStream) -> Self {
+    pub async fn read(sent: impl Into<Sent>) -> Self {
+        let Sent { stream, said } = sent.into();
         let mut reader = BufReader::new(stream);
         let head = async {
             let mut lines = Vec::new();
@@ -190,7 +235,11 @@ impl Reply {
             .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
             .collect();
         let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
-        Self { status, headers, reader, is_chunked, read: String::new() }
+        let reply = Self { status, headers, reader, is_chunked, read: String::new(), said };
+        if let (Some(session), Some(said)) = (reply.header("mcp-session-id"), &reply.said) {
+            sessions(|all| all.insert(session.to_owned(), said.clone()));
+        }
+        reply
     }
 
     /// A header.
@@ -237,7 +286,14 @@ impl Reply {
                     lines.find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start().to_owned()))
                 };
                 let found = Event { id: field("id"), retry: field("retry"), data: field("data") };
+                let is_message = matches!(field("event").as_deref(), None | Some("message"));
                 self.read = rest.to_owned();
+                if let Some((said, message)) = self.said.as_ref().zip(found.data.as_deref())
+                    && is_message
+                    && !message.is_empty()
+                {
+                    hear(said, Speaker::Server, message);
+                }
                 if found.data.is_some() {
                     return Some(found);
                 }
@@ -275,6 +331,9 @@ impl Reply {
     /// The whole body.
     pub async fn text(mut self) -> String {
         while timeout(LONGEST, self.more()).await.expect("a body in time") {}
+        if let Some(said) = self.said.as_ref().filter(|_| self.header("content-type") == Some("application/json")) {
+            hear(said, Speaker::Server, &self.read);
+        }
         self.read
     }
 

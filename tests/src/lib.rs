@@ -2,7 +2,9 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "tools fail and panic on purpose here")]
 
 pub mod changing;
+pub mod checked;
 pub mod completing;
+pub mod conform;
 pub mod constrained;
 pub mod cutting;
 pub mod http;

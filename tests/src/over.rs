@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use mcp_runtime::ReadyServer;
-use mcp_runtime::client::{Client, ClientBuilder, Era};
+use mcp_runtime::client::{ClientBuilder, Era};
 use mcp_runtime::prelude::*;
 use mcp_runtime::testing::Trial;
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStrea
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::http::{ACCEPT, Reply, begin, modern_headers};
+use crate::checked;
+use crate::http::{ACCEPT, Reply, Sent, begin, modern_headers};
 
 /// What is between a client and a server under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +43,11 @@ impl Over {
     /// A client of a server that is started with it, and killed when it is closed.
     pub fn client(self, server: Server) -> ClientBuilder {
         if self == Self::Memory {
-            return Client::in_memory(server);
+            return checked::in_memory(server);
         }
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         tokio::spawn(self.serve(server.build().expect("it fits together"), theirs));
-        Client::over(ours)
+        checked::over(ours)
     }
 
     /// A trial whose servers are reached like this.
@@ -55,7 +56,7 @@ impl Over {
         world: impl Fn() -> W + Send + Sync + 'static,
         server: impl Fn(Arc<W>) -> Server + Send + Sync + 'static,
     ) -> Trial<W> {
-        let trial = Trial::new(world, server);
+        let trial = checked::trial(world, server);
         if self == Self::Memory { trial } else { trial.serve_with(move |ready, stream| self.serve(ready, stream)) }
     }
 
@@ -200,7 +201,7 @@ impl Carrier {
     }
 
     /// Hears all that is said to a request, and the response.
-    async fn hear_all(self: Arc<Self>, id: Value, stream: tokio::net::TcpStream) {
+    async fn hear_all(self: Arc<Self>, id: Value, stream: Sent) {
         let mut reply = Reply::read(stream).await;
         let mut is_answered = false;
         if reply.is_stream() {
@@ -215,7 +216,7 @@ impl Carrier {
         assert!(is_answered, "the stream of request {id} ended without its response");
     }
 
-    async fn post(&self, message: &Value) -> tokio::net::TcpStream {
+    async fn post(&self, message: &Value) -> Sent {
         let session = lock(&self.session).clone();
         let mut headers = vec![("content-type", "application/json"), ("accept", ACCEPT)];
         headers.extend(session.as_deref().map(|session| ("mcp-session-id", session)));
@@ -230,7 +231,7 @@ impl Carrier {
     }
 
     /// Hears all that is said to a request of a session; comes back when the stream ends before the response.
-    async fn hear_session(&self, id: Value, stream: tokio::net::TcpStream) {
+    async fn hear_session(&self, id: Value, stream: Sent) {
         let mut reply = Reply::read(stream).await;
         if !reply.is_stream() {
             return self.say(with_id(reply.json().await, &id));

@@ -2,20 +2,23 @@
 
 use std::collections::VecDeque;
 
+use mcp_runtime::client::Speaker;
 use mcp_runtime::prelude::*;
 use mcp_runtime::{Extensions, ReadyServer};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 
+use crate::conform::Conversation;
 use crate::over::Over;
 
-/// A connection to a server that runs in this process.
+/// A connection to a server that runs in this process, and must say what the schemas of the specification allow.
 #[derive(Debug)]
 pub struct Peer {
     reader: BufReader<ReadHalf<DuplexStream>>,
     writer: WriteHalf<DuplexStream>,
     serving: JoinHandle<()>,
+    conversation: Conversation,
     next_id: i64,
     /// Notifications that came, and responses that nobody has waited for yet, the oldest first.
     pub heard: VecDeque<Value>,
@@ -51,8 +54,7 @@ impl Peer {
         let serving = tokio::spawn(async move {
             server.serve(theirs).await.expect("it serves");
         });
-        let (reader, writer) = tokio::io::split(ours);
-        Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }
+        Self::over(ours, serving)
     }
 
     /// Starts a server with what is known of the connection, behind buffers of this many bytes.
@@ -66,7 +68,8 @@ impl Peer {
 
     fn over(stream: DuplexStream, serving: JoinHandle<()>) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: BufReader::new(reader), writer, serving, next_id: 0, heard: VecDeque::new() }
+        let conversation = Conversation::of(&[Speaker::Server]);
+        Self { reader: BufReader::new(reader), writer, serving, conversation, next_id: 0, heard: VecDeque::new() }
     }
 
     /// Kills the server, as if its process died.
@@ -86,13 +89,19 @@ impl Peer {
         let mut params = params;
         params.entry("_meta").or_insert_with(meta);
         let message = json!({ "jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params });
-        self.writer.write_all(format!("{message}\n").as_bytes()).await.expect("written");
+        self.say(&message).await;
         self.next_id
     }
 
     /// Tells the server that a request is no longer wanted.
     pub async fn cancel(&mut self, id: i64) {
         let message = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+        self.say(&message).await;
+    }
+
+    async fn say(&mut self, message: &Value) {
+        let message = message.to_string();
+        self.conversation.assert(Speaker::Client, &message);
         self.writer.write_all(format!("{message}\n").as_bytes()).await.expect("written");
     }
 
@@ -108,6 +117,7 @@ impl Peer {
                     let mut line = String::new();
                     let read = self.reader.read_line(&mut line).await.expect("read");
                     assert!(read > 0, "the server ended");
+                    self.conversation.assert(Speaker::Server, &line);
                     serde_json::from_str(&line).expect("JSON")
                 }
             };

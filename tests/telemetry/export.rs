@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use mcp_runtime::Otlp;
 use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
-use mcp_runtime::{Client, Otlp};
+use mcp_tests::checked;
 use mcp_tests_telemetry::collect;
 use serde_json::json;
 use tracing_subscriber::prelude::*;
@@ -23,7 +24,7 @@ async fn what_is_traced_and_measured_reaches_a_collector() {
     let _guard = tracing::subscriber::set_default(subscriber);
     for era in [Era::Legacy, Era::Modern] {
         let server = Server::new("calculator").tools(tools![add]).meter(&otlp.meter());
-        let client = Client::in_memory(server).era(era).meter(&otlp.meter()).connect().await.expect("a connection");
+        let client = checked::in_memory(server).era(era).meter(&otlp.meter()).connect().await.expect("a connection");
         assert_eq!(client.call::<i64>("add", json!({ "a": 1, "b": 2 })).await.expect("a number"), 3);
     }
     otlp.shutdown().expect("all of it was sent");
@@ -50,7 +51,7 @@ async fn a_collector_that_is_not_there_holds_up_nobody() {
     let otlp = Otlp::start_at("calculator", "http://127.0.0.1:1").expect("it starts");
     let subscriber = tracing_subscriber::registry().with(otlp.layer());
     let _guard = tracing::subscriber::set_default(subscriber);
-    let client = Client::in_memory(Server::new("s").tools(tools![add])).connect().await.expect("a connection");
+    let client = checked::in_memory(Server::new("s").tools(tools![add])).connect().await.expect("a connection");
     assert_eq!(client.call::<i64>("add", json!({ "a": 1, "b": 2 })).await.expect("a number"), 3);
     assert!(otlp.shutdown().is_err(), "it is said that something is lost");
 }

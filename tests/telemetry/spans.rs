@@ -8,6 +8,7 @@ use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::protocol::{CreateMessageRequestParams, CreateMessageResult};
 use mcp_runtime::{Client, Resume};
+use mcp_tests::checked;
 use mcp_tests::http::{Served, modern};
 use mcp_tests::raw::{Call, Peer, meta, shout, text};
 use opentelemetry::baggage::BaggageExt as _;
@@ -113,7 +114,7 @@ fn server() -> Server {
 }
 
 async fn client(era: Era, server: Server) -> Client {
-    Client::in_memory(server)
+    checked::in_memory(server)
         .era(era)
         .on_sampling(|it: CreateMessageRequestParams| async move {
             Ok(CreateMessageResult::text("m", it.joined_text().to_uppercase()))
@@ -329,7 +330,7 @@ async fn a_task_has_a_span_of_its_own() {
     let seen = Seen::start();
     let go = Arc::new(Notify::new());
     let server = Server::new("s").state(go.clone()).tools(tools![work]);
-    let client = Client::in_memory(server).era(Era::Modern).tasks().connect().await.expect("a connection");
+    let client = checked::in_memory(server).era(Era::Modern).tasks().connect().await.expect("a connection");
     let call = async {
         client.start_tool("work", ()).await.expect("a task");
         // Its request is answered, and its span is closed.
@@ -357,7 +358,7 @@ async fn how_long_requests_take_is_measured() {
     let exporter = InMemoryMetricExporter::default();
     let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter.clone()).build();
     let meter = opentelemetry::metrics::MeterProvider::meter(&provider, "tests");
-    let client = Client::in_memory(server().meter(&meter))
+    let client = checked::in_memory(server().meter(&meter))
         .era(Era::Modern)
         .meter(&meter)
         .on_sampling(|_| async { Ok(CreateMessageResult::text("m", "yes")) })
@@ -405,7 +406,7 @@ async fn how_long_requests_take_is_measured() {
 #[tokio::test]
 async fn a_question_to_a_legacy_client_is_a_span_below_the_call() {
     let seen = Seen::start();
-    let client = Client::in_memory(server())
+    let client = checked::in_memory(server())
         .era(Era::Legacy)
         .on_sampling(|_| async {
             tracing::info!("asked");

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use everything::{Weather, server};
-use mcp_runtime::client::{Client, ClientBuilder, Era, ServerChange};
+use mcp_runtime::client::{ClientBuilder, Era, ServerChange};
 use mcp_runtime::protocol::{
     CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult, Implementation,
     ListRootsResult, LoggingLevel, Root, SubscriptionFilter,
 };
+use mcp_tests::checked;
 use serde_json::json;
 
 fn each_era() -> impl Iterator<Item = (Era, ClientBuilder)> {
-    [Era::Legacy, Era::Modern].into_iter().map(|era| (era, Client::in_memory(server()).era(era)))
+    [Era::Legacy, Era::Modern].into_iter().map(|era| (era, checked::in_memory(server()).era(era)))
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::cache::Cache;
 use super::handler::{Handlers, erase};
 use super::handshake::meet;
 use super::lines::Lines;
+use super::overheard::{Overheard, Speaker};
 use super::process::{Process, Stderr};
 use super::sampling::{Approval, SamplingRequest};
 use super::wire::Wire;
@@ -61,6 +62,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     probe_timeout: Duration,
     cache_bytes: usize,
+    overheard: Overheard,
     telemetry: Telemetry,
     #[cfg(feature = "client-http")]
     pub(super) http: super::http::Settings,
@@ -139,6 +141,7 @@ impl ClientBuilder {
             timeout: Duration::from_secs(300),
             probe_timeout: Duration::from_secs(5),
             cache_bytes: 16 << 20,
+            overheard: Overheard::default(),
             telemetry: Telemetry::default(),
             #[cfg(feature = "client-http")]
             http: super::http::Settings::default(),
@@ -419,6 +422,52 @@ impl ClientBuilder {
         self
     }
 
+    /// Hears every message that goes over the connection, both ways, as the JSON text that it is, before anything is
+    /// made of it: to look at what is said, or to write it down for a test. There is no cost without it.
+    ///
+    /// What the client says is heard as it is sent, and so is told in the order of the wire; so is what the server
+    /// says, except that requests over HTTP have connections of their own. A batch is one message. The listener must
+    /// be quick, since the connection waits for it. Messages may hold secrets of those who use the client.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// use mcp_runtime::Client;
+    /// use mcp_runtime::client::Era;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// /// Add two integers.
+    /// #[tool]
+    /// fn add(a: i64, b: i64) -> i64 {
+    ///     a + b
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// let said: Arc<Mutex<Vec<String>>> = Arc::default();
+    /// let all = said.clone();
+    /// let client = Client::in_memory(Server::new("adder").tools(tools![add]))
+    ///     .era(Era::Legacy)
+    ///     .on_message(move |speaker, message| all.lock().unwrap().push(format!("{speaker}: {message}")))
+    ///     .connect()
+    ///     .await?;
+    /// client.call_tool("add", [("a", 2), ("b", 3)]).await?;
+    ///
+    /// let said = said.lock().unwrap();
+    /// assert_eq!(
+    ///     said[3..],
+    ///     [
+    ///         r#"client: {"id":2,"jsonrpc":"2.0","method":"tools/call","params":{"arguments":{"a":2,"b":3},"name":"add"}}"#,
+    ///         r#"server: {"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"5"}],"structuredContent":{"result":5}}}"#,
+    ///     ]
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_message(mut self, listener: impl Fn(Speaker, &str) + Send + Sync + 'static) -> Self {
+        self.overheard = Overheard::by(listener);
+        self
+    }
+
     /// Measures with OpenTelemetry how long requests take (`mcp.client.operation.duration`). See
     /// [observability](crate::observability).
     #[cfg(feature = "otel")]
@@ -459,6 +508,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             probe_timeout: self.probe_timeout,
             cache: Arc::new(Cache::new(self.cache_bytes)),
+            overheard: self.overheard,
             telemetry: self.telemetry,
         });
         match self.target {

@@ -13,6 +13,7 @@ use tracing::{Instrument as _, Span};
 
 use super::call::{Call, Heard};
 use super::handler::Handlers;
+use super::overheard::{Overheard, Speaker};
 use super::subscription::Changes;
 use super::{Options, observe};
 use crate::codec::{Incoming as Message, Malformed, parse, split_batch};
@@ -54,6 +55,7 @@ pub(super) struct Incoming {
     version: OnceLock<ProtocolVersion>,
     /// What carries the messages, as spans say it.
     transport: Option<&'static str>,
+    overheard: Overheard,
     ended: CancellationToken,
 }
 
@@ -84,6 +86,7 @@ impl Incoming {
             changes: Arc::new(Changes::new(options.cache.clone())),
             version: OnceLock::new(),
             transport: options.telemetry.transport,
+            overheard: options.overheard.clone(),
             ended: CancellationToken::new(),
         }
     }
@@ -104,6 +107,11 @@ impl Incoming {
 
     pub(super) fn version(&self) -> Option<ProtocolVersion> {
         self.version.get().copied()
+    }
+
+    /// Whoever is told of every message.
+    pub(super) fn overheard(&self) -> &Overheard {
+        &self.overheard
     }
 
     /// Cancelled when nothing more comes.
@@ -165,6 +173,7 @@ impl Incoming {
     /// Hears what the server says: a message, or a batch of them.
     pub(super) fn hear(&self, text: &[u8], source: Source<'_>) {
         let text = text.trim_ascii();
+        self.overheard.said(Speaker::Server, text);
         if !text.starts_with(b"[") {
             return self.message(text, source);
         }

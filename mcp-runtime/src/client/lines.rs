@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::incoming::{Incoming, LONGEST, Reply, Source, response};
+use super::overheard::Speaker;
 use super::wire::{Link, closed};
 use crate::codec::{Glimpse, glimpse};
 use crate::protocol::ErrorObject;
@@ -27,9 +28,11 @@ impl Lines {
         incoming: &Arc<Incoming>,
     ) -> Self {
         let (outgoing, mut queue) = mpsc::unbounded_channel::<Value>();
+        let overheard = incoming.overheard().clone();
         tokio::spawn(async move {
             while let Some(message) = queue.recv().await {
                 let mut line = message.to_string();
+                overheard.said(Speaker::Client, line.as_bytes());
                 line.push('\n');
                 if writer.write_all(line.as_bytes()).await.is_err() || writer.flush().await.is_err() {
                     break;

@@ -14,6 +14,7 @@ mod list;
 #[cfg(feature = "client-oauth")]
 pub mod oauth;
 mod observe;
+mod overheard;
 mod process;
 mod proxy;
 mod rounds;
@@ -39,6 +40,7 @@ pub use call::CallInFlight;
 pub use complete::Complete;
 #[cfg(feature = "client-http")]
 pub use http::{Credential, RefusedToken, TokenProvider, TokenRequest};
+pub use overheard::Speaker;
 pub use sampling::{Approval, SamplingRequest};
 pub use subscription::{ServerChange, Subscription};
 pub use task::{Called, TaskHandle};
@@ -55,6 +57,7 @@ use crate::telemetry::Telemetry;
 use cache::Cache;
 use call::Call;
 use handler::Handlers;
+use overheard::Overheard;
 use process::Process;
 use rounds::Completed;
 use wire::Wire;
@@ -110,6 +113,7 @@ pub(crate) struct Options {
     timeout: Duration,
     probe_timeout: Duration,
     cache: Arc<Cache>,
+    overheard: Overheard,
     telemetry: Telemetry,
 }
 

@@ -577,3 +577,6 @@ pub(crate) fn request_meta(
     meta.insert(keys::CLIENT_CAPABILITIES.to_owned(), json!(capabilities));
     meta
 }
+
+#[cfg(all(test, feature = "client"))]
+mod examples;

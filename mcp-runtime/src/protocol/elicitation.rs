@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// A question to the client's user ([specification]).
@@ -82,9 +82,14 @@ const URL: &str = "url";
 pub struct ElicitResult {
     /// Whether they did.
     pub action: ElicitAction,
-    /// The fields that they filled in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The fields that they filled in. One that is null was not, and is not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "filled_in")]
     pub content: Option<Map<String, Value>>,
+}
+
+#[expect(clippy::ref_option, reason = "serde asks for it")]
+fn filled_in<S: Serializer>(content: &Option<Map<String, Value>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(content.iter().flatten().filter(|(_, value)| !value.is_null()))
 }
 
 impl ElicitResult {

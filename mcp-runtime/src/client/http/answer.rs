@@ -30,6 +30,8 @@ pub(super) struct Refusal {
     /// The error, if it is one of the protocol.
     pub(super) error: Option<ErrorObject>,
     pub(super) retry_after: Option<Duration>,
+    /// The message with the error.
+    pub(super) said: Option<Bytes>,
     message: String,
 }
 
@@ -123,7 +125,8 @@ impl Refusal {
         if let Some(cure) = cure {
             message.push_str(&format!(": {cure}"));
         }
-        Ok(Self { status, error, retry_after, message })
+        let said = error.is_some().then_some(body);
+        Ok(Self { status, error, retry_after, said, message })
     }
 
     /// Whether another attempt may help, some time later.

@@ -74,9 +74,9 @@ pub(super) async fn attempt(
         return sse::post(shared, message, session).await.map(|()| Attempt::Answered);
     }
     let headers = if initializes { HeaderMap::new() } else { session.headers(shared) };
-    let response = shared.sender.post(shared.sender.url(), headers, Bytes::from(message.to_string())).await?;
+    let response = shared.post(shared.sender.url(), headers, Bytes::from(message.to_string())).await?;
     let named = response.headers().get(&headers::SESSION_ID).cloned();
-    match Answer::read(response, shared.sender.has_token()).await? {
+    match shared.answer(response).await? {
         Answer::Refused(refusal) if is_lost(&refusal, session) => return Ok(Attempt::Lost { has_begun: false }),
         Answer::Refused(refusal) if initializes && may_be_older(&refusal) => {
             if !sse::connect(shared).await? {
@@ -149,7 +149,7 @@ async fn follow(
             let mut headers = session.headers(shared);
             headers.insert(&headers::LAST_EVENT_ID, last);
             let answer = match shared.sender.get(headers).await {
-                Ok(response) => Answer::read(response, shared.sender.has_token()).await,
+                Ok(response) => shared.answer(response).await,
                 Err(error) => Err(error),
             };
             match answer {
@@ -177,10 +177,10 @@ pub(super) async fn send(shared: Arc<Shared>, message: Value) {
         true => sse::post(&shared, &message, &session).await,
         false => {
             let body = Bytes::from(message.to_string());
-            match shared.sender.post(shared.sender.url(), session.headers(&shared), body).await {
+            match shared.post(shared.sender.url(), session.headers(&shared), body).await {
                 // What else it says does not matter.
                 Ok(response) if response.status().is_success() => Ok(()),
-                Ok(response) => match Answer::read(response, shared.sender.has_token()).await {
+                Ok(response) => match shared.answer(response).await {
                     Ok(Answer::Refused(refusal)) => Err(refusal.into_error("a message without an answer")),
                     _ => Ok(()),
                 },

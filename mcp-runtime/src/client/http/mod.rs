@@ -19,6 +19,9 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{Response, Url};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -29,12 +32,13 @@ use tracing::{Instrument as _, Span};
 pub(super) use self::settings::Settings;
 pub use self::token::{Credential, RefusedToken, TokenProvider, TokenRequest};
 
-use self::answer::error_in;
+use self::answer::{Answer, error_in};
 use self::events::{Events, Place};
 use self::mirror::{Mirrors, version_of};
 use self::send::Sender;
 use self::session::Sessions;
 use super::incoming::{Incoming, Reply, Source};
+use super::overheard::Speaker;
 use super::wire::{Link, closed, refused};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{BoxFuture, Method, Tool};
@@ -172,6 +176,21 @@ impl Shared {
 
     fn spawn<F: Future<Output = ()> + Send + 'static>(&self, work: F) -> JoinHandle<()> {
         self.runtime.spawn(work.instrument(Span::current()))
+    }
+
+    /// Sends a message.
+    async fn post(&self, url: &Url, headers: HeaderMap, message: Bytes) -> Result<Response, Error> {
+        self.incoming.overheard().said(Speaker::Client, &message);
+        self.sender.post(url, headers, message).await
+    }
+
+    /// Reads an answer, up to the end or up to the first event.
+    async fn answer(&self, response: Response) -> Result<Answer, Error> {
+        let answer = Answer::read(response, self.sender.has_token()).await?;
+        if let Answer::Refused(refusal) = &answer {
+            refusal.said.iter().for_each(|said| self.incoming.overheard().said(Speaker::Server, said));
+        }
+        Ok(answer)
     }
 
     /// Hears what comes on a stream until the request is answered, or the stream is over.

@@ -28,9 +28,9 @@ pub(super) async fn request(shared: Arc<Shared>, id: i64, message: Value) -> Res
     let (mut has_begun, mut failures) = (false, 0);
     loop {
         let begun = Instant::now();
-        let response = shared.sender.post(shared.sender.url(), headers.clone(), body.clone()).await;
+        let response = shared.post(shared.sender.url(), headers.clone(), body.clone()).await;
         let answer = match response {
-            Ok(response) => Answer::read(response, shared.sender.has_token()).await,
+            Ok(response) => shared.answer(response).await,
             Err(error) => Err(error),
         };
         let mut wait = None;

@@ -27,7 +27,7 @@ const FIRST: Duration = Duration::from_secs(10);
 pub(super) async fn connect(shared: &Arc<Shared>) -> Result<bool, Error> {
     let begin = async {
         let response = shared.sender.get(HeaderMap::new()).await?;
-        let Answer::Events(mut events) = Answer::read(response, shared.sender.has_token()).await? else {
+        let Answer::Events(mut events) = shared.answer(response).await? else {
             return Ok(None);
         };
         let first = events.next(&mut Place::default()).await.transpose()?;
@@ -83,12 +83,12 @@ async fn read(shared: &Shared, mut events: Events) {
 pub(super) async fn post(shared: &Shared, message: &Value, session: &Session) -> Result<(), Error> {
     let method = message["method"].as_str().unwrap_or("an answer");
     let endpoint = session.endpoint.as_ref().ok_or_else(|| closed(method))?;
-    let response = shared.sender.post(endpoint, HeaderMap::new(), Bytes::from(message.to_string())).await?;
+    let response = shared.post(endpoint, HeaderMap::new(), Bytes::from(message.to_string())).await?;
     // Its body says nothing.
     if response.status().is_success() {
         return Ok(());
     }
-    match Answer::read(response, shared.sender.has_token()).await? {
+    match shared.answer(response).await? {
         Answer::Refused(refusal) => Err(refusal.into_error(method)),
         _ => Ok(()),
     }

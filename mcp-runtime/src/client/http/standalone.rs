@@ -34,7 +34,7 @@ async fn read(shared: &Arc<Shared>, session: Session) {
             headers.insert(&headers::LAST_EVENT_ID, last.clone());
         }
         let answer = match shared.sender.get(headers).await {
-            Ok(response) => Answer::read(response, shared.sender.has_token()).await,
+            Ok(response) => shared.answer(response).await,
             Err(error) => Err(error),
         };
         match answer {

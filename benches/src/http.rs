@@ -1,14 +1,8 @@
 //! Calls over one connection of HTTP/1.1 that stays open, each after the answer to the one before.
 
-use std::convert::Infallible;
 use std::io;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use mcp_benches::{Era, answer_bare};
+use mcp_benches::{Era, answer_bare, bare_http};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -19,7 +13,7 @@ pub(crate) async fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     match subject {
-        "bare-http" => drop(tokio::spawn(bare(listener))),
+        "bare-http" => drop(tokio::spawn(bare_http(listener, answer_bare))),
         _ => {
             let http = server().build().map_err(io::Error::other)?.http();
             tokio::spawn(async move { http.serve_until(listener, std::future::pending()).await });
@@ -33,23 +27,6 @@ pub(crate) async fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
         client.call(era, id).await?;
     }
     Ok(())
-}
-
-/// hyper, the same parsing, and nothing else.
-async fn bare(listener: TcpListener) -> io::Result<()> {
-    let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    let service = service_fn(|request: Request<Incoming>| async {
-        let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        let mut out = Vec::new();
-        answer_bare(&body, &mut out);
-        let response = Response::builder().header("content-type", "application/json");
-        Ok::<_, Infallible>(response.body(Full::new(Bytes::from(out))).unwrap_or_default())
-    });
-    hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-        .map_err(io::Error::other)
 }
 
 /// A client that does as little as it can.

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use mcp_benches::Era;
 
+use crate::wire::{Case, Limit as Until, Load, Messages, Subject, Transport, Work, target};
 use crate::{Result, rounds, say};
 
 /// Counts by name: of one call, in instructions.
@@ -70,12 +71,13 @@ fn file() -> PathBuf {
 
 fn measure() -> Result<(Counts, Vec<Limit>)> {
     let mut counts = Counts::new();
-    let worst = add(&mut counts)?;
+    let (worst, worst_http) = add(&mut counts)?;
     let large = echo(&mut counts)?;
     let growth = tools(&mut counts)?;
     let parked = rounds::instructions(&mut counts)?;
     let limits = vec![
         Limit { name: "A call of `add` beside the bare loop", value: worst, at_most: 1.8 },
+        Limit { name: "A call of `add` over HTTP beside hyper alone", value: worst_http, at_most: 2.2 },
         Limit { name: "An `echo` of 1 MiB beside the bare loop", value: large, at_most: 1.3 },
         Limit { name: "A call of a server of 201 tools beside one of 2", value: growth, at_most: 1.03 },
         Limit { name: "A parked call beside a pushed one, without sealing,", value: parked, at_most: 2.15 },
@@ -88,26 +90,40 @@ pub(crate) fn per_call(subject: &str, era: Era, (short, long): (u64, u64)) -> Re
     Ok((count(subject, era, long)? - count(subject, era, short)?) / (long - short))
 }
 
+/// Counts a call of a server over HTTP, without its client.
+fn per_call_http(subject: &str, era: Era, (short, long): (u64, u64)) -> Result<u64> {
+    let subject = Subject::from_name(subject).ok_or("no such server")?;
+    let case = Case { transport: Transport::Http, era, work: Work::Add, width: 1 };
+    Ok((count_http(&subject, &case, long)? - count_http(&subject, &case, short)?) / (long - short))
+}
+
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
 pub(crate) fn ratio(count: u64, beside: u64) -> f64 {
     count as f64 / beside as f64
 }
 
-/// Prints the table of `add`, and returns the worst ratio.
-fn add(counts: &mut Counts) -> Result<f64> {
+/// Prints the table of `add`, and returns the worst ratios, over HTTP the last.
+fn add(counts: &mut Counts) -> Result<(f64, f64)> {
     say("Instructions per call of `add`")?;
     say(&format!("{:<12}{:<10}{:>12}{:>12}{:>8}", "transport", "era", "bare", "ours", "ratio"))?;
-    let mut worst: f64 = 0.0;
+    let (mut worst, mut worst_http): (f64, f64) = (0.0, 0.0);
     for transport in ["stdio", "memory", "http"] {
         for era in [Era::Legacy, Era::Modern] {
-            let bare = per_call(&format!("bare-{transport}"), era, (2_000, 12_000))?;
-            let ours = per_call(transport, era, (2_000, 12_000))?;
-            worst = worst.max(ratio(ours, bare));
-            say(&format!("{transport:<12}{:<10}{bare:>12}{ours:>12}{:>8.2}", era.name(), ratio(ours, bare)))?;
+            let (bare, ours) = if transport == "http" {
+                let runs = (500, 2_500);
+                (per_call_http("bare-current", era, runs)?, per_call_http("ours-current", era, runs)?)
+            } else {
+                let runs = (1_000, 6_000);
+                (per_call(&format!("bare-{transport}"), era, runs)?, per_call(transport, era, runs)?)
+            };
+            let beside = ratio(ours, bare);
+            let worst = if transport == "http" { &mut worst_http } else { &mut worst };
+            *worst = worst.max(beside);
+            say(&format!("{transport:<12}{:<10}{bare:>12}{ours:>12}{beside:>8.2}", era.name()))?;
             counts.insert(format!("add {transport} {}", era.name()), ours);
         }
     }
-    Ok(worst)
+    Ok((worst, worst_http))
 }
 
 /// Prints the table of `echo`, and returns the ratio of the largest text.
@@ -130,7 +146,7 @@ fn tools(counts: &mut Counts) -> Result<f64> {
     say("\nInstructions per call of `add` in memory, in servers of so many tools")?;
     let mut all = Vec::new();
     for tools in [1, 2, 201, 2000] {
-        let count = per_call(&format!("tools-{tools}"), Era::Modern, (2_000, 7_000))?;
+        let count = per_call(&format!("tools-{tools}"), Era::Modern, (1_000, 4_000))?;
         say(&format!("{tools:<12}{count:>12}"))?;
         counts.insert(format!("add memory modern, {tools} tools"), count);
         all.push(count);
@@ -153,9 +169,28 @@ fn count(subject: &str, era: Era, calls: u64) -> Result<u64> {
         feed(&mut child, subject, era, calls)?;
     }
     let output = child.wait_with_output()?;
-    let log = String::from_utf8_lossy(&output.stderr);
+    collected(&String::from_utf8_lossy(&output.stderr))
+}
+
+fn collected(log: &str) -> Result<u64> {
     let collected = log.lines().find_map(|line| line.split("Collected :").nth(1)).map(str::trim);
     Ok(collected.ok_or_else(|| format!("callgrind counted nothing:\n{log}"))?.parse()?)
+}
+
+/// The same for a server that does not end by itself.
+fn count_http(subject: &Subject, case: &Case, calls: u64) -> Result<u64> {
+    let log = target().join(format!("callgrind-{}", std::process::id()));
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    valgrind.arg(format!("--log-file={}", log.display()));
+    let mut server = subject.start_under(valgrind, case)?;
+    let mut load = Load::connect(&mut server, Messages::new(case.era, case.work), case)?;
+    load.run(Until::Calls(calls))?;
+    drop(load);
+    server.stop()?;
+    let text = fs::read_to_string(&log)?;
+    fs::remove_file(&log)?;
+    collected(&text)
 }
 
 /// A call, and what must be in its answer.

@@ -16,7 +16,6 @@
 //! `docs/performance.md` has what came of it.
 
 mod compile;
-mod http;
 mod instructions;
 mod leaf;
 mod product;

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
-use crate::{http, rounds};
+use crate::rounds;
 use mcp_benches::{Answer, Era, answer_bare, answer_bare_echo};
 use mcp_runtime::prelude::*;
 use mcp_runtime::{DynTool, Tools};
@@ -48,7 +48,6 @@ pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
     runtime.block_on(async {
         match subject {
             "stdio" => server().serve_stdio().await.map_err(io::Error::other),
-            "http" | "bare-http" => http::run(subject, era, calls).await,
             "memory" => over_memory(era, calls, |end| serve(server(), end)).await,
             "push" | "parked" | "replayed" => rounds::run(subject, calls).await,
             "bare-memory" => over_memory(era, calls, bare_memory).await,

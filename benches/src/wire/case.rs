@@ -113,7 +113,9 @@ impl Plan {
             return Err(format!("`{word}` is no transport, era, call, number of calls (`@64`) or server").into());
         }
         let is_wanted = |subject: &Subject| {
-            named.is_empty() || named.contains(subject) || matches!(subject.name, "bare" | "bare-polled" | "ours")
+            named.is_empty()
+                || named.contains(subject)
+                || matches!(subject.name, "bare" | "bare-polled" | "ours" | "ours-current")
         };
         Ok(Self { cases, subjects: SUBJECTS.into_iter().filter(is_wanted).collect() })
     }

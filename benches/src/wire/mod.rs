@@ -24,8 +24,7 @@ use self::process::{SystemCalls, cpu, system_calls};
 pub(crate) use self::sample::Limit;
 use self::sample::Sample;
 pub(crate) use self::serve::serve;
-use self::subject::Subject;
-pub(crate) use self::subject::{Server, install, target};
+pub(crate) use self::subject::{Server, Subject, install, target};
 pub(crate) use self::work::{Messages, Work};
 use crate::{Result, say};
 

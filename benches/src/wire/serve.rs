@@ -22,13 +22,13 @@ pub(crate) fn serve(name: &str, transport: &str, tool: &str) -> io::Result<()> {
     let transport = Transport::from_name(transport).ok_or_else(|| io::Error::other("no such transport"))?;
     let runtime = match name {
         "bare" if transport == Transport::Stdio => return subject::bare_stdio(answer),
-        "ours-current" | "bare-polled" => Builder::new_current_thread().enable_all().build()?,
+        "ours-current" | "bare-current" | "bare-polled" => Builder::new_current_thread().enable_all().build()?,
         _ => Builder::new_multi_thread().enable_all().build()?,
     };
     runtime.block_on(async {
         match (name, transport) {
             ("bare-polled", _) => bare_polled(answer).await,
-            ("bare", _) => bare_http(listen().await?, answer).await,
+            ("bare" | "bare-current", _) => bare_http(listen().await?, answer).await,
             (_, Transport::Stdio) => ours().serve_stdio().await.map_err(io::Error::other),
             (_, Transport::Http) => {
                 let http = ours().build().map_err(io::Error::other)?.http();

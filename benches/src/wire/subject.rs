@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use mcp_benches::Era;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::case::{Case, Transport};
 use super::work::Work;
@@ -28,8 +29,9 @@ enum Program {
     TypeScript,
 }
 
-pub(crate) const SUBJECTS: [Subject; 11] = [
+pub(crate) const SUBJECTS: [Subject; 12] = [
     Subject { name: "bare", program: Program::Own },
+    Subject { name: "bare-current", program: Program::Own },
     Subject { name: "bare-polled", program: Program::Own },
     Subject { name: "ours", program: Program::Own },
     Subject { name: "ours-current", program: Program::Own },
@@ -43,10 +45,16 @@ pub(crate) const SUBJECTS: [Subject; 11] = [
 ];
 
 impl Subject {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        SUBJECTS.into_iter().find(|subject| subject.name == name)
+    }
+
     /// Whether it has what the case asks for.
     pub(crate) fn does(&self, case: &Case) -> bool {
         match self.name {
             "bare" => case.work != Work::CreateProduct,
+            // On stdio it has no threads anyway.
+            "bare-current" => case.work != Work::CreateProduct && case.transport == Transport::Http,
             "bare-polled" => case.work != Work::CreateProduct && case.transport == Transport::Stdio,
             // FastMCP 3 knows the older protocol only.
             "fastmcp" => case.era == Era::Legacy,
@@ -135,6 +143,16 @@ impl Server {
             }
         }
         Ok(server)
+    }
+}
+
+impl Server {
+    /// Tells it to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let pid = Pid::from_raw(self.child.id().try_into()?).ok_or("no such process")?;
+        kill_process(pid, Signal::TERM)?;
+        self.child.wait()?;
+        Ok(())
     }
 }
 

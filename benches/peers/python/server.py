@@ -3,6 +3,7 @@
 import socket
 import sys
 
+import uvicorn
 from fastmcp import Context, FastMCP
 
 server = FastMCP("bench")
@@ -30,8 +31,9 @@ async def create_product(product_name: str, keywords: str, ctx: Context) -> str:
 if sys.argv[1] == "stdio":
     server.run(show_banner=False)
 else:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    print(f"http://127.0.0.1:{port}/mcp", flush=True)
-    server.run(transport="http", host="127.0.0.1", port=port, show_banner=False, uvicorn_config={"log_level": "error"})
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
+    config = uvicorn.Config(server.http_app(path="/mcp"), log_level="error")
+    uvicorn.Server(config).run(sockets=[listener])

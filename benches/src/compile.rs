@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::leaf::{self, cargo};
 use crate::{Result, say};
 
 /// How often each is measured; the fastest counts.
@@ -42,24 +42,17 @@ pub(crate) fn compare() -> Result<()> {
     Ok(())
 }
 
+/// What both need beside.
+const DEPENDENCIES: &str = "serde = { version = \"1\", features = [\"derive\"] }\nschemars = \"1\"\n\
+                            tokio = { version = \"1\", features = [\"rt-multi-thread\", \"macros\"] }";
 const OURS: &str = concat!("mcp-runtime = { path = \"", env!("CARGO_MANIFEST_DIR"), "/../mcp-runtime\" }");
 const RMCP: &str =
     "rmcp = { version = \"=3.11.0\", default-features = false, features = [\"server\", \"macros\", \"transport-io\"] }";
 
 fn measure(directory: &Path, source: &str, dependency: &str) -> Result<Cost> {
-    fs::create_dir_all(directory.join("src"))?;
-    let manifest = format!(
-        "[package]\nname = \"leaf\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{dependency}\n\
-         serde = {{ version = \"1\", features = [\"derive\"] }}\nschemars = \"1\"\n\
-         tokio = {{ version = \"1\", features = [\"rt-multi-thread\", \"macros\"] }}\n\n[profile.release]\nstrip = true\n"
-    );
-    fs::write(directory.join("Cargo.toml"), manifest)?;
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
-    if !directory.join("Cargo.lock").exists() {
-        fs::copy(lock, directory.join("Cargo.lock"))?;
-    }
+    let dependencies = format!("{dependency}\n{DEPENDENCIES}");
+    leaf::write(directory, &dependencies, "strip = true", source)?;
     let main = directory.join("src/main.rs");
-    fs::write(&main, source)?;
     cargo(directory, &["build"])?;
     let (mut build, mut rebuild) = (Duration::MAX, Duration::MAX);
     for run in 0..RUNS {
@@ -102,19 +95,6 @@ fn timed(directory: &Path, args: &[&str]) -> Result<Duration> {
     let before = Instant::now();
     cargo(directory, args)?;
     Ok(before.elapsed())
-}
-
-fn cargo(directory: &Path, args: &[&str]) -> Result<()> {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(directory)
-        .env("CARGO_TARGET_DIR", directory.join("target"))
-        .args(args)
-        .stdin(Stdio::null())
-        .output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("cargo {args:?} in {}: {}", directory.display(), String::from_utf8_lossy(&output.stderr)).into())
 }
 
 fn ours(tools: usize) -> String {

@@ -4,7 +4,11 @@ use mcp_runtime::prelude::{Context, Server, tool, tools};
 
 /// Create a product and let the client's model describe it.
 #[tool]
-async fn create_product(product_name: String, keywords: String, ctx: Context) -> mcp_runtime::prelude::Result<String> {
+pub(crate) async fn create_product(
+    product_name: String,
+    keywords: String,
+    ctx: Context,
+) -> mcp_runtime::prelude::Result<String> {
     let answer = ctx.sample(format!("Create a product description about {keywords}")).max_tokens(100).await?;
     Ok(format!("{product_name}: {}", answer.text()?))
 }

@@ -8,8 +8,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStrea
 
 use mcp_benches::Era;
 
+use crate::instructions::{Counts, per_call, ratio};
 use crate::product::{CALL, META, modern_call, server};
-use crate::{Result, count, say};
+use crate::{Result, say};
 
 const ANSWER: &str = concat!(
     r#"{"role":"assistant","content":{"type":"text","text":"This is a fake LLM response"},"#,
@@ -120,27 +121,22 @@ pub(crate) fn aead(times: u64) -> Result<()> {
 
 /// Prints the table, and returns how much more a parked call needs than a pushed one, without the
 /// sealing of its state.
-pub(crate) fn instructions() -> Result<f64> {
-    const SHORT: u64 = 500;
-    const LONG: u64 = 2_500;
-    let per_call = |subject: &str| -> Result<u64> {
-        let (short, long) = (count(subject, Era::Modern, SHORT)?, count(subject, Era::Modern, LONG)?);
-        Ok((long - short) / (LONG - SHORT))
-    };
+pub(crate) fn instructions(counts: &mut Counts) -> Result<f64> {
+    let per_call = |subject: &str| per_call(subject, Era::Modern, (500, 2_500));
     say("\nInstructions per call of `create_product` with its question, client included")?;
     say(&format!("{:<12}{:>12}{:>20}", "carrier", "per call", "beside push"))?;
     let (push, aead) = (per_call("push")?, per_call("aead")?);
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    let ratio = |count: u64| count as f64 / push as f64;
     say(&format!("{:<12}{push:>12}", "push"))?;
+    counts.insert("create_product push".to_owned(), push);
     let mut worst = 0.0;
     for carrier in ["parked", "replayed"] {
         let calls = per_call(carrier)?;
-        let without = ratio(calls.saturating_sub(aead));
+        let without = ratio(calls.saturating_sub(aead), push);
         if carrier == "parked" {
             worst = without;
         }
-        say(&format!("{carrier:<12}{calls:>12}{:>12.2}, {without:.2} without sealing ({aead})", ratio(calls)))?;
+        say(&format!("{carrier:<12}{calls:>12}{:>12.2}, {without:.2} without sealing ({aead})", ratio(calls, push)))?;
+        counts.insert(format!("create_product {carrier}"), calls);
     }
     Ok(worst)
 }

@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
-use crate::{http, rounds};
-use mcp_benches::{Era, answer_bare};
+use crate::rounds;
+use mcp_benches::{Answer, Era, answer_bare, answer_bare_echo};
 use mcp_runtime::prelude::*;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use mcp_runtime::{DynTool, Tools};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
 /// Add two integers.
 #[tool]
@@ -13,14 +14,33 @@ fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 
+/// Say it again.
+#[tool]
+pub(crate) fn echo(text: &str) -> &str {
+    text
+}
+
 pub(crate) fn server() -> Server {
     Server::new("bench").version("1.0.0").tools(tools![add])
+}
+
+/// A server of so many tools, one of which is `add`.
+fn server_of(tools: usize) -> Server {
+    let schema = serde_json::json!({ "type": "object", "properties": { "text": { "type": "string" } } });
+    let other = |number| DynTool::new(format!("tool_{number}"), schema.clone(), |_, _| async { "" });
+    let (before, after) = (tools / 2, tools - tools / 2 - 1);
+    Server::new("bench")
+        .version("1.0.0")
+        .tools((0..before).map(other).collect::<Tools>())
+        .tools(tools![add])
+        .tools((before..before + after).map(other).collect::<Tools>())
 }
 
 /// Runs one subject. Those on stdio end with their input, the others make `calls` themselves.
 pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
     match subject {
-        "bare-stdio" => return bare_stdio(),
+        "bare-stdio" => return bare_stdio(answer_bare),
+        _ if subject.starts_with("bare-echo-") => return bare_stdio(answer_bare_echo),
         "aead" => return rounds::aead(calls).map_err(|error| io::Error::other(error.to_string())),
         _ => {}
     }
@@ -28,18 +48,25 @@ pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
     runtime.block_on(async {
         match subject {
             "stdio" => server().serve_stdio().await.map_err(io::Error::other),
-            "http" | "bare-http" => http::run(subject, era, calls).await,
-            "memory" => {
-                over_memory(era, calls, |end| async { server().serve(end).await.map_err(io::Error::other) }).await
-            }
+            "memory" => over_memory(era, calls, |end| serve(server(), end)).await,
             "push" | "parked" | "replayed" => rounds::run(subject, calls).await,
             "bare-memory" => over_memory(era, calls, bare_memory).await,
-            other => Err(io::Error::other(format!("there is no subject `{other}`"))),
+            other if other.starts_with("echo-") => {
+                Server::new("bench").tools(tools![echo]).serve_stdio().await.map_err(io::Error::other)
+            }
+            other => match other.strip_prefix("tools-").and_then(|tools| tools.parse().ok()) {
+                Some(tools) => over_memory(era, calls, |end| serve(server_of(tools), end)).await,
+                None => Err(io::Error::other(format!("there is no subject `{other}`"))),
+            },
         }
     })
 }
 
-fn bare_stdio() -> io::Result<()> {
+async fn serve(server: Server, end: DuplexStream) -> io::Result<()> {
+    server.serve(end).await.map_err(io::Error::other)
+}
+
+pub(crate) fn bare_stdio(answer: Answer) -> io::Result<()> {
     let (mut input, mut output) = (io::BufReader::with_capacity(64 << 10, io::stdin().lock()), io::stdout().lock());
     let (mut line, mut out) = (Vec::new(), Vec::new());
     loop {
@@ -47,7 +74,7 @@ fn bare_stdio() -> io::Result<()> {
         if input.read_until(b'\n', &mut line)? == 0 {
             return output.write_all(&out);
         }
-        answer_bare(&line, &mut out);
+        answer(&line, &mut out);
         // All lines that are there are answered with one write.
         if !input.buffer().contains(&b'\n') {
             output.write_all(&out)?;
@@ -57,7 +84,7 @@ fn bare_stdio() -> io::Result<()> {
     }
 }
 
-async fn bare_memory(end: tokio::io::DuplexStream) -> io::Result<()> {
+async fn bare_memory(end: DuplexStream) -> io::Result<()> {
     let (reader, mut writer) = tokio::io::split(end);
     let mut reader = BufReader::with_capacity(64 << 10, reader);
     let (mut line, mut out) = (Vec::new(), Vec::new());
@@ -78,7 +105,7 @@ async fn bare_memory(end: tokio::io::DuplexStream) -> io::Result<()> {
 async fn over_memory<F: Future<Output = io::Result<()>>>(
     era: Era,
     calls: u64,
-    serve: impl FnOnce(tokio::io::DuplexStream) -> F,
+    serve: impl FnOnce(DuplexStream) -> F,
 ) -> io::Result<()> {
     let (ours, theirs) = tokio::io::duplex(64 << 10);
     let (mut reader, mut writer) = tokio::io::split(ours);

@@ -1,0 +1,167 @@
+//! How often a call of `add` allocates memory, over the standard streams of a process and over HTTP; there beside
+//! hyper with nothing but the answer behind it. Not a test of the usual kind, since it is the server, too.
+
+use std::alloc::System;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, ExitCode, Stdio};
+
+use mcp_benches::{Era, answer_bare, bare_http};
+use mcp_runtime::prelude::*;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// What the process that serves is told to do.
+const ROLE: &str = "ALLOCATIONS_OF";
+const SHORT: u64 = 1_000;
+const LONG: u64 = 3_000;
+
+type Fallible<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Add two integers.
+#[tool]
+fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn main() -> Fallible<ExitCode> {
+    if let Ok(role) = std::env::var(ROLE) {
+        serve(&role)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut is_fine = true;
+    for (era, at_most, at_most_above) in [(Era::Legacy, 4.0, 14.0), (Era::Modern, 5.0, 8.0)] {
+        let stdio = per_call(era, over_stdio)?;
+        let http = per_call(era, |era, calls| over_http("http", era, calls))?;
+        let bare = per_call(era, |era, calls| over_http("bare-http", era, calls))?;
+        let (era, above) = (era.name(), http - bare);
+        say(&format!("{era}: {stdio:.2} allocations a call over stdio; {http:.2} over HTTP, {above:.2} above hyper"))?;
+        if stdio > at_most || above > at_most_above {
+            say(&format!("at most {at_most} are allowed over stdio, and over HTTP {at_most_above} above hyper"))?;
+            is_fine = false;
+        }
+    }
+    Ok(if is_fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// What a call allocates: the difference of two runs, so that start-up does not count.
+fn per_call(era: Era, run: impl Fn(Era, u64) -> Fallible<u64>) -> Fallible<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    Ok((run(era, LONG)? as f64 - run(era, SHORT)? as f64) / (LONG - SHORT) as f64)
+}
+
+fn serve(role: &str) -> Fallible<()> {
+    let server = Server::new("bench").version("1.0.0").tools(tools![add]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        if role == "stdio" {
+            server.serve_stdio().await?;
+            return Ok(report()?);
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        writeln!(io::stdout(), "{}", listener.local_addr()?)?;
+        std::thread::spawn(|| -> io::Result<()> {
+            io::stdin().read_to_end(&mut Vec::new())?;
+            report()?;
+            std::process::exit(0);
+        });
+        match role {
+            "bare-http" => bare_http(listener, answer_bare).await?,
+            _ => server.build()?.http().serve(listener).await?,
+        }
+        Ok(())
+    })
+}
+
+/// Says how often was allocated.
+fn report() -> io::Result<()> {
+    let stats = ALLOCATOR.stats();
+    writeln!(io::stderr(), "{}", stats.allocations + stats.reallocations)
+}
+
+fn start(role: &str) -> io::Result<std::process::Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env(ROLE, role).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+}
+
+/// One call after the other.
+fn over_stdio(era: Era, calls: u64) -> Fallible<u64> {
+    let mut child = start("stdio")?;
+    let (mut input, output) = (child.stdin.take().ok_or("no input")?, child.stdout.take().ok_or("no output")?);
+    let mut lines = BufReader::new(output).lines();
+    input.write_all(era.preamble().as_bytes())?;
+    if era == Era::Legacy {
+        lines.next().ok_or("no answer")??;
+    }
+    for id in 1..=calls {
+        input.write_all(era.call(id).as_bytes())?;
+        is_right(id, &lines.next().ok_or("no answer")??)?;
+    }
+    drop(input);
+    Ok(String::from_utf8(child.wait_with_output()?.stderr)?.trim().parse()?)
+}
+
+fn over_http(role: &str, era: Era, calls: u64) -> Fallible<u64> {
+    let mut child = start(role)?;
+    let mut address = String::new();
+    BufReader::new(child.stdout.as_mut().ok_or("no output")?).read_line(&mut address)?;
+    let mut stream = BufReader::new(TcpStream::connect(address.trim())?);
+    stream.get_ref().set_nodelay(true)?;
+    let mut session = String::new();
+    for message in era.preamble().lines() {
+        if let (Some(named), _) = exchange(&mut stream, era, &session, message)? {
+            session = format!("mcp-session-id: {named}\r\n");
+        }
+    }
+    for id in 1..=calls {
+        is_right(id, &exchange(&mut stream, era, &session, era.call(id).trim_end())?.1)?;
+    }
+    drop(child.stdin.take());
+    Ok(String::from_utf8(child.wait_with_output()?.stderr)?.trim().parse()?)
+}
+
+/// Sends a message; returns the session that the answer names, and its body.
+fn exchange(
+    stream: &mut BufReader<TcpStream>,
+    era: Era,
+    session: &str,
+    message: &str,
+) -> Fallible<(Option<String>, String)> {
+    let headers = match era {
+        Era::Legacy => session,
+        Era::Modern => "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: add\r\n",
+    };
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\n{headers}content-length: {}\r\n\r\n{message}",
+        message.len()
+    );
+    stream.get_mut().write_all(request.as_bytes())?;
+    let (mut length, mut named) = (0, None);
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        match line.trim().split_once(": ") {
+            Some(("content-length", value)) => length = value.parse()?,
+            Some(("mcp-session-id", value)) => named = Some(value.to_owned()),
+            Some(_) => {}
+            None if line.trim().is_empty() => break,
+            None => {}
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    Ok((named, String::from_utf8(body)?))
+}
+
+fn is_right(id: u64, answer: &str) -> Fallible<()> {
+    let sum = format!("\"structuredContent\":{{\"result\":{}}}", id % 1000 + id % 777);
+    if answer.contains(&sum) { Ok(()) } else { Err(format!("answer {id} is wrong: {answer}").into()) }
+}

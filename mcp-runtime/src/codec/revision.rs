@@ -158,13 +158,13 @@ impl Encoder {
             | ServerResult::EndOfSubscription(_) => out.extend_from_slice(b"{}"),
             #[cfg(feature = "skills")]
             ServerResult::Skills(..) => out.extend_from_slice(b"{}"),
-            ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
+            ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, &**result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::ReadResource(result) => resource_result(out, revision, result)?,
             ServerResult::GetPrompt(result) => prompt_result(out, revision, result)?,
-            ServerResult::Complete(result) => serde_json::to_writer(&mut *out, result)?,
+            ServerResult::Complete(result) => serde_json::to_writer(&mut *out, &**result)?,
             ServerResult::InputRequired(result) => input_required(out, revision, result)?,
-            ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, task)?,
+            ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, &**task)?,
             ServerResult::GetTask(task) => detailed_task(out, revision, task)?,
         }
         if joint > body {

@@ -3,41 +3,52 @@
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use crate::protocol::{ElicitRequestParams, ProtocolVersion};
+use crate::protocol::ProtocolVersion;
 
-/// The parameters of `elicitation/create`, if the revision needs them said differently.
+/// The parameters of `elicitation/create`, if the revision needs them said differently. They are changed as JSON,
+/// since a server that asks its users nothing need not know what a question to one can be.
 pub(super) fn params_for(revision: ProtocolVersion, params: &RawValue) -> Option<Box<RawValue>> {
-    let mut params: ElicitRequestParams = serde_json::from_str(params.get()).ok()?;
+    let mut params: Map<String, Value> = serde_json::from_str(params.get()).ok()?;
     match revision {
         // Only 2025-11-25 has names for visits of a page, and wants one for each.
-        ProtocolVersion::V2025_11_25 if params.is_url() && params.elicitation_id.is_none() => {
-            params.elicitation_id = Some(elicitation_id(&params));
+        ProtocolVersion::V2025_11_25 if is_url(&params) && !params.contains_key(ELICITATION_ID) => {
+            let id = elicitation_id(&params);
+            params.insert(ELICITATION_ID.to_owned(), Value::String(id));
         }
         ProtocolVersion::V2025_11_25 => return None,
         modern if modern.is_modern() => {
-            params.elicitation_id.take()?;
+            params.shift_remove(ELICITATION_ID)?;
         }
         _ => {
-            params.mode = None;
-            params.requested_schema = params.requested_schema.map(form_of_2025_06_18);
+            params.shift_remove("mode");
+            if let Some(Value::Object(form)) = params.get_mut("requestedSchema") {
+                say_as_2025_06_18(form);
+            }
         }
     }
     to_raw_value(&params).ok()
 }
 
+const ELICITATION_ID: &str = "elicitationId";
+
+fn is_url(params: &Map<String, Value>) -> bool {
+    params.get("mode").is_some_and(|mode| mode == "url")
+}
+
 /// A name that is the same whenever the same is asked.
-fn elicitation_id(params: &ElicitRequestParams) -> String {
+fn elicitation_id(params: &Map<String, Value>) -> String {
+    let text = |member: &str| params.get(member).and_then(Value::as_str).unwrap_or_default();
     let mut hasher = blake3::Hasher::new();
-    hasher.update(params.url.as_deref().unwrap_or_default().as_bytes());
+    hasher.update(text("url").as_bytes());
     hasher.update(&[0]);
-    hasher.update(params.message.as_bytes());
+    hasher.update(text("message").as_bytes());
     hasher.finalize().as_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn form_of_2025_06_18(mut form: Map<String, Value>) -> Map<String, Value> {
+fn say_as_2025_06_18(form: &mut Map<String, Value>) {
     let required = form.get("required").cloned().unwrap_or_default();
     let is_required = |name: &String| required.as_array().is_some_and(|names| names.iter().any(|it| it == name));
-    let Some(Value::Object(fields)) = form.get_mut("properties") else { return form };
+    let Some(Value::Object(fields)) = form.get_mut("properties") else { return };
     // That revision has no lists. An optional one is not asked for, so that clients which know
     // nothing else can show the form. A required one stays: without it no answer could be right,
     // and a client that is newer than what it speaks may well know it.
@@ -52,7 +63,6 @@ fn form_of_2025_06_18(mut form: Map<String, Value>) -> Map<String, Value> {
             field.insert("enumNames".to_owned(), all("title"));
         }
     }
-    form
 }
 
 #[cfg(test)]

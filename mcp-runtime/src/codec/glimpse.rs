@@ -110,7 +110,7 @@ fn last_id(tail: &[u8]) -> Option<RequestId> {
 }
 
 fn read_id(json: &[u8]) -> Option<RequestId> {
-    match serde_json::from_slice(json).ok()? {
+    match serde_json::from_str(std::str::from_utf8(json).ok()?).ok()? {
         serde_json::Value::String(id) => Some(RequestId::String(id)),
         serde_json::Value::Number(id) => id.as_i64().map(RequestId::Number),
         _ => None,

@@ -5,6 +5,7 @@ mod glimpse;
 mod list;
 mod message;
 mod revision;
+mod sampling;
 
 pub(crate) use glimpse::{Glimpse, glimpse};
 pub(crate) use list::{List, Lists};

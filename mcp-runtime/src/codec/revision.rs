@@ -4,18 +4,17 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 #[cfg(feature = "client")]
 use serde_json::{Map, Value, json};
 
-use super::elicitation;
 use super::list::{Lists, PerRevision, place};
+use super::{elicitation, sampling};
 use crate::protocol::{
-    AudioContent, CacheScope, CallToolResult, Change, ContentBlock, CreateMessageRequestParams, DetailedTask,
-    DiscoverResult, ErrorCode, ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest,
-    InputRequiredResult, ListKind, Method, ProtocolVersion, ReadResourceResult, RequestId, ResourceContents,
-    ResourceLink, SamplingMessage, ServerCapabilities, ServerNotification, ServerResult, SubscriptionFilter,
-    TASKS_EXTENSION, TaskStatus, is_plain, keys,
+    AudioContent, CacheScope, CallToolResult, Change, ContentBlock, DetailedTask, DiscoverResult, ErrorCode,
+    ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest, InputRequiredResult, ListKind,
+    Method, ProtocolVersion, ReadResourceResult, RequestId, ResourceContents, ResourceLink, ServerCapabilities,
+    ServerNotification, ServerResult, SubscriptionFilter, TASKS_EXTENSION, TaskStatus, is_plain, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -159,13 +158,13 @@ impl Encoder {
             | ServerResult::EndOfSubscription(_) => out.extend_from_slice(b"{}"),
             #[cfg(feature = "skills")]
             ServerResult::Skills(..) => out.extend_from_slice(b"{}"),
-            ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, result)?,
+            ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, &**result)?,
             ServerResult::CallTool(result) => tool_result(out, revision, result)?,
             ServerResult::ReadResource(result) => resource_result(out, revision, result)?,
             ServerResult::GetPrompt(result) => prompt_result(out, revision, result)?,
-            ServerResult::Complete(result) => serde_json::to_writer(&mut *out, result)?,
+            ServerResult::Complete(result) => serde_json::to_writer(&mut *out, &**result)?,
             ServerResult::InputRequired(result) => input_required(out, revision, result)?,
-            ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, task)?,
+            ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, &**task)?,
             ServerResult::GetTask(task) => detailed_task(out, revision, task)?,
         }
         if joint > body {
@@ -548,18 +547,7 @@ fn implementation_for(revision: ProtocolVersion, mut info: Implementation) -> Im
 /// The parameters of a request to the client, if the revision needs them said differently.
 fn request_params_for(revision: ProtocolVersion, method: &str, params: &RawValue) -> Option<Box<RawValue>> {
     match Method::from_name(method)? {
-        Method::SamplingCreateMessage if revision < ProtocolVersion::V2025_11_25 => {
-            let mut params: CreateMessageRequestParams = serde_json::from_str(params.get()).ok()?;
-            // Before 2025-11-25 a message is one block; several blocks become several messages.
-            params.messages = params
-                .messages
-                .into_iter()
-                .flat_map(|SamplingMessage { role, content, .. }| {
-                    content.into_iter().map(move |block| SamplingMessage::new(role, vec![block]))
-                })
-                .collect();
-            to_raw_value(&params).ok()
-        }
+        Method::SamplingCreateMessage => sampling::params_for(revision, params),
         Method::ElicitationCreate => elicitation::params_for(revision, params),
         _ => None,
     }

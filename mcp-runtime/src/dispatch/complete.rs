@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -95,7 +96,7 @@ impl Dispatcher {
 
 fn completed(completion: Completion) -> Dispatched {
     let result = CompleteResult { completion, ..CompleteResult::default() };
-    Dispatched::Done(Ok(ServerResult::Complete(Box::new(result))))
+    Dispatched::Done(Ok(ServerResult::Complete(Arc::new(result))))
 }
 
 impl<'a> Asked<'a> {

@@ -1,9 +1,9 @@
 //! One call over all of its rounds: what its context and its driver share.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use foldhash::HashMap;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
@@ -38,7 +38,7 @@ pub(super) struct CallState {
     /// What it has heard of an earlier run and this one has not said yet: digests of log messages.
     pub(super) said: Vec<u32>,
     /// How often something was derived from the id, for each purpose.
-    pub(super) derived: HashMap<String, u64>,
+    pub(super) derived: HashMap<String, usize>,
     /// What is to be done when the call has completed.
     pub(super) on_complete: Vec<OnComplete>,
     pub(super) ended: bool,
@@ -101,7 +101,7 @@ impl Call {
             trail: Trail::begin(),
             said: reports.logs.clone(),
             reports,
-            derived: HashMap::new(),
+            derived: HashMap::default(),
             on_complete: Vec::new(),
             ended: false,
             gone: false,
@@ -254,7 +254,7 @@ impl Call {
             *uses += 1;
             *uses
         };
-        digest::derived(&self.id(), &purpose, occurrence)
+        digest::derived(&self.id(), &purpose, occurrence as u64)
     }
 
     /// Whether something is to be done when the call has completed.

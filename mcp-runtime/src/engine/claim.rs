@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::outcomes::{AnswersDigest, Claim, Claimant, OutcomeStore, RememberedOutcome, Ticket};
+use super::spawn;
 use crate::protocol::BoxFuture;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -110,7 +111,7 @@ impl Grant {
                     store.renew_boxed(of).await;
                 }
             };
-            tokio::spawn(renew).abort_handle()
+            spawn(Box::pin(renew)).abort_handle()
         });
         Self { store, of, time, renewal, committed: false }
     }
@@ -129,7 +130,7 @@ impl Grant {
             }
         }));
         // It is not cancelled with the request: the outcome is there.
-        commit.err().map(tokio::spawn)
+        commit.err().map(spawn)
     }
 }
 

@@ -5,8 +5,7 @@
 //! key that does not depend on the order in which things happen: [`Memory`] is that, and what
 //! `requestState` carries.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use foldhash::HashMap;
 use serde_json::value::RawValue;
 
 use super::digest;
@@ -91,24 +90,26 @@ pub(crate) enum Step {
 pub(crate) struct Journal {
     entries: Vec<Entry>,
     /// How often each name of a question was used.
-    names: BTreeMap<String, usize>,
-    /// How often each name of a step was used, and the occurrences that came to nothing.
-    step_names: BTreeMap<String, (usize, BTreeSet<usize>)>,
+    names: HashMap<String, usize>,
+    /// How often each name of a step was used.
+    step_names: HashMap<String, usize>,
+    /// The steps that came to nothing, and were not tried again.
+    failed: Vec<StepKey>,
     /// The steps that are running.
     running: Vec<StepKey>,
     /// What is kept for a run that starts over; `None` for a call that never will.
     memory: Option<Memory>,
     /// The answers that nobody has taken in this run, if it started over: the key of each, and what
     /// the question was about.
-    untaken: BTreeMap<String, String>,
+    untaken: Vec<(String, String)>,
     /// Answers that came before they were asked for, by key.
-    early: BTreeMap<String, super::RawParams>,
+    early: Vec<(String, super::RawParams)>,
     /// Questions that were given up: key and name.
     given_up: Vec<(String, String)>,
     /// How many questions there were when the call was last polled again. Somebody has waited for these.
     waited_for: usize,
     /// What the client was asked last and did not answer.
-    unanswered: BTreeSet<String>,
+    unanswered: Vec<String>,
     /// Whether this run took an answer that no run before it had taken, or asked again for one that
     /// is missing.
     moved: bool,
@@ -156,7 +157,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Records {
     list: Vec<(String, super::RawParams)>,
-    by_key: BTreeMap<String, usize>,
+    by_key: HashMap<String, usize>,
 }
 
 impl Records {
@@ -180,6 +181,22 @@ impl Records {
         let each = size_of::<(String, super::RawParams)>() + size_of::<(String, usize)>();
         self.list.iter().map(|(key, value)| 2 * key.len() + value.get().len() + each).sum()
     }
+}
+
+/// Uses a name once more; how often that makes it.
+fn used(names: &mut HashMap<String, usize>, name: &str) -> usize {
+    if let Some(uses) = names.get_mut(name) {
+        *uses += 1;
+        return *uses;
+    }
+    names.insert(name.to_owned(), 1);
+    1
+}
+
+/// Takes the value of a key out of a list; of several, the last one.
+fn taken<V>(list: &mut Vec<(String, V)>, key: &str) -> Option<V> {
+    let place = list.iter().rposition(|(it, _)| it == key)?;
+    Some(list.swap_remove(place).1)
 }
 
 #[cfg(test)]
@@ -208,15 +225,15 @@ impl Journal {
     /// The journal of a call that does: it knows what came of earlier rounds. Of `answers`, those
     /// to questions that the client was asked count.
     pub(crate) fn again(mut memory: Memory, answer_of: impl Fn(&str) -> Option<super::RawParams>) -> Self {
-        let mut untaken: BTreeMap<_, _> = std::mem::take(&mut memory.untaken).into_iter().collect();
-        let mut unanswered = BTreeSet::new();
+        let mut untaken = std::mem::take(&mut memory.untaken);
+        let mut unanswered = Vec::new();
         for (key, about) in std::mem::take(&mut memory.open) {
             match answer_of(&key) {
                 Some(answer) => {
                     memory.answers.keep(key.clone(), answer);
-                    untaken.insert(key, about);
+                    untaken.push((key, about));
                 }
-                None => _ = unanswered.insert(key),
+                None => unanswered.push(key),
             }
         }
         Self { memory: Some(memory), untaken, unanswered, ..Self::default() }
@@ -235,7 +252,7 @@ impl Journal {
         }
         let mut entry = Entry { question, key: None, state: State::Unsent };
         if !self.early.is_empty()
-            && let Some(answer) = self.early.remove(entry.key(&mut self.names))
+            && let Some(answer) = taken(&mut self.early, entry.key(&mut self.names))
         {
             match &mut self.memory {
                 Some(memory) => memory.answers.keep(entry.key(&mut self.names).to_owned(), answer),
@@ -246,12 +263,12 @@ impl Journal {
             // At once, so that a run that starts over counts in the same way.
             let key = entry.key(&mut self.names);
             if let Some(answer) = memory.answers.find(key) {
-                self.moved |= self.untaken.remove(key).is_some();
+                self.moved |= taken(&mut self.untaken, key).is_some();
                 entry.state = State::Answered(Ok(answer.to_owned()));
             } else if memory.given_up.iter().any(|given_up| given_up == key) {
                 entry.state = State::Held;
             } else {
-                self.moved |= self.unanswered.contains(key);
+                self.moved |= self.unanswered.iter().any(|unanswered| unanswered == key);
             }
         }
         self.entries.push(entry);
@@ -292,17 +309,20 @@ impl Journal {
 
     /// Begins a step.
     pub(crate) fn begin_step(&mut self, name: &str) -> Step {
-        let (uses, free) = self.step_names.entry(name.to_owned()).or_default();
-        let again = free.pop_first();
-        let occurrence = again.unwrap_or_else(|| {
-            *uses += 1;
-            *uses
-        });
-        let key = StepKey { name: name.to_owned(), occurrence };
-        if again.is_some() {
-            // Steps in its body are counted anew, so that those that were done are found.
-            self.step_names.retain(|name, _| !key.is_around(name));
-        }
+        let failed = self.failed.iter().enumerate().filter(|(_, failed)| failed.name == name);
+        let key = match failed.min_by_key(|(_, failed)| failed.occurrence).map(|(place, _)| place) {
+            Some(place) => {
+                let key = self.failed.swap_remove(place);
+                // Steps in its body are counted anew, so that those that were done are found.
+                self.step_names.retain(|name, _| !key.is_around(name));
+                self.failed.retain(|failed| !key.is_around(&failed.name));
+                key
+            }
+            None => {
+                let uses = used(&mut self.step_names, name);
+                StepKey { name: name.to_owned(), occurrence: uses }
+            }
+        };
         if let Some(result) = self.memory.as_ref().and_then(|memory| memory.steps.find(&key.as_text())) {
             return Step::Done(result.to_owned());
         }
@@ -318,8 +338,8 @@ impl Journal {
             (Some(result), Some(memory)) => memory.steps.keep(key.as_text(), result),
             (Some(_), None) => {}
             (None, _) => {
-                if let Some((_, free)) = self.step_names.get_mut(&key.name) {
-                    free.insert(key.occurrence);
+                if self.step_names.contains_key(&key.name) {
+                    self.failed.push(key.clone());
                 }
             }
         }
@@ -350,8 +370,7 @@ impl Journal {
         let given_up = self.given_up.iter().filter(is_alone).map(|(key, _)| key.clone()).collect();
         // What an earlier run gave up counts on in this one.
         let earlier = std::mem::replace(&mut memory.given_up, given_up);
-        memory.untaken = self.untaken.iter().map(|(key, about)| (key.clone(), about.clone())).collect();
-        memory.untaken.sort_unstable();
+        memory.untaken.clone_from(&self.untaken);
         let seen = see(Some(memory));
         // The rest stands elsewhere, while the call waits.
         (memory.open, memory.untaken) = Default::default();
@@ -375,7 +394,7 @@ impl Journal {
             return None;
         }
         let asks = self.entries.iter().find(|entry| entry.is_open()).map(|entry| entry.question.about());
-        self.untaken.values().min().cloned().zip(asks)
+        self.untaken.iter().map(|(_, about)| about).min().cloned().zip(asks)
     }
 
     /// The call is polled, and not for the first time.
@@ -563,15 +582,11 @@ impl Entry {
     }
 
     /// The key of the question, from its name and how often that was used.
-    fn key(&mut self, names: &mut BTreeMap<String, usize>) -> &str {
+    fn key(&mut self, names: &mut HashMap<String, usize>) -> &str {
         self.key.get_or_insert_with(|| {
             let name = self.question.name();
-            let uses = match names.get_mut(&name) {
-                Some(uses) => uses,
-                None => names.entry(name.clone()).or_default(),
-            };
-            *uses += 1;
-            numbered(name, *uses)
+            let uses = used(names, &name);
+            numbered(name, uses)
         })
     }
 

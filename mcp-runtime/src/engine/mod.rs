@@ -32,7 +32,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 pub(crate) use call::{Call, OnComplete};
 pub(crate) use claim::AnyStore;
@@ -51,7 +51,7 @@ pub(crate) use task::{Asked as TaskAsked, TaskLimits, TaskMode, Tasks};
 pub(crate) use task_store::AnyTaskStore;
 pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
 
-use crate::protocol::{ErrorObject, InputRequest, InputRequiredResult, ServerResult};
+use crate::protocol::{BoxFuture, ErrorObject, InputRequest, InputRequiredResult, ServerResult};
 
 /// How questions travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +148,12 @@ pub(crate) fn after(time: Duration) -> tokio::time::Instant {
     const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
     let now = tokio::time::Instant::now();
     now.checked_add(time).unwrap_or_else(|| now + FAR)
+}
+
+/// Starts a task. All of them have their futures behind pointers: a program has the code of a task once for each type of
+/// future, and that is some kilobytes.
+fn spawn(future: BoxFuture<'static, ()>) -> JoinHandle<()> {
+    tokio::spawn(future)
 }
 
 /// Where the outcome of a round goes; called at most once.

@@ -1,7 +1,7 @@
 //! What came of rounds that answers began: whoever lost the reply may ask for it once more, and
 //! whoever asks at the same time does not make the call run twice.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -251,8 +251,7 @@ impl Default for Bounds {
 struct Slots {
     by_ticket: HashMap<Ticket, Slot>,
     /// Those with an outcome, the oldest first.
-    done: BTreeMap<u64, Ticket>,
-    next: u64,
+    done: VecDeque<Ticket>,
     bytes: usize,
 }
 
@@ -264,8 +263,8 @@ struct Slot {
 enum Kept {
     /// Its round runs.
     Running(Claimant),
-    /// Its place among those that are done, its size, when it goes, and it.
-    Done(u64, usize, Instant, Arc<RememberedOutcome>),
+    /// Its size, when it goes, and it.
+    Done(usize, Instant, Arc<RememberedOutcome>),
 }
 
 impl MemoryOutcomes {
@@ -295,9 +294,9 @@ impl MemoryOutcomes {
 }
 
 impl Slots {
-    fn remove(&mut self, ticket: &Ticket) {
-        if let Some(Slot { kept: Kept::Done(place, size, ..), .. }) = self.by_ticket.remove(ticket) {
-            self.done.remove(&place);
+    fn remove_oldest(&mut self) {
+        let Some(ticket) = self.done.pop_front() else { return };
+        if let Some(Slot { kept: Kept::Done(size, ..), .. }) = self.by_ticket.remove(&ticket) {
             self.bytes -= size;
         }
     }
@@ -306,14 +305,13 @@ impl Slots {
     /// first.
     fn forget_old(&mut self) {
         let now = Instant::now();
-        while let Some((_, ticket)) = self.done.first_key_value() {
-            let ticket = *ticket;
-            if let Some(Slot { kept: Kept::Done(_, _, until, _), .. }) = self.by_ticket.get(&ticket)
+        while let Some(ticket) = self.done.front() {
+            if let Some(Slot { kept: Kept::Done(_, until, _), .. }) = self.by_ticket.get(ticket)
                 && now < *until
             {
                 break;
             }
-            self.remove(&ticket);
+            self.remove_oldest();
         }
     }
 
@@ -357,19 +355,15 @@ impl OutcomeStore for MemoryOutcomes {
         {
             let mut slots = self.lock();
             let Some(answers) = slots.claimed_by(&ticket, claimant) else { return Ok(()) };
-            slots.remove(&ticket);
+            slots.by_ticket.remove(&ticket);
             // One that is larger than all of them may be would only drive out the others.
             if size <= bytes && outcomes > 0 {
-                let place = slots.next;
-                slots.next += 1;
                 slots.bytes += size;
-                slots.done.insert(place, ticket);
-                slots.by_ticket.insert(ticket, Slot { answers, kept: Kept::Done(place, size, after(time), outcome) });
+                slots.done.push_back(ticket);
+                slots.by_ticket.insert(ticket, Slot { answers, kept: Kept::Done(size, after(time), outcome) });
             }
             while slots.done.len() > outcomes || slots.bytes > bytes {
-                let Some((_, oldest)) = slots.done.first_key_value() else { break };
-                let oldest = *oldest;
-                slots.remove(&oldest);
+                slots.remove_oldest();
             }
         }
         self.inner.changed.notify_waiters();
@@ -380,7 +374,7 @@ impl OutcomeStore for MemoryOutcomes {
         {
             let mut slots = self.lock();
             if slots.claimed_by(&ticket, claimant).is_some() {
-                slots.remove(&ticket);
+                slots.by_ticket.remove(&ticket);
             }
         }
         self.inner.changed.notify_waiters();
@@ -479,8 +473,8 @@ mod tests {
         let prompt = GetPromptResult::new([PromptMessage::user("a")]);
         for outcome in [
             Outcome::Complete(Ok(ServerResult::CallTool(CallToolResult::text("a")))),
-            Outcome::Complete(Ok(ServerResult::ReadResource(Box::new(read)))),
-            Outcome::Complete(Ok(ServerResult::GetPrompt(Box::new(prompt)))),
+            Outcome::Complete(Ok(ServerResult::ReadResource(Arc::new(read)))),
+            Outcome::Complete(Ok(ServerResult::GetPrompt(Arc::new(prompt)))),
             Outcome::Complete(Err(ErrorObject::invalid_params("no"))),
             Outcome::InputRequired(InputRequiredResult {
                 input_requests: vec![("k".to_owned(), request)],

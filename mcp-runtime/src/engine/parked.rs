@@ -14,10 +14,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::claim::Grant;
 use super::outcomes::RememberedOutcome;
-use super::rounds::{Begun, Belongs, RoundPolicy, Shared, millis, now, settle};
+use super::rounds::{Begun, Belongs, RoundPolicy, Settled, Shared, millis, now, settle};
 use super::state::State;
 use super::ticket::{Registration, Seat, SeatState};
-use super::{Call, Cancel, Finished, Outcome, Reply, Running, after};
+use super::{Call, Cancel, Finished, Outcome, Reply, Running, after, spawn};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, InputRequiredResult};
 
 /// What its task, its timer, the tables and small texts add to a parked call, about, in bytes.
@@ -65,16 +65,23 @@ impl Driver {
 
     /// Goes on after the first poll: the round ends at once, or somebody waits for its end.
     pub(super) fn begin(self, reply: impl FnOnce() -> Reply, grant: Option<Grant>) -> Begun {
-        if !self.may_end_round() {
-            let seat = self.seat.clone();
-            let number = {
-                let mut state = seat.lock();
-                state.grant = grant;
-                state.open(reply())
-            };
-            self.spawn();
-            return Begun::Running(Cancel::seat(seat, number));
-        }
+        if self.may_end_round() { self.end_first_round(grant).begun(reply) } else { self.wait(reply(), grant) }
+    }
+
+    /// Somebody waits for the end of the round.
+    fn wait(self, reply: Reply, grant: Option<Grant>) -> Begun {
+        let seat = self.seat.clone();
+        let number = {
+            let mut state = seat.lock();
+            state.grant = grant;
+            state.open(reply)
+        };
+        self.spawn();
+        Begun::Running(Cancel::seat(seat, number))
+    }
+
+    /// The round ends at once.
+    fn end_first_round(self, grant: Option<Grant>) -> Settled {
         let outcome = self.ask(&mut self.seat.lock());
         if self.is_parked_by(&outcome) {
             let (shared, id, size) = (self.shared.clone(), self.registration.id, self.size(&outcome));
@@ -85,13 +92,13 @@ impl Driver {
             // Here it goes in the task of the connection, which a destructor must not take along.
             _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
         }
-        settle(grant, outcome, reply)
+        settle(grant, outcome)
     }
 
     fn spawn(self) {
         let (shared, seat, id) = (self.shared.clone(), self.seat.clone(), self.registration.id);
         shared.tickets.insert(id, seat.clone());
-        let driver = tokio::spawn(self.run()).abort_handle();
+        let driver = spawn(Box::pin(self.run())).abort_handle();
         shared.tickets.started(&id, &seat, driver);
     }
 

@@ -5,15 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::{Call, Cancel, Outcome, Reply, Running};
+use super::{Call, Cancel, Outcome, Reply, Running, spawn};
 use crate::telemetry::{Ended, Operation};
 
 /// Drives a call in a task of its own until it completes.
 pub(crate) fn push(mut running: Running, reply: Reply) -> Cancel {
     let call = running.call.clone();
-    let task = tokio::spawn({
+    let task = spawn({
         let call = call.clone();
-        async move {
+        Box::pin(async move {
             let finished = poll_fn(|cx| {
                 if let Some(call) = &call {
                     call.set_driver(cx.waker());
@@ -27,7 +27,7 @@ pub(crate) fn push(mut running: Running, reply: Reply) -> Cancel {
             .await;
             drop(running);
             reply(Outcome::Complete(finished));
-        }
+        })
     });
     Cancel::task(task.abort_handle(), call)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use foldhash::HashMap;
 use serde_json::value::RawValue;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tracing::Instrument as _;
 
 use super::call::is_result;
@@ -23,7 +23,7 @@ use super::seal::{Binding, Opened, Seal};
 use super::state::{Remembered, State};
 use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
-use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running};
+use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running, spawn};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Outlet, Principal, Raw};
 use crate::telemetry::current;
 
@@ -179,7 +179,7 @@ pub(crate) struct Retry<'a> {
 }
 
 /// Enters the function of a call that runs again.
-pub(crate) type Enter = Box<dyn FnOnce(&Arc<Call>) -> Running + Send>;
+pub(crate) type Enter = Box<dyn Fn(&Arc<Call>) -> Running + Send>;
 
 /// What a request leads to.
 pub(crate) enum Begun {
@@ -300,13 +300,13 @@ impl Rounds {
         shared.later().insert(ticket, later.clone());
         let entered = Entered { shared: shared.clone(), ticket, later: later.clone() };
         let span = current();
-        let task = tokio::spawn(async move {
+        let task = spawn(Box::pin(async move {
             let entered = entered;
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
             let claim = claim.instrument(span.clone()).await;
             let begun =
-                span.in_scope(|| shared.claimed(claim, waiting, answers.as_deref().map(Raw::from), enter, answer));
+                span.in_scope(|| shared.claimed(claim, waiting, answers.as_deref().map(Raw::from), &*enter, answer));
             // The request is over when it is answered, and that is not in this task's hands.
             drop(span);
             let outcome = match begun {
@@ -323,7 +323,7 @@ impl Rounds {
             for reply in entered.later.end() {
                 reply(outcome.clone());
             }
-        });
+        }));
         _ = later.task.set(task.abort_handle());
         Cancel::later(later, number)
     }
@@ -376,7 +376,7 @@ impl Shared {
         claim: Result<Claimed, BoxError>,
         waiting: Waiting,
         answers: Option<Raw<'_>>,
-        enter: impl FnOnce(&Arc<Call>) -> Running,
+        enter: &dyn Fn(&Arc<Call>) -> Running,
         reply: Reply,
     ) -> Result<Begun, ErrorObject> {
         let Waiting { belongs, policy, opened, digest, round, outlet } = waiting;
@@ -412,7 +412,7 @@ impl Shared {
             } else if let Some(outcome) = state.early.take() {
                 drop(state);
                 self.tickets.drop_call(&id, &seat, &self.counters);
-                return Ok(settle(Some(grant), outcome.outcome(), || reply));
+                return Ok(settle(Some(grant), outcome.outcome()).begun(|| reply));
             } else if !state.gone && self.tickets.unpark(&id, &seat, &self.counters) {
                 state.opened_by = Some(digest);
                 state.grant = Some(grant);
@@ -441,7 +441,7 @@ impl Shared {
         match enter(&call).first_poll() {
             First::Finished(finished) => {
                 call.end();
-                Ok(settle(Some(grant), Outcome::Complete(finished), || reply))
+                Ok(settle(Some(grant), Outcome::Complete(finished)).begun(|| reply))
             }
             First::Pending(running) => {
                 let state = SeatState::again(number, digest);
@@ -452,21 +452,43 @@ impl Shared {
     }
 }
 
-/// Keeps the outcome of a round, and then hands it over.
-pub(super) fn settle(grant: Option<Grant>, outcome: Outcome, reply: impl FnOnce() -> Reply) -> Begun {
-    let Some(grant) = grant else { return Begun::Ended(outcome) };
+/// An outcome that is kept, or is being kept by a store that takes its time.
+pub(super) enum Settled {
+    Kept(Outcome),
+    Soon(JoinHandle<()>, Arc<RememberedOutcome>),
+}
+
+/// Keeps the outcome of a round.
+pub(super) fn settle(grant: Option<Grant>, outcome: Outcome) -> Settled {
+    let Some(grant) = grant else { return Settled::Kept(outcome) };
     let outcome = RememberedOutcome::new(outcome);
     match grant.commit(outcome.clone()) {
-        None => Begun::Ended(outcome.into_outcome()),
-        Some(kept) => {
-            let reply = reply();
-            let task = tokio::spawn(async move {
-                _ = kept.await;
-                reply(outcome.into_outcome());
-            });
-            Begun::Running(Cancel::task(task.abort_handle(), None))
+        None => Settled::Kept(outcome.into_outcome()),
+        Some(kept) => Settled::Soon(kept, outcome),
+    }
+}
+
+impl Settled {
+    /// Hands it over when it is kept.
+    pub(super) fn begun(self, reply: impl FnOnce() -> Reply) -> Begun {
+        match self {
+            Self::Kept(outcome) => Begun::Ended(outcome),
+            Self::Soon(kept, outcome) => eventually(when_kept(kept, outcome), reply()),
         }
     }
+}
+
+fn when_kept(kept: JoinHandle<()>, outcome: Arc<RememberedOutcome>) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        _ = kept.await;
+        outcome.into_outcome()
+    })
+}
+
+/// Hands over an outcome when it is there.
+pub(super) fn eventually(outcome: BoxFuture<'static, Outcome>, reply: Reply) -> Begun {
+    let task = spawn(Box::pin(async move { reply(outcome.await) }));
+    Begun::Running(Cancel::task(task.abort_handle(), None))
 }
 
 pub(super) fn millis(time: Duration) -> u64 {

@@ -15,9 +15,9 @@ use tokio_util::task::TaskTracker;
 
 use super::call::is_result;
 use super::claim::at_once;
-use super::rounds::{Begun, Owner, millis};
+use super::rounds::{Begun, Owner, eventually, millis};
 use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
-use super::{Call, Cancel, Finished, Outcome, RawParams, Reply, Running, after};
+use super::{Call, Finished, Outcome, RawParams, Reply, Running, after, spawn};
 use crate::protocol::{
     BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, Principal, ProgressToken, ServerNotification,
     ServerResult, Task, TaskStatus,
@@ -124,7 +124,7 @@ impl Tasks {
         reply: impl FnOnce() -> Reply,
     ) -> Begun {
         let create = create(self.shared.clone(), running, call, owner);
-        eventually(Box::pin(create), reply)
+        soon(Box::pin(create), reply)
     }
 
     /// The same, for a call whose round is open already.
@@ -135,8 +135,8 @@ impl Tasks {
     /// `tasks/get`.
     pub(crate) fn get(&self, asked: Asked, reply: impl FnOnce() -> Reply) -> Begun {
         let shared = self.shared.clone();
-        let get = async move { shared.find(&asked).await.map(|it| ServerResult::GetTask(Box::new(it.detailed()))) };
-        eventually(Box::pin(async move { Outcome::Complete(get.await) }), reply)
+        let get = async move { shared.find(&asked).await.map(|it| ServerResult::GetTask(Arc::new(it.detailed()))) };
+        soon(Box::pin(async move { Outcome::Complete(get.await) }), reply)
     }
 
     /// `tasks/update`: hands over answers. Those to questions that are not open go nowhere.
@@ -167,7 +167,7 @@ impl Tasks {
             }
             Ok(ServerResult::Empty)
         };
-        eventually(Box::pin(async move { Outcome::Complete(tell.await) }), reply)
+        soon(Box::pin(async move { Outcome::Complete(tell.await) }), reply)
     }
 }
 
@@ -178,14 +178,10 @@ impl Drop for Tasks {
 }
 
 /// A future that is usually ready at once: its output, or a task that waits for it.
-fn eventually(future: BoxFuture<'static, Outcome>, reply: impl FnOnce() -> Reply) -> Begun {
+fn soon(future: BoxFuture<'static, Outcome>, reply: impl FnOnce() -> Reply) -> Begun {
     match at_once(future) {
         Ok(outcome) => Begun::Ended(outcome),
-        Err(future) => {
-            let reply = reply();
-            let task = tokio::spawn(async move { reply(future.await) });
-            Begun::Running(Cancel::task(task.abort_handle(), None))
-        }
+        Err(future) => eventually(future, reply()),
     }
 }
 
@@ -281,9 +277,9 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, owner: O
     seat.call.change_span(operation.span().clone());
     let registration = Registration { shared: shared.clone(), seat: seat.clone() };
     let driver = Driver { registration, running, operation };
-    let driver = shared.drivers.spawn(driver.run()).abort_handle();
+    let driver = spawn(Box::pin(shared.drivers.track_future(driver.run()))).abort_handle();
     _ = seat.driver.set(driver);
-    Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task))))
+    Outcome::Complete(Ok(ServerResult::CreateTask(Arc::new(task))))
 }
 
 fn timestamp() -> String {

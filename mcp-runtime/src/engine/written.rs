@@ -1,5 +1,7 @@
 //! Outcomes of rounds as bytes have them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, RawParams};
@@ -57,13 +59,13 @@ impl Written {
             }
             Self::ReadResource(mut result, meta) => {
                 result.meta = meta;
-                Outcome::Complete(Ok(ServerResult::ReadResource(Box::new(result))))
+                Outcome::Complete(Ok(ServerResult::ReadResource(Arc::new(result))))
             }
             Self::GetPrompt(mut result, meta) => {
                 result.meta = meta;
-                Outcome::Complete(Ok(ServerResult::GetPrompt(Box::new(result))))
+                Outcome::Complete(Ok(ServerResult::GetPrompt(Arc::new(result))))
             }
-            Self::CreateTask(task) => Outcome::Complete(Ok(ServerResult::CreateTask(Box::new(task)))),
+            Self::CreateTask(task) => Outcome::Complete(Ok(ServerResult::CreateTask(Arc::new(task)))),
             Self::Error(error) => Outcome::Complete(Err(error)),
             Self::InputRequired(questions, request_state) => {
                 let input_requests = questions

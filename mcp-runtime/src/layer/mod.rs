@@ -250,16 +250,16 @@ impl CallResponse {
     fn finished(self) -> ServerResult {
         match self {
             Self::Tool(result) => ServerResult::CallTool(result),
-            Self::Prompt(result) => ServerResult::GetPrompt(Box::new(result)),
-            Self::Resource(result) => ServerResult::ReadResource(Box::new(result)),
+            Self::Prompt(result) => ServerResult::GetPrompt(Arc::new(result)),
+            Self::Resource(result) => ServerResult::ReadResource(Arc::new(result)),
         }
     }
 
     fn of(finished: Finished) -> CallResult {
         match finished? {
             ServerResult::CallTool(result) => Ok(Self::Tool(result)),
-            ServerResult::GetPrompt(result) => Ok(Self::Prompt(*result)),
-            ServerResult::ReadResource(result) => Ok(Self::Resource(*result)),
+            ServerResult::GetPrompt(result) => Ok(Self::Prompt(Arc::unwrap_or_clone(result))),
+            ServerResult::ReadResource(result) => Ok(Self::Resource(Arc::unwrap_or_clone(result))),
             // A function has none.
             other => Err(format!("a result of another kind: {other:?}").into()),
         }

@@ -1,23 +1,26 @@
+use std::sync::Arc;
+
 use super::{
     CacheScope, CallToolResult, CompleteResult, DetailedTask, GetPromptResult, InitializeResult, InputRequiredResult,
     Meta, ReadResourceResult, Task,
 };
 
-/// What a request led to, the same for every revision.
+/// What a request led to, the same for every revision. Most of it is shared: outcomes are kept for those who ask once
+/// more, and what drops a result is wherever requests are served, so that it should be little.
 #[derive(Debug, Clone)]
 pub(crate) enum ServerResult {
     /// Success that carries no data.
     Empty,
-    Initialize(Box<InitializeResult>),
+    Initialize(Arc<InitializeResult>),
     CallTool(CallToolResult),
-    ReadResource(Box<ReadResourceResult>),
-    GetPrompt(Box<GetPromptResult>),
-    Complete(Box<CompleteResult>),
+    ReadResource(Arc<ReadResourceResult>),
+    GetPrompt(Arc<GetPromptResult>),
+    Complete(Arc<CompleteResult>),
     InputRequired(InputRequiredResult),
     /// The call goes on as a task.
-    CreateTask(Box<Task>),
+    CreateTask(Arc<Task>),
     /// How far a task has come.
-    GetTask(Box<DetailedTask>),
+    GetTask(Arc<DetailedTask>),
     /// What the server is and offers; encoded once for each revision.
     Discover,
     /// One of its lists.

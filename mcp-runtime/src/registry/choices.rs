@@ -1,13 +1,12 @@
 //! Enums whose variants become arguments.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 /// Makes the choices of an enum fit beside other arguments, and finds out how theirs are named.
 pub(super) struct Choices<'d> {
     definitions: &'d Map<String, Value>,
-    pub(super) names: BTreeSet<String>,
+    /// In alphabetical order.
+    pub(super) names: Vec<String>,
     /// Whether one of them takes any name.
     pub(super) open: bool,
     depth: usize,
@@ -16,7 +15,7 @@ pub(super) struct Choices<'d> {
 impl<'d> Choices<'d> {
     /// Those that stand under a keyword of a schema, which become as they must be.
     pub(super) fn of(object: &mut Map<String, Value>, keyword: &str, definitions: &'d Map<String, Value>) -> Self {
-        let mut choices = Self { definitions, names: BTreeSet::new(), open: false, depth: 0 };
+        let mut choices = Self { definitions, names: Vec::new(), open: false, depth: 0 };
         object.get_mut(keyword).into_iter().for_each(|several| choices.each(several, keyword));
         choices
     }
@@ -47,7 +46,11 @@ impl<'d> Choices<'d> {
         let mut known = false;
         if let Some(Value::Object(properties)) = members.get("properties") {
             known = true;
-            self.names.extend(properties.keys().cloned());
+            for name in properties.keys() {
+                if let Err(place) = self.names.binary_search(name) {
+                    self.names.insert(place, name.clone());
+                }
+            }
         }
         match members.get("additionalProperties") {
             Some(Value::Bool(false)) => _ = members.shift_remove("additionalProperties"),

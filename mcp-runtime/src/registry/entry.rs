@@ -260,9 +260,10 @@ impl Entry {
         let hidden = self.is_hidden_to_some();
         match (&self.fill, &mut finished) {
             (Fill::Prompt { description }, Ok(ServerResult::GetPrompt(result))) if result.description.is_none() => {
-                result.description.clone_from(description);
+                Arc::make_mut(result).description.clone_from(description);
             }
             (Fill::Resource { mime_type, ttl_ms, cache_scope }, Ok(ServerResult::ReadResource(result))) => {
+                let result = Arc::make_mut(result);
                 result.ttl_ms = result.ttl_ms.or(*ttl_ms);
                 result.cache_scope = result.cache_scope.or(*cache_scope);
                 if hidden {

@@ -1,7 +1,6 @@
 //! From the parameters of a function to the schema of its arguments.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -61,12 +60,12 @@ struct Collector {
     /// Choices of flattened enums, and whatever else stands at the top.
     choices: Map<String, Value>,
     /// The names of arguments in them.
-    of_choices: BTreeSet<String>,
+    of_choices: Vec<String>,
     /// The parameter that takes arguments of any name.
     open: Option<&'static str>,
     additional: Option<Value>,
     definitions: Map<String, Value>,
-    headers: BTreeSet<String>,
+    headers: Vec<String>,
     slots: Vec<Slot>,
     undescribed: Vec<Cow<'static, str>>,
     completable: Vec<Completable>,
@@ -212,20 +211,28 @@ impl Collector {
 
     /// An argument that only some of the choices have.
     fn of_choice(&mut self, name: &str) {
-        if self.properties.contains_key(name) || !self.of_choices.insert(name.to_owned()) {
+        let is_taken = self.is_taken(name);
+        self.of_choices.push(name.to_owned());
+        if is_taken {
             self.problems.push(format!("two of its arguments are named `{name}`"));
         }
     }
 
     fn property(&mut self, name: String, schema: Value) {
-        if self.properties.contains_key(&name) || self.of_choices.contains(&name) {
+        if self.is_taken(&name) {
             self.problems.push(format!("two of its arguments are named `{name}`"));
         }
         self.properties.insert(name, schema);
     }
 
+    fn is_taken(&self, name: &str) -> bool {
+        self.properties.contains_key(name) || self.of_choices.iter().any(|it| it == name)
+    }
+
     fn header(&mut self, header: &str) {
-        if !self.headers.insert(header.to_ascii_lowercase()) {
+        let is_taken = self.headers.iter().any(|it| it.eq_ignore_ascii_case(header));
+        self.headers.push(header.to_owned());
+        if is_taken {
             self.problems.push(format!("two of its arguments go into the header `{header}`"));
         }
     }

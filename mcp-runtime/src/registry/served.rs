@@ -98,8 +98,12 @@ fn outside(known: &[Arc<Known>], host: &Host, finished: Finished) -> Finished {
     let mut result = finished?;
     match &mut result {
         ServerResult::CallTool(result) => result.content.iter_mut().for_each(in_block),
-        ServerResult::GetPrompt(result) => result.messages.iter_mut().for_each(|it| in_block(&mut it.content)),
-        ServerResult::ReadResource(result) => result.contents.iter_mut().for_each(|it| change(&mut it.uri)),
+        ServerResult::GetPrompt(result) => {
+            Arc::make_mut(result).messages.iter_mut().for_each(|it| in_block(&mut it.content))
+        }
+        ServerResult::ReadResource(result) => {
+            Arc::make_mut(result).contents.iter_mut().for_each(|it| change(&mut it.uri))
+        }
         _ => {}
     }
     Ok(result)

@@ -309,7 +309,7 @@ impl<'a> Connection<'a> {
         let revision = negotiate(&params.protocol_version);
         self.legacy = Some(Arc::new(LegacySession::new(revision, params)));
         self.session_changes = None;
-        Ok(ServerResult::Initialize(Box::new(self.ready.encoder.initialize_result(revision))))
+        Ok(ServerResult::Initialize(Arc::new(self.ready.encoder.initialize_result(revision))))
     }
 
     fn notification(&mut self, method: &str, params: Option<&Params<'_>>, out: &mut Vec<u8>) {

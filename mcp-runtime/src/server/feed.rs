@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use tokio::sync::watch;
 
-use super::live::{Amendment, Live, Replace};
+use super::live::{Amendment, Live};
 use crate::error::Error;
 use crate::protocol::Change;
 use crate::registry::{PartId, Replacement};
@@ -45,7 +45,7 @@ impl Feed {
     pub(crate) fn replace(&self, with: Replacement) -> Result<(), Error> {
         let Some(live) = self.live() else { return Ok(()) };
         let has_resources = with.resources.is_some();
-        let differs = live.amend(Amendment::Replace(Replace::new(self.part, with)))?;
+        let differs = live.amend(Amendment::replace(self.part, with))?;
         if differs && has_resources {
             // Somebody may listen to what has come.
             live.events().interest_changed();

@@ -85,17 +85,17 @@ impl ServerHandle {
 
     /// Does not offer the tool of this name any more. Whether there was one.
     pub fn remove_tool(&self, name: impl Into<String>) -> bool {
-        self.amend(Amendment::RemoveTool(name.into()))
+        self.amend(Amendment::remove_tool(name.into()))
     }
 
     /// Does not offer the prompt of this name any more. Whether there was one.
     pub fn remove_prompt(&self, name: impl Into<String>) -> bool {
-        self.amend(Amendment::RemovePrompt(name.into()))
+        self.amend(Amendment::remove_prompt(name.into()))
     }
 
     /// Does not offer the resource of this URI, or this template, any more. Whether there was one.
     pub fn remove_resource(&self, uri: impl Into<String>) -> bool {
-        self.amend(Amendment::RemoveResource(uri.into()))
+        self.amend(Amendment::remove_resource(uri.into()))
     }
 
     /// Takes away, for everyone, those tools, prompts and resources of which `chosen` says so, until they are
@@ -125,7 +125,7 @@ impl ServerHandle {
 
     fn add(&self, offers: Offers) -> Result<(), Error> {
         let gone = || Error::new(ErrorKind::Closed, "the server that was to offer it is gone");
-        self.live.upgrade().ok_or_else(gone)?.amend(Amendment::Add(offers)).map(|_| ())
+        self.live.upgrade().ok_or_else(gone)?.amend(Amendment::add(offers)).map(|_| ())
     }
 
     fn amend(&self, amendment: Amendment) -> bool {

@@ -89,35 +89,23 @@ pub(super) struct Terms {
 /// A change of what a server offers.
 #[derive(Debug)]
 pub(super) enum Amendment {
-    Add(Offers),
-    /// Offers something else as a part, wherever that is.
-    Replace(Replace),
-    RemoveTool(String),
-    RemovePrompt(String),
-    RemoveResource(String),
+    /// Something is there, or is not any more.
+    Change(Changing),
     /// Turns on, or off, those of what is offered of which the function says so.
     Turn(bool, Choice),
     /// Turns on, or off, these.
     Turned(bool, Vec<Arc<Entry>>),
 }
 
-/// Replaces a part. A function, so that what it takes is no part of programs that replace none.
-pub(super) struct Replace(Box<Replacing>);
+/// Changes what is there, if it can, and says whether it did. A function, so that what it takes is no part of programs
+/// that never do so.
+pub(super) struct Changing(Box<Changes>);
 
-type Replacing = dyn FnOnce(&mut Registry, &Terms) -> Result<bool, Error> + Send;
+type Changes = dyn FnOnce(&mut Registry, &Terms) -> Result<bool, Error> + Send;
 
-impl Replace {
-    pub(super) fn new(part: PartId, with: Replacement) -> Self {
-        Self(Box::new(move |registry, terms| {
-            let replaced = registry.replace(part, with, &terms.parts, &terms.host.states);
-            replaced.or_else(|problems| fit_together(&problems).map(|()| false))
-        }))
-    }
-}
-
-impl fmt::Debug for Replace {
+impl fmt::Debug for Changing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Replace")
+        f.write_str("Changing")
     }
 }
 
@@ -131,6 +119,40 @@ impl fmt::Debug for Choice {
 }
 
 impl Amendment {
+    fn change(change: impl FnOnce(&mut Registry, &Terms) -> Result<bool, Error> + Send + 'static) -> Self {
+        Self::Change(Changing(Box::new(change)))
+    }
+
+    /// Offers this, too.
+    pub(super) fn add(offers: Offers) -> Self {
+        Self::change(move |registry, terms| {
+            let built = Built::upon(std::mem::take(registry), offers, terms.rules.clone());
+            let problems = built.problems(&terms.host.states);
+            *registry = built.registry;
+            fit_together(&problems).map(|()| true)
+        })
+    }
+
+    /// Offers something else as a part, wherever that is.
+    pub(super) fn replace(part: PartId, with: Replacement) -> Self {
+        Self::change(move |registry, terms| {
+            let replaced = registry.replace(part, with, &terms.parts, &terms.host.states);
+            replaced.or_else(|problems| fit_together(&problems).map(|()| false))
+        })
+    }
+
+    pub(super) fn remove_tool(name: String) -> Self {
+        Self::change(move |registry, _| Ok(registry.tools.remove(&name).is_some()))
+    }
+
+    pub(super) fn remove_prompt(name: String) -> Self {
+        Self::change(move |registry, _| Ok(registry.prompts.remove(&name).is_some()))
+    }
+
+    pub(super) fn remove_resource(uri: String) -> Self {
+        Self::change(move |registry, _| Ok(registry.remove_resource(&uri)))
+    }
+
     /// The same, with what the functions of users have to say about it. They are asked while no lock is held, since
     /// they may use a handle themselves.
     fn decided(self, registry: &Registry) -> Self {
@@ -143,16 +165,7 @@ impl Amendment {
     /// What is wrong with it, if something is; whether it changes anything.
     fn apply(self, registry: &mut Registry, terms: &Terms) -> Result<bool, Error> {
         match self {
-            Self::Add(offers) => {
-                let built = Built::upon(std::mem::take(registry), offers, terms.rules.clone());
-                let problems = built.problems(&terms.host.states);
-                *registry = built.registry;
-                fit_together(&problems).map(|()| true)
-            }
-            Self::Replace(Replace(replace)) => replace(registry, terms),
-            Self::RemoveTool(name) => Ok(registry.tools.remove(&name).is_some()),
-            Self::RemovePrompt(name) => Ok(registry.prompts.remove(&name).is_some()),
-            Self::RemoveResource(uri) => Ok(registry.remove_resource(&uri)),
+            Self::Change(Changing(change)) => change(registry, terms),
             undecided @ Self::Turn(..) => undecided.decided(registry).apply(registry, terms),
             Self::Turned(is_on, chosen) => Ok(registry.turn(is_on, &chosen) > 0),
         }

@@ -1,6 +1,7 @@
 //! A server as a whole program.
 
 use std::ffi::OsString;
+use std::future::Future;
 use std::io::{self, Write as _};
 
 use super::{ReadyServer, Server};
@@ -31,8 +32,8 @@ impl Server {
     /// # Errors
     ///
     /// Like [`Server::serve_stdio`].
-    pub async fn run(self) -> Result<(), ToolError> {
-        self.run_with(std::env::args_os().skip(1)).await
+    pub fn run(self) -> impl Future<Output = Result<(), ToolError>> + Send {
+        self.run_with(std::env::args_os().skip(1))
     }
 
     /// Like [`Server::run`], with these arguments instead of the program's own.
@@ -40,9 +41,21 @@ impl Server {
     /// # Errors
     ///
     /// Like [`Server::serve_stdio`].
-    pub async fn run_with<A: Into<OsString>>(self, args: impl IntoIterator<Item = A>) -> Result<(), ToolError> {
+    pub fn run_with<A: Into<OsString>>(
+        self,
+        args: impl IntoIterator<Item = A>,
+    ) -> impl Future<Output = Result<(), ToolError>> + Send {
+        self.ran(args.into_iter().map(Into::into).collect())
+    }
+
+    /// Behind a pointer, so that it is compiled here, and not with every server.
+    fn ran(self, args: Vec<OsString>) -> BoxFuture<'static, Result<(), ToolError>> {
+        Box::pin(self.run_as(command(args.into_iter())))
+    }
+
+    async fn run_as(self, command: Command) -> Result<(), ToolError> {
         let name = &self.info.name;
-        match command(args.into_iter().map(Into::into)) {
+        match command {
             Command::Serve => self.serve_stdio().await?,
             #[cfg(feature = "http")]
             Command::Http(address) => self.serve_http_at(&address).await?,
@@ -84,8 +97,8 @@ impl Server {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when what the server was
     /// built from does not fit together, [`ErrorKind::Io`](crate::ErrorKind::Io) when reading or
     /// writing fails, or the standard streams are served already.
-    pub async fn serve_stdio(self) -> Result<(), Error> {
-        self.stdio_served().await
+    pub fn serve_stdio(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.stdio_served()
     }
 
     /// Behind a pointer, so that it is compiled here, and not with every server.

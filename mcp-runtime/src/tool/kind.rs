@@ -1,5 +1,7 @@
 //! What functions are to their callers, and how each says what is wrong.
 
+use std::sync::Arc;
+
 use crate::engine::Kind;
 use crate::protocol::{
     CallToolResult, CompleteResult, Completion, ErrorCode, ErrorObject, GetPromptResult, ReadResourceResult,
@@ -57,10 +59,10 @@ impl Answer {
     pub(super) fn finished(self) -> crate::engine::Finished {
         match self {
             Self::Tool(result) => Ok(ServerResult::CallTool(result)),
-            Self::Prompt(result) => Ok(ServerResult::GetPrompt(Box::new(result))),
-            Self::Resource(Some(result)) => Ok(ServerResult::ReadResource(Box::new(result))),
+            Self::Prompt(result) => Ok(ServerResult::GetPrompt(Arc::new(result))),
+            Self::Resource(Some(result)) => Ok(ServerResult::ReadResource(Arc::new(result))),
             Self::Completion(completion) => {
-                Ok(ServerResult::Complete(Box::new(CompleteResult { completion, ..CompleteResult::default() })))
+                Ok(ServerResult::Complete(Arc::new(CompleteResult { completion, ..CompleteResult::default() })))
             }
             // Whoever knows what was asked for says more.
             Self::Resource(None) => Err(ErrorObject::new(ErrorCode::ResourceNotFound, "there is no such resource")),

@@ -8,14 +8,16 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use serde_json::value::to_raw_value;
 
 use super::*;
 use crate::codec::{Incoming, parse};
 use crate::protocol::{
-    CancelledNotificationParams, ClientCapabilities, CompleteResult, CreateMessageResult, ElicitRequestParams,
-    ElicitResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListRootsResult,
-    ListToolsResult, LoggingMessageNotificationParams, Members, ModelPreferences, Params, ProgressNotificationParams,
-    ReceivedInputRequest, ReceivedInputRequired, Resource, Root, SamplingContent, Tool, text,
+    CancelledNotificationParams, ClientCapabilities, CompleteResult, CreateMessageRequestParams, CreateMessageResult,
+    ElicitRequestParams, ElicitResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListRootsResult, ListToolsResult, LoggingMessageNotificationParams, Members, ModelPreferences, Params,
+    ProgressNotificationParams, ReceivedInputRequest, ReceivedInputRequired, Resource, Root, SamplingContent,
+    SamplingMessage, Tool, text,
 };
 
 const REVISION: ProtocolVersion = ProtocolVersion::V2026_07_28;
@@ -245,7 +247,7 @@ fn result(name: &str, example: &Value) -> Value {
     };
     match name {
         "CallToolResult" => encode(ServerResult::CallTool(read(example))),
-        "CompleteResult" => encode(ServerResult::Complete(Box::new(read::<CompleteResult>(example)))),
+        "CompleteResult" => encode(ServerResult::Complete(std::sync::Arc::new(read::<CompleteResult>(example)))),
         "GetPromptResult" => encode(ServerResult::GetPrompt(read(example))),
         "ReadResourceResult" => encode(ServerResult::ReadResource(read(example))),
         "InputRequiredResult" => {

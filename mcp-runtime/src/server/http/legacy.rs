@@ -149,7 +149,7 @@ fn initialize(
         };
         let revision = negotiate(&params.protocol_version);
         begun.set(Some(LegacySession::new(revision, params)));
-        Ok(ServerResult::Initialize(Box::new(ready.encoder.initialize_result(revision))))
+        Ok(ServerResult::Initialize(Arc::new(ready.encoder.initialize_result(revision))))
     };
     let outcome = ready.dispatcher.observe(Method::Initialize, id, params.and_then(Params::meta), TRANSPORT, begin);
     let begun = begun.into_inner();

@@ -30,6 +30,6 @@ pub async fn bare_http(listener: TcpListener, answer: Answer) -> io::Result<()> 
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }

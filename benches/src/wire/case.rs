@@ -99,15 +99,15 @@ impl Plan {
                 names_width |= number == 3;
             }
         }
-        if !full && !(names_work && names_width) {
+        let is_exact = names_work && names_width;
+        if !full && !is_exact {
             cases.retain(|case| match (names_work, names_width) {
                 (true, _) => matches!(case.width, 1 | 64),
                 (_, true) => case.work == Work::Add,
                 _ => is_usual(case),
             });
         }
-        let named: Vec<Subject> =
-            SUBJECTS.into_iter().filter(|subject| rest.iter().any(|word| *word == subject.name)).collect();
+        let named: Vec<Subject> = SUBJECTS.into_iter().filter(|subject| rest.contains(&subject.name)).collect();
         rest.retain(|word| named.iter().all(|subject| subject.name != *word));
         if let Some(word) = rest.first() {
             return Err(format!("`{word}` is no transport, era, call, number of calls (`@64`) or server").into());

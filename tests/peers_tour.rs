@@ -306,9 +306,14 @@ async fn the_inspector_sees_all_of_our_server() {
         assert_eq!(code, Some(0), "{what}: {errors}");
         assert_eq!(got["messages"][0]["content"]["text"], "x: 2 findings, None, strict None, on None", "{what}");
         row.saw(Feature::Prompts);
-        for feature in
-            [Feature::Sampling, Feature::Elicitation, Feature::Progress, Feature::Cancellation, Feature::Subscriptions]
-        {
+        for feature in [
+            Feature::Sampling,
+            Feature::SamplingWithTools,
+            Feature::Elicitation,
+            Feature::Progress,
+            Feature::Cancellation,
+            Feature::Subscriptions,
+        ] {
             row.lacks(feature, ONE_REQUEST);
         }
         row.finish(TARGET);

@@ -74,6 +74,7 @@ async fn sees_everything(theirs: &Theirs<'_>, over: &'static str, era: Era) {
     let sampled = text(&client, "trigger-sampling-request", json!({ "prompt": "why?" })).await;
     assert!(sampled.contains("context: why?"), "{what}: {sampled}");
     row.saw(Feature::Sampling);
+    row.lacks(Feature::SamplingWithTools, "no tool of its gives tools to the model");
     let elicited = text(&client, "trigger-elicitation-request", json!({})).await;
     assert!(elicited.contains("- Name: Ada") && elicited.contains("- Favorite Integer: 7"), "{what}: {elicited}");
     row.saw(Feature::Elicitation);

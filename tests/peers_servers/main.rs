@@ -48,6 +48,11 @@ async fn sees_all(
     assert_eq!(client.protocol_version(), version, "{what}");
     see_offers(&client, &what, &mut row).await;
     see_answers(&client, &what, &mut row).await;
+    if peer == Peer::FastMcp4 {
+        const BENEATH: &str = "with the SDK on which it stands; it has nothing of its own for that any more";
+        row.saw_but(Feature::Sampling, BENEATH);
+        row.saw_but(Feature::SamplingWithTools, BENEATH);
+    }
 
     assert_eq!(client.call::<String>("report", ()).await.expect("a result"), "reported", "{what}");
     assert_eq!([heard.try_recv(), heard.try_recv()], [Ok(1.0), Ok(2.0)], "{what}");
@@ -85,6 +90,8 @@ async fn see_offers(client: &Client, what: &str, row: &mut Row) {
 async fn see_answers(client: &Client, what: &str, row: &mut Row) {
     assert_eq!(client.call::<String>("ask", [("question", "why?")]).await.expect("an answer"), "why?", "{what}");
     row.saw(Feature::Sampling);
+    assert_eq!(client.call::<String>("shop", ()).await.expect("an answer"), "search tea", "{what}");
+    row.saw(Feature::SamplingWithTools);
     assert_eq!(client.call::<i64>("order", ()).await.expect("an answer"), 7, "{what}");
     row.saw(Feature::Elicitation);
 }

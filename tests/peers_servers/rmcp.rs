@@ -48,9 +48,16 @@ fn is_legacy(context: &RequestContext<RoleServer>) -> bool {
     context.peer.peer_info().is_some_and(|client| client.protocol_version < ProtocolVersion::V_2026_07_28)
 }
 
+/// What is asked, or, without arguments, what a model with a tool is asked.
 fn question(request: &CallToolRequestParams) -> CreateMessageRequestParams {
-    let question = request.arguments.as_ref().and_then(|it| it["question"].as_str()).expect("a question");
-    CreateMessageRequestParams::new(vec![SamplingMessage::user_text(question)], 10)
+    let question = request.arguments.as_ref().and_then(|it| it.get("question")?.as_str());
+    let messages = vec![SamplingMessage::user_text(question.unwrap_or("tea"))];
+    let params = CreateMessageRequestParams::new(messages, 10);
+    if question.is_some() {
+        return params;
+    }
+    let schema = json!({ "type": "object", "properties": { "query": { "type": "string" } } });
+    params.with_tools(vec![Tool::new("search", "Search", schema.as_object().cloned().expect("an object"))])
 }
 
 fn form() -> ElicitRequestParams {
@@ -81,8 +88,12 @@ impl Waiter {
             let question = rmcp::model::CreateMessageRequest::new(question(&request));
             return asks(InputRequest::CreateMessage(question));
         };
-        let content = &answer["content"];
-        text(content["text"].as_str().or(content[0]["text"].as_str()).expect("a text")).into()
+        let block = if answer["content"].is_array() { &answer["content"][0] } else { &answer["content"] };
+        match (block["text"].as_str(), block["name"].as_str(), block["input"]["query"].as_str()) {
+            (Some(said), ..) => text(said).into(),
+            (_, Some(tool), Some(query)) => text(format!("{tool} {query}")).into(),
+            _ => panic!("{answer}"),
+        }
     }
 
     async fn order(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> CallToolResponse {
@@ -109,7 +120,7 @@ impl ServerHandler for Waiter {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = ["add", "ask", "order", "report", "linger", "dropped", "touch", "broken"].map(|name| {
+        let tools = ["add", "ask", "shop", "order", "report", "linger", "dropped", "touch", "broken"].map(|name| {
             let schema = json!({ "type": "object" }).as_object().cloned().expect("an object");
             Tool::new(name, name, schema)
         });
@@ -122,7 +133,7 @@ impl ServerHandler for Waiter {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let result = match &*request.name {
-            "ask" => return Ok(self.ask(request, context).await),
+            "ask" | "shop" => return Ok(self.ask(request, context).await),
             "order" => return Ok(self.order(request, context).await),
             "add" => {
                 let numbers = request.arguments.unwrap_or_default();

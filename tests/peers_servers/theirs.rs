@@ -45,7 +45,8 @@ impl Theirs<'_> {
         Self::Http { _process: process, url }
     }
 
-    /// A client of ours whose model answers with the question, and whose user wants a size of 7.
+    /// A client of ours whose model answers with the question, or, where it has a tool, uses that for it, and whose user
+    /// wants a size of 7.
     pub(crate) fn client(&self, era: Era) -> ClientBuilder {
         let client = match self {
             Self::Stdio(command) => checked::other::stdio(command()).on_stderr(|_| {}),
@@ -56,8 +57,13 @@ impl Theirs<'_> {
             .era(era)
             .timeout(LONG)
             .probe_timeout(LONG)
+            .sampling_tools()
             .on_sampling(|request: CreateMessageRequestParams| async move {
-                Ok(CreateMessageResult::text("parrot", request.joined_text()))
+                let wish = request.joined_text();
+                let Some(tool) = request.tools.first() else { return Ok(CreateMessageResult::text("parrot", wish)) };
+                let uses = json!({ "type": "tool_use", "id": "1", "name": tool.name, "input": { "query": wish } });
+                let answer = json!({ "role": "assistant", "model": "m", "stopReason": "toolUse", "content": [uses] });
+                Ok(serde_json::from_value(answer).expect("an answer"))
             })
             .on_elicitation(|_: ElicitRequestParams| async {
                 Ok(ElicitResult::accept(Map::from_iter([("size".to_owned(), json!(7))])))

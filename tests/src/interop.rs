@@ -44,10 +44,11 @@ pub enum Feature {
 
 impl Feature {
     /// What each row must have, or say why not.
-    const ASKED: [Self; 7] = [
+    const ASKED: [Self; 8] = [
         Self::List,
         Self::Call,
         Self::Sampling,
+        Self::SamplingWithTools,
         Self::Elicitation,
         Self::Progress,
         Self::Cancellation,

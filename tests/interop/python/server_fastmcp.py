@@ -20,6 +20,7 @@ if IS_4:
         InputRequiredResult,
         SamplingMessage,
         TextContent,
+        Tool,
         ToolListChangedNotification,
     )
 else:
@@ -114,6 +115,24 @@ if IS_4:
         params = CreateMessageRequestParams(messages=messages, max_tokens=7)
         return InputRequiredResult(input_requests={"answer": CreateMessageRequest(params=params)})
 
+    @server.tool
+    async def shop(ctx: Context) -> str | InputRequiredResult:
+        """Ask the model, which has a tool, what to do."""
+        messages = [SamplingMessage(role="user", content=TextContent(type="text", text="tea"))]
+        schema = {"type": "object", "properties": {"query": {"type": "string"}}}
+        tools = [Tool(name="search", input_schema=schema)]
+        if ctx.request_context.protocol_version < "2026":
+            answer = await ctx.session.create_message(
+                messages, max_tokens=7, tools=tools, related_request_id=ctx.request_id
+            )
+        elif ctx.input_responses:
+            answer = ctx.input_responses["answer"]
+        else:
+            params = CreateMessageRequestParams(messages=messages, max_tokens=7, tools=tools)
+            return InputRequiredResult(input_requests={"answer": CreateMessageRequest(params=params)})
+        [use] = answer.content if isinstance(answer.content, list) else [answer.content]
+        return f"{use.name} {use.input['query']}"
+
 else:
 
     @server.tool
@@ -125,6 +144,16 @@ else:
     async def ask(question: str, ctx: Context) -> str:
         """Ask the model."""
         return (await ctx.sample(question, max_tokens=7)).text
+
+    @server.tool
+    async def shop(ctx: Context) -> str:
+        """Ask the model, which has a tool, what to do."""
+
+        def search(query: str) -> None:
+            """Search."""
+
+        [use] = (await ctx.sample_step("tea", max_tokens=7, tools=[search], execute_tools=False)).tool_calls
+        return f"{use.name} {use.input['query']}"
 
 
 if sys.argv[1:] == ["http"]:

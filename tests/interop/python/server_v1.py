@@ -9,7 +9,7 @@ import uvicorn
 from mcp.server.fastmcp import Context, FastMCP
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.streamable_http import EventMessage, EventStore
-from mcp.types import SamplingMessage, TextContent
+from mcp.types import SamplingMessage, TextContent, Tool
 from pydantic import BaseModel
 
 
@@ -66,6 +66,18 @@ async def ask(question: str, ctx: Context) -> str:
     message = SamplingMessage(role="user", content=TextContent(type="text", text=question))
     answer = await ctx.session.create_message([message], max_tokens=7, related_request_id=ctx.request_id)
     return answer.content.text
+
+
+@server.tool()
+async def shop(ctx: Context) -> str:
+    """Ask the model, which has a tool, what to do."""
+    message = SamplingMessage(role="user", content=TextContent(type="text", text="tea"))
+    search = Tool(name="search", inputSchema={"type": "object", "properties": {"query": {"type": "string"}}})
+    answer = await ctx.session.create_message(
+        [message], max_tokens=7, tools=[search], related_request_id=ctx.request_id
+    )
+    [use] = answer.content_as_list
+    return f"{use.name} {use.input['query']}"
 
 
 @server.tool()

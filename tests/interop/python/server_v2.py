@@ -8,7 +8,15 @@ from typing import Annotated
 
 import uvicorn
 from mcp.server.mcpserver import Context, Elicit, MCPServer, Resolve, Sample
-from mcp_types import CreateMessageResult, EmptyResult, SamplingMessage, SubscribeRequestParams, TextContent
+from mcp_types import (
+    CreateMessageResult,
+    CreateMessageResultWithTools,
+    EmptyResult,
+    SamplingMessage,
+    SubscribeRequestParams,
+    TextContent,
+    Tool,
+)
 from pydantic import BaseModel, Field
 
 server = MCPServer("python", instructions="Ask.", log_level="ERROR")
@@ -33,6 +41,12 @@ def model(question: str) -> Sample:
     return Sample([SamplingMessage(role="user", content=TextContent(type="text", text=question))], max_tokens=7)
 
 
+def model_with_tools() -> Sample:
+    messages = [SamplingMessage(role="user", content=TextContent(type="text", text="tea"))]
+    schema = {"type": "object", "properties": {"query": {"type": "string"}}}
+    return Sample(messages, max_tokens=7, tools=[Tool(name="search", input_schema=schema)])
+
+
 def user() -> Elicit[Size]:
     return Elicit("Which size?", Size)
 
@@ -53,6 +67,13 @@ def region(region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Regi
 async def ask(question: str, answer: Annotated[CreateMessageResult, Resolve(model)]) -> str:
     """Ask the model."""
     return answer.content.text
+
+
+@server.tool()
+async def shop(answer: Annotated[CreateMessageResultWithTools, Resolve(model_with_tools)]) -> str:
+    """Ask the model, which has a tool, what to do."""
+    [use] = answer.content if isinstance(answer.content, list) else [answer.content]
+    return f"{use.name} {use.input['query']}"
 
 
 @server.tool()

@@ -30,6 +30,12 @@ function make() {
         const messages = [{ role: 'user', content: { type: 'text', text: question } }];
         return text((await server.server.createMessage({ messages, maxTokens: 7 })).content.text);
     });
+    server.registerTool('shop', { description: 'Ask the model, which has a tool, what to do.' }, async () => {
+        const messages = [{ role: 'user', content: { type: 'text', text: 'tea' } }];
+        const tools = [{ name: 'search', inputSchema: { type: 'object', properties: { query: { type: 'string' } } } }];
+        const [use] = [(await server.server.createMessage({ messages, maxTokens: 7, tools })).content].flat();
+        return text(`${use.name} ${use.input.query}`);
+    });
     server.registerTool('order', { description: 'Ask the user.' }, async () => {
         const requestedSchema = { type: 'object', properties: { size: { type: 'integer' } }, required: ['size'] };
         const answer = await server.server.elicitInput({ message: 'Which size?', requestedSchema });

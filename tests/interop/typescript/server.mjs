@@ -35,6 +35,17 @@ function make() {
         const messages = [{ role: 'user', content: { type: 'text', text: question } }];
         return inputRequired({ inputRequests: { answer: inputRequired.createMessage({ messages, maxTokens: 7 }) } });
     });
+    server.registerTool('shop', { description: 'Ask the model, which has a tool, what to do.' }, ctx => {
+        const answer = ctx.mcpReq.inputResponses?.answer;
+        if (answer) {
+            const [use] = [(answer.result ?? answer).content].flat();
+            return text(`${use.name} ${use.input.query}`);
+        }
+        const messages = [{ role: 'user', content: { type: 'text', text: 'tea' } }];
+        const tools = [{ name: 'search', inputSchema: { type: 'object', properties: { query: { type: 'string' } } } }];
+        const question = inputRequired.createMessage({ messages, maxTokens: 7, tools });
+        return inputRequired({ inputRequests: { answer: question } });
+    });
     server.registerTool('order', { description: 'Ask the user.' }, ctx => {
         const answer = ctx.mcpReq.inputResponses?.size;
         if (answer) {

@@ -1,5 +1,5 @@
 //! The official conformance suite against our server and our client: every scenario that it has, at every protocol
-//! version, and those of extensions.
+//! version, and those of extensions. So with an older release of it, which looks at some things otherwise.
 //!
 //! `tests/interop/install` fetches it, as it does the peers of `tests/peers.rs`.
 
@@ -10,7 +10,7 @@ use futures_util::stream;
 use mcp_tests::http::Served;
 use tokio::sync::Mutex;
 
-use suite::{Role, Seen, Suite};
+use suite::{NEWEST, OLDER, Release, Role, Seen, Suite};
 
 /// The suite measures time, so that its runs must not be in each other's way.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -18,22 +18,42 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// How many scenarios for clients run at the same time; each has a server of its own.
 const SIDE_BY_SIDE: usize = 2;
 
-/// Runs all scenarios for servers of a protocol version, of which there must be so many.
-async fn server_conforms(version: &str, count: usize) {
-    let Some(suite) = Suite::find() else { return };
+/// Runs scenarios for servers, all of those that have this tag and are meant, of which there must be so many, as this
+/// protocol version has them.
+async fn server_conforms_in(
+    release: &'static Release,
+    tag: &str,
+    version: &str,
+    count: usize,
+    is_meant: impl Fn(&str) -> bool,
+) {
+    let Some(suite) = Suite::find(release) else { return };
     let _turn = TURN.lock().await;
-    let scenarios = suite.scenarios(Role::Server, version).await;
-    assert_eq!(scenarios.len(), count, "{version}: {scenarios:?}");
+    let mut scenarios = suite.scenarios(Role::Server, tag).await;
+    scenarios.retain(|scenario| is_meant(scenario));
+    assert_eq!(scenarios.len(), count, "{tag}: {scenarios:?}");
     let served = Served::start(mcp_conformance::server()).await;
     let url = format!("http://localhost:{}/mcp", served.address.port());
-    let directory = tempfile::tempdir().expect("a directory");
-    let place = directory.path().to_str().expect("a path");
-    let output = suite.run(&["server", "--url", &url, "--suite", "all", "--spec-version", version, "-o", place]).await;
     let mut seen = Seen::default();
-    seen.read(directory.path());
-    seen.assert(Role::Server, version, &scenarios);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    for scenario in &scenarios {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().to_str().expect("a path");
+        let run = [&["server", "--url", &url, "-o", place][..], &suite.only(scenario, version)].concat();
+        let output = suite.run(&run).await;
+        seen.read(directory.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    seen.assert(&suite, Role::Server, &row(tag, version), &scenarios);
     served.shutdown().await;
+}
+
+/// What the results are of.
+fn row(tag: &str, version: &str) -> String {
+    if tag == version { tag.to_owned() } else { format!("{tag}s, {version}") }
+}
+
+async fn server_conforms(version: &str, count: usize) {
+    server_conforms_in(&NEWEST, version, version, count, |_| true).await;
 }
 
 #[tokio::test]
@@ -56,33 +76,18 @@ async fn servers_conform_to_2026_07_28() {
     server_conforms("2026-07-28", 40).await;
 }
 
-/// Runs all scenarios for servers about extensions that this is said of, of which there must be so many.
-async fn server_conforms_to_extensions(version: &str, count: usize, has: impl Fn(&str) -> bool) {
-    let Some(suite) = Suite::find() else { return };
-    let _turn = TURN.lock().await;
-    let mut scenarios = suite.scenarios(Role::Server, "extension").await;
-    scenarios.retain(|scenario| has(scenario));
-    assert_eq!(scenarios.len(), count, "{scenarios:?}");
-    let served = Served::start(mcp_conformance::server()).await;
-    let url = format!("http://localhost:{}/mcp", served.address.port());
-    let mut seen = Seen::default();
-    for scenario in &scenarios {
-        let directory = tempfile::tempdir().expect("a directory");
-        let place = directory.path().to_str().expect("a path");
-        let which = ["--scenario", scenario, "--spec-version", version, "--force"];
-        let output = suite.run(&[&["server", "--url", &url, "-o", place][..], &which].concat()).await;
-        seen.read(directory.path());
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    }
-    seen.assert(Role::Server, &format!("extensions, {version}"), &scenarios);
-    served.shutdown().await;
+#[tokio::test]
+async fn servers_conform_to_extensions() {
+    server_conforms_in(&NEWEST, "extension", "2026-07-28", 13, |_| true).await;
+    // Of the legacy era are only those about skills.
+    server_conforms_in(&NEWEST, "extension", "2025-11-25", 3, |scenario| scenario.contains("skills")).await;
 }
 
 #[tokio::test]
-async fn servers_conform_to_extensions() {
-    server_conforms_to_extensions("2026-07-28", 13, |_| true).await;
-    // Of the legacy era are only those about skills.
-    server_conforms_to_extensions("2025-11-25", 3, |scenario| scenario.contains("skills")).await;
+async fn servers_conform_to_the_older_suite() {
+    for (version, count) in [("2025-06-18", 26), ("2025-11-25", 31)] {
+        server_conforms_in(&OLDER, version, version, count, |_| true).await;
+    }
 }
 
 /// Runs one scenario for clients. The suite is content only if the client has ended well, except where its scenario
@@ -91,8 +96,8 @@ async fn play(suite: &Suite, scenario: &str, version: &str) -> Seen {
     let directory = tempfile::tempdir().expect("a directory");
     let place = directory.path().to_str().expect("a path");
     let command = format!("./conformance-client{}", std::env::consts::EXE_SUFFIX);
-    let which = ["--scenario", scenario, "--spec-version", version, "--force"];
-    let output = suite.run(&[&["client", "--command", &command, "-o", place][..], &which].concat()).await;
+    let run = [&["client", "--command", &command, "-o", place][..], &suite.only(scenario, version)].concat();
+    let output = suite.run(&run).await;
     let mut seen = Seen::default();
     seen.read(directory.path());
     if !output.status.success() {
@@ -104,8 +109,8 @@ async fn play(suite: &Suite, scenario: &str, version: &str) -> Seen {
 
 /// Runs all scenarios for clients that have this tag, of which there must be so many, as this protocol version has
 /// them.
-async fn client_conforms(tag: &str, version: &str, count: usize) {
-    let Some(suite) = Suite::find() else { return };
+async fn client_conforms_in(release: &'static Release, tag: &str, version: &str, count: usize) {
+    let Some(suite) = Suite::find(release) else { return };
     let _turn = TURN.lock().await;
     let scenarios = suite.scenarios(Role::Client, tag).await;
     assert_eq!(scenarios.len(), count, "{tag}: {scenarios:?}");
@@ -114,8 +119,11 @@ async fn client_conforms(tag: &str, version: &str, count: usize) {
         all.add(seen);
         all
     });
-    let revision = if tag == version { tag } else { &format!("{tag}s, {version}") };
-    seen.await.assert(Role::Client, revision, &scenarios);
+    seen.await.assert(&suite, Role::Client, &row(tag, version), &scenarios);
+}
+
+async fn client_conforms(tag: &str, version: &str, count: usize) {
+    client_conforms_in(&NEWEST, tag, version, count).await;
 }
 
 #[tokio::test]
@@ -142,5 +150,14 @@ async fn clients_conform_to_2026_07_28() {
 async fn clients_conform_to_extensions() {
     for version in ["2025-11-25", "2026-07-28"] {
         client_conforms("extension", version, 10).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_conform_to_the_older_suite() {
+    for (tag, count) in [("2025-03-26", 1), ("2025-06-18", 5), ("2025-11-25", 18), ("draft", 3), ("extension", 3)] {
+        // It does not say which version its server speaks.
+        let version = if tag.starts_with("20") { tag } else { "2025-11-25" };
+        client_conforms_in(&OLDER, tag, version, count).await;
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn of(scenario: &Scenario) -> Result<OAuth> {
         "auth/client-credentials-basic" => OAuth::client_credentials(with_secret(scenario)?),
         "auth/client-credentials-jwt" => OAuth::client_credentials(with_key(scenario)?),
         "auth/wif-jwt-bearer" => workload(scenario.context()?),
-        "auth/enterprise-managed-authorization" => {
+        "auth/enterprise-managed-authorization" | "auth/cross-app-access-complete-flow" => {
             // The suite does not say beforehand which authorization server its server names. So with workloads.
             OAuth::enterprise_managed(with_secret(scenario)?, identity_provider(scenario.context()?)).allow_any_issuer()
         }

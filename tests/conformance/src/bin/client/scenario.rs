@@ -19,9 +19,11 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     pub(crate) fn from_environment() -> Result<Self> {
+        // The older release of the suite knows nothing later, and does not say.
+        let version = env::var("MCP_CONFORMANCE_PROTOCOL_VERSION").ok();
         Ok(Self {
             name: env::var("MCP_CONFORMANCE_SCENARIO")?,
-            version: env::var("MCP_CONFORMANCE_PROTOCOL_VERSION")?.parse()?,
+            version: version.map_or(Ok(ProtocolVersion::LATEST_LEGACY), |version| version.parse())?,
             context: env::var("MCP_CONFORMANCE_CONTEXT").ok(),
         })
     }

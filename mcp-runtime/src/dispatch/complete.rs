@@ -36,7 +36,7 @@ enum Reference<'a> {
 
 impl Dispatcher {
     pub(super) fn complete(&self, request: &Request<'_, '_>) -> Result<Dispatched, ErrorObject> {
-        if let Some(Err(refusal)) = self.completion_rate.as_ref().map(|rate| rate.admit(request.principal())) {
+        if let Some(Err(refusal)) = self.completion_rate.as_ref().map(|admits| admits(request.principal())) {
             return Err(ErrorObject::new(ErrorCode::InternalError, refusal));
         }
         let Asked { reference, argument, typed, mut arguments } = Asked::read(request.params)?;

@@ -19,7 +19,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::context::{Host, Requester};
 use crate::engine::{CallLimits, Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
-use crate::layer::RateLimit;
 use crate::protocol::{
     ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, RequestId, ServerResult,
     SubscriptionFilter,
@@ -41,11 +40,15 @@ pub(crate) struct Dispatcher {
     /// How long what completes an argument may take.
     pub(crate) completion_limits: CallLimits,
     /// How many of them each principal may ask for.
-    pub(crate) completion_rate: Option<RateLimit>,
+    pub(crate) completion_rate: Option<Admits>,
     pub(crate) telemetry: Telemetry,
     /// The calls that have not ended.
     pub(crate) calls: TaskTracker,
 }
+
+/// Counts something that a principal asks for, or says why it is refused. A function, so that what counts is no part of
+/// programs that limit nothing.
+pub(crate) type Admits = Box<dyn Fn(Option<Principal>) -> Result<(), String> + Send + Sync>;
 
 /// Where a request came from, as far as a call needs to know.
 pub(crate) trait Origin {

@@ -501,7 +501,7 @@ impl Built {
         let own = std::mem::take(&mut self.own_layers).into_iter().map(|layer| layer.at(depth));
         let layers = self.rules.layers.iter().cloned().chain(own).collect();
         let tags = details.tags.into_iter().chain(std::mem::take(&mut self.own_tags)).collect();
-        let Rules { filters, host, served, .. } = self.rules.clone();
+        let Rules { filters, host, served, .. } = &self.rules;
         Entry {
             kind,
             name,
@@ -515,15 +515,15 @@ impl Built {
             completable,
             #[cfg(feature = "skills")]
             skill: None,
-            filters,
+            filters: filters.clone(),
             tags,
             layers,
-            host,
+            host: host.clone(),
             part: self.part,
             scopes: details.scopes.into(),
             #[cfg(feature = "http")]
             mirrored: Vec::new(),
-            served,
+            served: served.clone(),
         }
     }
 }

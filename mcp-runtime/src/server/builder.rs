@@ -17,13 +17,13 @@ use super::live::Live;
 use super::ready::ReadyServer;
 use crate::codec::{Encoder, Keep};
 use crate::context::{Host, Requester, ToolError};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Admits, Dispatcher};
 use crate::engine::{
     AnyStore, AnyTaskStore, CallLimits, MemoryOutcomes, MemoryTasks, Metrics, Resume, RoundLimits, Rounds, Seal,
     StateKey, TaskLimits, Tasks,
 };
 use crate::error::{Error, ErrorKind};
-use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService, RateLimit};
+use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion};
 use crate::registry::{Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Replacement, Resources, Tools};
 use crate::sampling::{SamplingFallback, SamplingProvider};
@@ -78,7 +78,7 @@ pub struct Server {
     pub(super) task_limits: TaskLimits,
     pub(super) tasks_in: Option<Arc<dyn AnyTaskStore>>,
     pub(super) completion_time: Duration,
-    pub(super) completion_rate: Option<RateLimit>,
+    pub(super) completion_rate: Option<Admits>,
     pub(super) telemetry: Telemetry,
 }
 

@@ -43,7 +43,8 @@ impl Server {
     /// let server = Server::new("catalog").completion_rate(20, Duration::from_secs(1));
     /// ```
     pub fn completion_rate(mut self, requests: usize, per: Duration) -> Self {
-        self.completion_rate = Some(RateLimit::new(requests, per));
+        let rate = RateLimit::new(requests, per);
+        self.completion_rate = Some(Box::new(move |principal| rate.admit(principal)));
         self
     }
 

@@ -235,9 +235,9 @@ impl<'a> Scanner<'a> {
 /// How many bytes from here on stand for themselves in a JSON text.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let mut at = 0;
+    let mut rest = bytes;
     // Eight at a time: a byte of `special` has its highest bit if it is a quote, a backslash or a control character.
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
         let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
         let controls = word.wrapping_sub(ONES * 0x20) & !word;
@@ -245,12 +245,11 @@ fn plain(bytes: &[u8]) -> usize {
         let special = special & (ONES << 7);
         if special != 0 {
             // The first that is found is one; those behind it may only seem so.
-            return at + (special.trailing_zeros() / 8) as usize;
+            return bytes.len() - rest.len() + (special.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        rest = behind;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| **byte >= 0x20 && !matches!(byte, b'"' | b'\\')).count()
+    bytes.len() - rest.len() + rest.iter().take_while(|byte| **byte >= 0x20 && !matches!(byte, b'"' | b'\\')).count()
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use super::HttpBody;
 use crate::protocol::{ErrorCode, ErrorObject};
 use crate::transport::http::{Events, headers};
 
+/// In so many bytes most messages fit.
+pub(super) const USUAL: usize = 512;
+
 /// An answer to an HTTP request.
 pub(super) struct Answer {
     status: StatusCode,

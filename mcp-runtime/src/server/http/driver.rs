@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Endpoint;
-use super::answer::Answer;
+use super::answer::{Answer, USUAL};
 use super::reading;
 use super::session::{Open, Running, Session, lock};
 use super::stream::Stream;
@@ -240,7 +240,7 @@ impl Endpoint {
     ) -> Vec<u8> {
         let (encoder, revision) = (&self.ready.encoder, session.legacy.revision);
         let outcome = encoder.outcome_for(revision, method, outcome);
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(USUAL);
         encoder.response(&mut out, revision, id, &outcome, &offering.lists);
         out
     }

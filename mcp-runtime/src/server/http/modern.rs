@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::Endpoint;
-use super::answer::Answer;
+use super::answer::{Answer, USUAL};
 use super::authorization::allowed;
 use super::check;
 use super::exchange::{Exchange, Pending};
@@ -140,7 +140,7 @@ pub(super) fn whole(
 ) -> Answer {
     let encoder = &endpoint.ready.encoder;
     let outcome = encoder.outcome_for(revision, method, outcome);
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(USUAL);
     encoder.response(&mut out, revision, id, &outcome, &offering.lists);
     Answer::message(status_of(&outcome), out)
 }

@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mcp_runtime::client::Speaker;
 use mcp_runtime::prelude::*;
 use mcp_runtime::{EventStore, StoredEvent};
+use mcp_tests::conform::Conversation;
 use mcp_tests::http::{ACCEPT, Reply, Served, modern, request};
 use mcp_tests::{Effects, changing, server};
 use serde_json::{Value, json};
@@ -442,16 +444,39 @@ async fn clients_of_the_first_revision_have_their_own_way() {
             format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n", served.address, body.len());
         Reply::read(served.connect(&format!("{head}{body}")).await).await.status
     };
+    // All of it is held against the schema of that revision.
+    let mut said = Conversation::of_both();
+    let say = async |said: &mut Conversation, message: &Value| {
+        said.assert(Speaker::Client, &message.to_string());
+        assert_eq!(post(&endpoint, message).await, 202, "{message}");
+    };
+    let hear = async |said: &mut Conversation, stream: &mut Reply| {
+        let message = stream.message().await.unwrap();
+        said.assert(Speaker::Server, &message.to_string());
+        message
+    };
     let info = json!({ "name": "old", "version": "1" });
     let params = json!({ "protocolVersion": "2024-11-05", "capabilities": { "sampling": {} }, "clientInfo": info });
-    assert_eq!(post(&endpoint, &request(0, "initialize", params)).await, 202);
-    assert_eq!(stream.message().await.unwrap()["result"]["protocolVersion"], "2024-11-05");
-    post(&endpoint, &json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
-    post(&endpoint, &call(1, "ask", json!({ "question": "?" }))).await;
-    let question = stream.message().await.unwrap();
+    say(&mut said, &request(0, "initialize", params)).await;
+    assert_eq!(hear(&mut said, &mut stream).await["result"]["protocolVersion"], "2024-11-05");
+    say(&mut said, &json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
+    say(&mut said, &call(1, "ask", json!({ "question": "?" }))).await;
+    let question = hear(&mut said, &mut stream).await;
     assert_eq!(question["method"], "sampling/createMessage");
-    post(&endpoint, &answer(&question, "yes")).await;
-    assert_eq!(text(&stream.message().await.unwrap()), "yes");
+    say(&mut said, &answer(&question, "yes")).await;
+    assert_eq!(text(&hear(&mut said, &mut stream).await), "yes");
+    for (id, method, params) in [
+        (2, "ping", json!({})),
+        (3, "tools/list", json!({})),
+        (4, "tools/call", json!({ "name": "add", "arguments": { "a": 1, "b": 2 } })),
+        (5, "tools/call", json!({ "name": "nothing", "arguments": {} })),
+        (6, "prompts/list", json!({})),
+        (7, "resources/list", json!({})),
+        (8, "logging/setLevel", json!({ "level": "info" })),
+    ] {
+        say(&mut said, &request(id, method, params)).await;
+        assert_eq!(hear(&mut said, &mut stream).await["id"], id, "{method}");
+    }
     assert_eq!(post("/messages?sessionId=made-up", &request(2, "ping", json!({}))).await, 404);
     assert_eq!(post("/messages", &request(2, "ping", json!({}))).await, 404);
     // The session ends with its stream.

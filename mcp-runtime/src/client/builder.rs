@@ -456,7 +456,7 @@ impl ClientBuilder {
     /// assert_eq!(
     ///     said[3..],
     ///     [
-    ///         r#"client: {"id":2,"jsonrpc":"2.0","method":"tools/call","params":{"arguments":{"a":2,"b":3},"name":"add"}}"#,
+    ///         r#"client: {"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"add","arguments":{"a":2,"b":3}}}"#,
     ///         r#"server: {"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"5"}],"structuredContent":{"result":5}}}"#,
     ///     ]
     /// );

@@ -200,6 +200,9 @@ mod tests {
     fn what_is_wrong_is_said_with_the_id_where_it_could_be_read() {
         let seven = Some(RequestId::Number(7));
         assert_eq!(error_of("{"), (None, -32700));
+        assert_eq!(error_of(r#"{"id":7,"\ud800":1}"#), (None, -32700));
+        assert_eq!(error_of(r#"{"id":7,"params":{"\ud800":1}}"#), (None, -32700));
+        assert_eq!(error_of(r#"{"id":7,"params":{"a":[1,]}}"#), (None, -32700));
         assert_eq!(error_of("17"), (None, -32600));
         assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#), (None, -32600));
         assert_eq!(error_of(r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#), (None, -32600));

@@ -506,6 +506,7 @@ pub(super) fn call_ended() -> ErrorObject {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use serde_json::value::RawValue;
 
     use super::*;
     use crate::engine::Client;
@@ -542,7 +543,7 @@ pub(super) mod tests {
     fn poll(call: &Call, id: &mut Option<QuestionId>) -> Poll<Answered> {
         let question = || Question {
             method: "roots/list",
-            params: serde_json::value::RawValue::NULL.to_owned(),
+            params: RawValue::NULL.to_owned(),
             key: None,
             within: None,
             required: |_| None,

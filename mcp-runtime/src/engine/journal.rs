@@ -5,9 +5,12 @@
 //! key that does not depend on the order in which things happen: [`Memory`] is that, and what
 //! `requestState` carries.
 
+mod records;
+
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 
+pub(crate) use self::records::Records;
 use super::digest;
 use crate::protocol::{Answered, ClientCapabilities, ErrorObject, InputRequest};
 
@@ -153,36 +156,6 @@ pub(crate) struct Memory {
     pub(crate) fruitless: u32,
 }
 
-/// Values, each under its key, in the order in which they came.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Records {
-    list: Vec<(String, super::RawParams)>,
-    by_key: HashMap<String, usize>,
-}
-
-impl Records {
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &RawValue)> {
-        self.list.iter().map(|(key, value)| (key.as_str(), &**value))
-    }
-
-    /// Keeps a value; the first one under a key stays.
-    pub(crate) fn keep(&mut self, key: String, value: super::RawParams) {
-        if !self.by_key.contains_key(&key) {
-            self.by_key.insert(key.clone(), self.list.len());
-            self.list.push((key, value));
-        }
-    }
-
-    fn find(&self, key: &str) -> Option<&RawValue> {
-        self.by_key.get(key).and_then(|place| self.list.get(*place)).map(|(_, value)| &**value)
-    }
-
-    fn size(&self) -> usize {
-        let each = size_of::<(String, super::RawParams)>() + size_of::<(String, usize)>();
-        self.list.iter().map(|(key, value)| 2 * key.len() + value.get().len() + each).sum()
-    }
-}
-
 /// Uses a name once more; how often that makes it.
 fn used(names: &mut HashMap<String, usize>, name: &str) -> usize {
     if let Some(uses) = names.get_mut(name) {
@@ -197,13 +170,6 @@ fn used(names: &mut HashMap<String, usize>, name: &str) -> usize {
 fn taken<V>(list: &mut Vec<(String, V)>, key: &str) -> Option<V> {
     let place = list.iter().rposition(|(it, _)| it == key)?;
     Some(list.swap_remove(place).1)
-}
-
-#[cfg(test)]
-impl PartialEq for Records {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().map(|(key, value)| (key, value.get())).eq(other.iter().map(|(key, value)| (key, value.get())))
-    }
 }
 
 impl Memory {

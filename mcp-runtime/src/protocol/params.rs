@@ -27,7 +27,7 @@ pub(crate) struct Members<'a> {
 pub(crate) struct Params<'a> {
     members: Members<'a>,
     meta: Option<Box<Members<'a>>>,
-    #[cfg(feature = "client")]
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "a client hands them on"))]
     whole: Raw<'a>,
 }
 
@@ -42,30 +42,9 @@ impl<'a> Deref for Params<'a> {
 impl<'a> Params<'a> {
     /// Reads what comes next; `None` for what is no JSON.
     pub(crate) fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
-        let (mut members, mut meta) = (Members::default(), None);
-        let read = |scanner: &mut Scanner<'a>| match scanner.peek()? {
-            b'{' => scanner.object(|name, scanner| {
-                if name.0 == "_meta" {
-                    meta = Some(Box::new(Members::scan(scanner)?));
-                } else {
-                    members.list.push((name, scanner.value()?));
-                }
-                Some(())
-            }),
-            _ => {
-                members.not_an_object = true;
-                scanner.value().map(drop)
-            }
-        };
-        let whole = scanner.passed(read)?;
-        #[cfg(not(feature = "client"))]
-        let _ = whole;
-        Some(Self {
-            members,
-            meta,
-            #[cfg(feature = "client")]
-            whole,
-        })
+        let mut meta = None;
+        let (members, whole) = scanner.whole(|scanner| Members::scan(scanner, Some(&mut meta)))?;
+        Some(Self { members, meta, whole })
     }
 
     /// All of them, as they came.
@@ -113,11 +92,11 @@ impl<'a> Members<'a> {
     /// The members of an object that stands in a text of its own.
     pub(crate) fn read(json: &'a str) -> Self {
         let mut scanner = Scanner::new(json);
-        Self::scan(&mut scanner).unwrap_or(Self { not_an_object: true, ..Self::default() })
+        Self::scan(&mut scanner, None).unwrap_or(Self { not_an_object: true, ..Self::default() })
     }
 
-    /// Those of what comes next; `None` for what is no JSON.
-    fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
+    /// Those of what comes next; `None` for what is no JSON. If `_meta` is to stand apart, it goes there.
+    fn scan(scanner: &mut Scanner<'a>, mut apart: Option<&mut Option<Box<Self>>>) -> Option<Self> {
         let mut members = Self::default();
         if scanner.peek()? != b'{' {
             scanner.value()?;
@@ -125,7 +104,10 @@ impl<'a> Members<'a> {
             return Some(members);
         }
         scanner.object(|name, scanner| {
-            members.list.push((name, scanner.value()?));
+            match &mut apart {
+                Some(apart) if name.0 == "_meta" => **apart = Some(Box::new(Self::scan(scanner, None)?)),
+                _ => members.list.push((name, scanner.value()?)),
+            }
             Some(())
         })?;
         Some(members)

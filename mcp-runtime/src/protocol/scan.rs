@@ -86,15 +86,15 @@ impl<'a> Scanner<'a> {
 
     /// A value, whole.
     pub(crate) fn value(&mut self) -> Option<Raw<'a>> {
-        self.passed(Self::skip)
+        self.whole(Self::skip).map(|((), value)| value)
     }
 
-    /// The value that `go` goes past.
-    pub(crate) fn passed(&mut self, go: impl FnOnce(&mut Self) -> Option<()>) -> Option<Raw<'a>> {
+    /// What `read` makes of a value, and the value.
+    pub(crate) fn whole<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<(T, Raw<'a>)> {
         self.peek()?;
         let begin = self.at;
-        go(self)?;
-        self.text.get(begin..self.at).map(Raw)
+        let read = read(self)?;
+        Some((read, Raw(self.text.get(begin..self.at)?)))
     }
 
     /// Goes past a value. However deep it is, that takes no stack.

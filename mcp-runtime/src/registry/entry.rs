@@ -203,13 +203,8 @@ impl Entry {
                     Box::new(move |arguments: Option<Box<RawValue>>| {
                         let requester = || Requester::new((*call.round()).clone());
                         let extensions = call.round().extensions.clone();
-                        match entry.enter_function(
-                            &host,
-                            arguments.as_deref().map(Raw::from),
-                            &extensions,
-                            &requester,
-                            &context,
-                        ) {
+                        let arguments = arguments.as_deref().map(Raw::from);
+                        match entry.enter_function(&host, arguments, &extensions, &requester, &context) {
                             Started(Progress::Running(work)) => work.into_future(place),
                             Started(Progress::Finished(finished)) => Box::pin(std::future::ready(finished)),
                         }

@@ -1,7 +1,7 @@
 //! What is in flight on a connection, both ways. A call that completes at its first poll is
 //! never entered here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
@@ -108,13 +108,12 @@ impl InFlightCalls {
 #[derive(Default)]
 pub(crate) struct Asked {
     next: i64,
-    /// In the order of their ids.
-    waiting: Vec<Waiting>,
+    waiting: HashMap<i64, Waiting, RandomState>,
+    /// The ids, by the call that asks and the number of its question.
+    by_question: BTreeMap<(Key, usize), i64>,
 }
 
 struct Waiting {
-    id: i64,
-    /// The call that asks, and the number of its question.
     question: (Key, usize),
     on_answer: OnAnswer,
 }
@@ -123,30 +122,37 @@ impl Asked {
     /// Gives a request its id.
     pub(crate) fn insert(&mut self, call: Key, question: usize, on_answer: OnAnswer) -> RequestId {
         self.next += 1;
-        self.waiting.push(Waiting { id: self.next, question: (call, question), on_answer });
+        let question = (call, question);
+        self.waiting.insert(self.next, Waiting { question, on_answer });
+        self.by_question.insert(question, self.next);
         RequestId::Number(self.next)
     }
 
     /// Hands an answer to whoever asked. An answer that nobody waits for is dropped.
     pub(crate) fn answer(&mut self, id: &RequestId, answer: Answered) {
-        let place = match id {
-            RequestId::Number(id) => self.waiting.binary_search_by_key(id, |waiting| waiting.id).ok(),
+        let waiting = match id {
+            RequestId::Number(id) => self.waiting.remove(id),
             RequestId::String(_) => None,
         };
-        match place.map(|place| self.waiting.remove(place)) {
-            Some(waiting) => (waiting.on_answer)(answer),
+        match waiting {
+            Some(Waiting { question, on_answer }) => {
+                self.by_question.remove(&question);
+                on_answer(answer);
+            }
             None => tracing::debug!(%id, "an answer came that nobody waits for"),
         }
     }
 
     /// Forgets a question; says the id of its request if that was not answered yet.
     pub(crate) fn withdraw(&mut self, call: Key, question: usize) -> Option<RequestId> {
-        let place = self.waiting.iter().rposition(|waiting| waiting.question == (call, question))?;
-        Some(RequestId::Number(self.waiting.remove(place).id))
+        let id = self.by_question.remove(&(call, question))?;
+        self.waiting.remove(&id);
+        Some(RequestId::Number(id))
     }
 
     /// Forgets all questions of a call.
     pub(crate) fn withdraw_all(&mut self, call: Key) -> Vec<RequestId> {
-        self.waiting.extract_if(.., |waiting| waiting.question.0 == call).map(|it| RequestId::Number(it.id)).collect()
+        let questions: Vec<_> = self.by_question.range((call, 0)..=(call, usize::MAX)).map(|(it, _)| it.1).collect();
+        questions.into_iter().filter_map(|question| self.withdraw(call, question)).collect()
     }
 }

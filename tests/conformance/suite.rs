@@ -86,21 +86,32 @@ impl Suite {
         Some(Self { release, node, program })
     }
 
-    /// What names one scenario, at this protocol version where that can be said.
-    pub(crate) fn only<'s>(&self, scenario: &'s str, version: &'s str) -> Vec<&'s str> {
-        let mut only = vec!["--scenario", scenario];
+    /// Runs one scenario, at this protocol version where that can be said.
+    pub(crate) async fn play(&self, role: &[&str], scenario: &str, version: &str) -> Seen {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().to_str().expect("a path");
+        let mut arguments = [role, &["-o", place, "--scenario", scenario]].concat();
         if self.release.has_force {
-            only.extend(["--spec-version", version, "--force"]);
+            arguments.extend(["--spec-version", version, "--force"]);
         }
-        only
+        let output = self.run(&arguments).await;
+        let mut seen = Seen::default();
+        seen.read(directory.path(), "");
+        if !output.status.success() {
+            let [out, err] = [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
+            seen.wrong.push(format!("{scenario}: {} {out} {err}", output.status));
+        }
+        seen
     }
 
     /// Runs it, beside the client that it may have to start.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+    async fn run(&self, arguments: &[&str]) -> Output {
         let client = Path::new(env!("CARGO_BIN_EXE_conformance-client"));
         let mut command = Command::new(&self.node);
         command.arg(&self.program).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         command.current_dir(client.parent().expect("a directory"));
+        // It begins some three hundred times, and is compiled once.
+        command.env("NODE_COMPILE_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/compiled"));
         tokio::time::timeout(LONG, command.output()).await.expect("it ends").expect("it starts")
     }
 
@@ -153,18 +164,14 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Reads what the suite wrote down: a directory for each scenario, named by it and by the time.
-    pub(crate) fn read(&mut self, directory: &Path) {
-        self.read_below(directory, "");
-    }
-
-    fn read_below(&mut self, directory: &Path, above: &str) {
+    fn read(&mut self, directory: &Path, above: &str) {
         for entry in std::fs::read_dir(directory).expect("a directory") {
             let entry = entry.expect("an entry").path();
             let name = entry.file_name().and_then(|name| name.to_str()).expect("a name");
             let name = format!("{above}{name}");
             let Ok(checks) = std::fs::read_to_string(entry.join("checks.json")) else {
                 // The names of some scenarios have a slash.
-                self.read_below(&entry, &format!("{name}/"));
+                self.read(&entry, &format!("{name}/"));
                 continue;
             };
             let name = name.strip_prefix("server-").unwrap_or(&name);

@@ -4,6 +4,7 @@
 use std::io;
 
 use mcp_runtime::Resume;
+use memchr::memmem::Finder;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
 use mcp_benches::Era;
@@ -16,6 +17,9 @@ const ANSWER: &str = concat!(
     r#"{"role":"assistant","content":{"type":"text","text":"This is a fake LLM response"},"#,
     r#""model":"fake-model","stopReason":"endTurn"}"#
 );
+
+/// What the answer to a call has in it.
+const DONE: &str = "Test Product: This is a fake LLM response";
 
 /// Makes `calls` calls, one after the other.
 pub(crate) async fn run(subject: &str, calls: u64) -> io::Result<()> {
@@ -51,16 +55,12 @@ impl Client {
         self.stream.read_line(&mut self.line).await.map(drop)
     }
 
-    /// What stands between two texts of the line.
-    fn between(&self, before: &str, after: &str) -> io::Result<&str> {
-        let find = |text: &str, wanted: &str| memchr::memmem::find(text.as_bytes(), wanted.as_bytes());
-        let rest = find(&self.line, before).map(|at| &self.line[at + before.len()..]);
-        rest.and_then(|rest| find(rest, after).map(|end| &rest[..end]))
-            .ok_or_else(|| io::Error::other(format!("no {before} in {}", self.line)))
-    }
-
-    fn is_done(&self) -> io::Result<()> {
-        self.between("Test Product: This is a fake LLM response", "}").map(drop)
+    /// What stands behind a text of the line, up to this letter.
+    fn behind(&self, text: &Finder<'_>, end: u8) -> io::Result<&str> {
+        let behind = text.find(self.line.as_bytes()).map(|at| &self.line[at + text.needle().len()..]);
+        behind
+            .and_then(|behind| memchr::memchr(end, behind.as_bytes()).map(|end| &behind[..end]))
+            .ok_or_else(|| io::Error::other(format!("not what was expected: {}", self.line)))
     }
 
     async fn push(&mut self, calls: u64) -> io::Result<()> {
@@ -71,31 +71,33 @@ impl Client {
         );
         self.send(hello).await?;
         self.receive().await?;
+        let (done, id_of) = (Finder::new(DONE), Finder::new("\"id\":"));
         for id in 1..=calls {
             self.send(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},{CALL}}}}}\n")).await?;
             self.receive().await?;
-            let question = self.between("\"id\":", ",")?;
+            let question = self.behind(&id_of, b',')?;
             let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{question},\"result\":{ANSWER}}}\n");
             self.send(&answer).await?;
             self.receive().await?;
-            self.is_done()?;
+            self.behind(&done, b'}')?;
         }
         Ok(())
     }
 
     async fn rounds(&mut self, calls: u64) -> io::Result<()> {
+        let [done, keys, states] = [DONE, "\"inputRequests\":{\"", "\"requestState\":\""].map(Finder::new);
         for id in 1..=calls {
             self.send(&modern_call(2 * id)).await?;
             self.receive().await?;
-            let key = self.between("\"inputRequests\":{\"", "\"")?;
-            let state = self.between("\"requestState\":\"", "\"")?;
+            let key = self.behind(&keys, b'"')?;
+            let state = self.behind(&states, b'"')?;
             let next = format!(
                 "{{\"jsonrpc\":\"2.0\",\"id\":{},{CALL},{META},\"inputResponses\":{{\"{key}\":{ANSWER}}},\"requestState\":\"{state}\"}}}}\n",
                 2 * id + 1
             );
             self.send(&next).await?;
             self.receive().await?;
-            self.is_done()?;
+            self.behind(&done, b'}')?;
         }
         Ok(())
     }

@@ -49,15 +49,15 @@ impl Malformed {
 /// Parses one message. The input is one JSON text, without the line break.
 pub(crate) fn parse(line: &[u8]) -> Result<Incoming<'_>, Malformed> {
     let line = utf8(line)?;
-    if has_reserved_key(line) {
-        return Err(Malformed::invalid(None, "the message has a key that is reserved by the JSON parser"));
-    }
     Envelope::scan(line).ok_or_else(|| why_not(line))?.classify()
 }
 
 /// What is wrong with a text that is no message.
 #[cold]
 fn why_not(line: &str) -> Malformed {
+    if has_reserved_key(line) {
+        return Malformed::invalid(None, "the message has a key that is reserved by the JSON parser");
+    }
     match serde_json::from_str::<IgnoredAny>(line) {
         Err(error) => not_json(&without_position(&error), error.column()),
         Ok(_) if line.trim_ascii_start().starts_with('{') => not_json("a name of a member is no text", 1),

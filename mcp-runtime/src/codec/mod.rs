@@ -1,5 +1,6 @@
 //! Bytes to one message and back, and where revisions differ.
 
+mod content;
 mod elicitation;
 mod glimpse;
 mod list;

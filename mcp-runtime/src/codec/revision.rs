@@ -1,20 +1,19 @@
 //! Where revisions differ on the wire. Everything above speaks one neutral language; what a
 //! revision does not know is left out or said in the words it has.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use serde_json::value::RawValue;
 #[cfg(feature = "client")]
 use serde_json::{Map, Value, json};
 
+use super::content::{self, quoted};
 use super::list::{Lists, PerRevision, place};
 use super::{elicitation, sampling};
 use crate::protocol::{
-    AudioContent, CacheScope, CallToolResult, Change, ContentBlock, DetailedTask, DiscoverResult, ErrorCode,
-    ErrorObject, GetPromptResult, Implementation, InitializeResult, InputRequest, InputRequiredResult, ListKind,
-    Method, ProtocolVersion, ReadResourceResult, RequestId, ResourceContents, ResourceLink, ServerCapabilities,
-    ServerNotification, ServerResult, SubscriptionFilter, TASKS_EXTENSION, TaskStatus, is_plain, keys,
+    CacheScope, CallToolResult, Change, DetailedTask, DiscoverResult, ErrorCode, ErrorObject, Implementation,
+    InitializeResult, InputRequest, InputRequiredResult, ListKind, Method, ProtocolVersion, ReadResourceResult,
+    RequestId, ServerCapabilities, ServerNotification, ServerResult, SubscriptionFilter, TASKS_EXTENSION, TaskStatus,
+    keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -159,9 +158,9 @@ impl Encoder {
             #[cfg(feature = "skills")]
             ServerResult::Skills(..) => out.extend_from_slice(b"{}"),
             ServerResult::Initialize(result) => serde_json::to_writer(&mut *out, &**result)?,
-            ServerResult::CallTool(result) => tool_result(out, revision, result)?,
+            ServerResult::CallTool(result) => content::tool_result(out, revision, result)?,
             ServerResult::ReadResource(result) => resource_result(out, revision, result)?,
-            ServerResult::GetPrompt(result) => prompt_result(out, revision, result)?,
+            ServerResult::GetPrompt(result) => content::prompt_result(out, revision, result)?,
             ServerResult::Complete(result) => serde_json::to_writer(&mut *out, &**result)?,
             ServerResult::InputRequired(result) => input_required(out, revision, result)?,
             ServerResult::CreateTask(task) => serde_json::to_writer(&mut *out, &**task)?,
@@ -371,54 +370,6 @@ fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     }
 }
 
-/// A text that seldom has anything to be escaped.
-fn plain_text(out: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
-    if !is_plain(text) {
-        return serde_json::to_writer(out, text);
-    }
-    out.push(b'"');
-    out.extend_from_slice(text.as_bytes());
-    out.push(b'"');
-    Ok(())
-}
-
-fn tool_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &CallToolResult) -> serde_json::Result<()> {
-    if revision.is_modern() {
-        return serde_json::to_writer(out, result);
-    }
-    let structured = result
-        .structured_content
-        .as_deref()
-        .is_some_and(|raw| revision >= ProtocolVersion::V2025_06_18 && raw.get().starts_with('{'));
-    let unknown = revision < ProtocolVersion::V2025_06_18 && result.content.iter().any(|it| !knows(revision, it));
-    if !unknown && structured == result.structured_content.is_some() {
-        return serde_json::to_writer(out, result);
-    }
-    let content = result.content.iter().map(|block| block_for(revision, block)).collect();
-    let structured_content = result.structured_content.clone().filter(|_| structured);
-    let trimmed = CallToolResult { content, structured_content, is_error: result.is_error, meta: None };
-    serde_json::to_writer(out, &trimmed)
-}
-
-fn knows(revision: ProtocolVersion, block: &ContentBlock) -> bool {
-    match block {
-        ContentBlock::Audio(_) => revision >= ProtocolVersion::V2025_03_26,
-        ContentBlock::ResourceLink(_) => revision >= ProtocolVersion::V2025_06_18,
-        ContentBlock::Text(_) | ContentBlock::Image(_) | ContentBlock::Resource(_) => true,
-    }
-}
-
-fn block_for(revision: ProtocolVersion, block: &ContentBlock) -> ContentBlock {
-    match block {
-        known if knows(revision, known) => known.clone(),
-        ContentBlock::ResourceLink(ResourceLink { uri, name, .. }) => ContentBlock::text(format!("{name}: {uri}")),
-        ContentBlock::Audio(AudioContent { mime_type, .. }) => {
-            ContentBlock::text(format!("(a sound of type {mime_type}, which this protocol version cannot carry)"))
-        }
-        other => other.clone(),
-    }
-}
-
 fn detailed_task(out: &mut Vec<u8>, revision: ProtocolVersion, detailed: &DetailedTask) -> serde_json::Result<()> {
     let DetailedTask { task, input_requests: asked, outcome } = detailed;
     serde_json::to_writer(&mut *out, task)?;
@@ -431,7 +382,7 @@ fn detailed_task(out: &mut Vec<u8>, revision: ProtocolVersion, detailed: &Detail
     match outcome {
         Some(Ok(result)) => {
             out.extend_from_slice(br#","result":"#);
-            tool_result(out, revision, result)?;
+            content::tool_result(out, revision, result)?;
         }
         Some(Err(error)) => {
             out.extend_from_slice(br#","error":"#);
@@ -454,9 +405,9 @@ fn input_requests(
         if index > 0 {
             out.push(b',');
         }
-        plain_text(out, key)?;
+        quoted(out, key);
         out.extend_from_slice(br#":{"method":"#);
-        plain_text(out, request.method)?;
+        quoted(out, request.method);
         out.extend_from_slice(br#","params":"#);
         let changed = request_params_for(revision, request.method, &request.params);
         out.extend_from_slice(changed.as_ref().unwrap_or(&request.params).get().as_bytes());
@@ -480,7 +431,7 @@ fn input_required(
             out.push(b',');
         }
         out.extend_from_slice(br#""requestState":"#);
-        plain_text(out, state)?;
+        quoted(out, state);
     }
     out.push(b'}');
     Ok(())
@@ -494,32 +445,16 @@ fn resource_result(
     revision: ProtocolVersion,
     result: &ReadResourceResult,
 ) -> serde_json::Result<()> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Said<'r> {
-        contents: Cow<'r, [ResourceContents]>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        ttl_ms: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cache_scope: Option<CacheScope>,
+    out.extend_from_slice(br#"{"contents":"#);
+    content::all_contents(out, revision, &result.contents)?;
+    if revision.is_modern() {
+        out.extend_from_slice(br#","ttlMs":"#);
+        serde_json::to_writer(&mut *out, &result.ttl_ms.unwrap_or(READ_TTL_MS))?;
+        out.extend_from_slice(br#","cacheScope":"#);
+        serde_json::to_writer(&mut *out, &result.cache_scope.unwrap_or(CacheScope::Private))?;
     }
-    let mut contents = Cow::Borrowed(&result.contents[..]);
-    if revision < ProtocolVersion::V2025_06_18 && contents.iter().any(|it| it.meta.is_some()) {
-        contents.to_mut().iter_mut().for_each(|it| it.meta = None);
-    }
-    let modern = revision.is_modern();
-    let ttl_ms = modern.then(|| result.ttl_ms.unwrap_or(READ_TTL_MS));
-    let cache_scope = modern.then(|| result.cache_scope.unwrap_or(CacheScope::Private));
-    serde_json::to_writer(out, &Said { contents, ttl_ms, cache_scope })
-}
-
-fn prompt_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &GetPromptResult) -> serde_json::Result<()> {
-    if result.messages.iter().all(|message| knows(revision, &message.content)) {
-        return serde_json::to_writer(out, result);
-    }
-    let mut said = result.clone();
-    said.messages.iter_mut().for_each(|message| message.content = block_for(revision, &message.content));
-    serde_json::to_writer(out, &said)
+    out.push(b'}');
+    Ok(())
 }
 
 /// Tasks are of the modern era; those of 2025-11-25 are others.

@@ -1,12 +1,11 @@
 //! Digests of JSON that do not depend on how it is written: order of keys, white space, `1` or
 //! `1.0`.
 
-use memchr::memchr2;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::state::number;
-use crate::protocol::{Raw, Text, end_of_text};
+use crate::protocol::{Raw, Text, end_of_text, plain};
 
 /// A digest of JSON in canonical form.
 pub(crate) type Digest = [u8; 32];
@@ -122,7 +121,7 @@ impl Reader<'_> {
 
     fn text(&mut self, out: &mut Vec<u8>) -> Option<()> {
         let inside = self.rest.get(1..)?;
-        let end = memchr2(b'"', b'\\', inside.as_bytes())?;
+        let end = plain(inside.as_bytes());
         let plain = inside.get(..end)?;
         if inside.as_bytes().get(end) == Some(&b'"') {
             absorb_text(out, plain);

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::RawParams;
 use crate::protocol::{
     ClientCapabilities, Extensions, Implementation, LoggingLevel, Members, Meta, ProgressToken, RequestId, keys,
 };
@@ -28,7 +27,7 @@ pub(crate) enum Client {
     /// It was said in a handshake.
     Known(Arc<ClientFacts>),
     /// It is in the metadata of the request; these are its capabilities.
-    Said(RawParams),
+    Said(Box<str>),
 }
 
 /// What a client says of itself.
@@ -77,7 +76,7 @@ impl Round {
             Client::Said(said) => said,
         };
         self.decoded.capabilities.get_or_init(|| {
-            serde_json::from_str(said.get()).map(Arc::new).unwrap_or_else(|error| {
+            serde_json::from_str(said).map(Arc::new).unwrap_or_else(|error| {
                 tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
                 Arc::default()
             })
@@ -92,7 +91,7 @@ impl Round {
     pub(super) fn size(&self) -> usize {
         let said = match &self.client {
             Client::Known(_) => 0,
-            Client::Said(said) => size_of::<ClientCapabilities>() + said.get().len(),
+            Client::Said(said) => size_of::<ClientCapabilities>() + said.len(),
         };
         size_of::<Self>() + self.meta.as_ref().map_or(0, |meta| meta.len()) + said
     }

@@ -24,6 +24,7 @@ mod server_result;
 mod skills;
 mod subscriptions;
 mod tasks;
+mod text;
 mod tools;
 mod version;
 
@@ -57,10 +58,9 @@ pub(crate) use input_required::{InputRequest, InputRequiredResult};
 pub(crate) use input_required::{ReceivedInputRequest, ReceivedInputRequired};
 pub(crate) use method::Method;
 pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
-pub(crate) use params::{
-    Members, Params, Text, end_of_text, has_reserved_key, is_plain, must_be, text, without_position,
-};
+pub(crate) use params::{Members, Params, must_be, without_position};
 pub(crate) use principal::Principal;
 pub(crate) use scan::{Raw, Scanner};
 pub(crate) use server_result::{ListKind, Listed, ServerResult};
 pub(crate) use subscriptions::Change;
+pub(crate) use text::{Text, end_of_text, has_reserved_key, plain, plain_text, quote, text};

@@ -2,23 +2,21 @@
 //! is known.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Deref;
 
 use serde::de::value::MapDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::ErrorObject;
 use super::scan::{Raw, Scanner};
+use super::text::{Text, quote, text};
 
 /// The members of a JSON object in the order they came. Of a repeated name the last one counts.
 #[derive(Debug, Default)]
 pub(crate) struct Members<'a> {
-    list: SmallVec<[(Text<'a>, Raw<'a>); 6]>,
+    list: SmallVec<[(Text<'a>, Raw<'a>); 4]>,
     not_an_object: bool,
 }
 
@@ -119,11 +117,8 @@ impl<'a> Members<'a> {
         let mut json = String::with_capacity(length + 1);
         for (name, value) in self.iter() {
             json.push(if json.is_empty() { '{' } else { ',' });
-            if is_plain(name) {
-                json.extend(["\"", name, "\":"]);
-            } else {
-                json.extend([&*Value::from(name).to_string(), ":"]);
-            }
+            quote(name, |part| json.push_str(part));
+            json.push(':');
             json.push_str(value.get());
         }
         json.push_str(if json.is_empty() { "{}" } else { "}" });
@@ -156,22 +151,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Whether JSON has this text as it is, between quotes.
-pub(crate) fn is_plain(text: &str) -> bool {
-    // All of it is looked at, which takes less time than to stop early.
-    text.bytes().fold(true, |so_far, byte| so_far & (byte >= b' ') & (byte != b'"') & (byte != b'\\'))
-}
-
 pub(crate) fn must_be(name: &str, what: &str) -> ErrorObject {
     ErrorObject::invalid_params(format!("`params.{name}` must be {what}"))
-}
-
-pub(crate) fn text(value: Raw<'_>) -> Option<Cow<'_, str>> {
-    let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(inside));
-    }
-    serde_json::from_str::<Text<'_>>(value.get()).ok().map(|text| text.0)
 }
 
 /// serde_json's message without its position, which would be one inside a fragment.
@@ -195,72 +176,6 @@ impl<'de> IntoDeserializer<'de, serde_json::Error> for Member<'de> {
     }
 }
 
-/// Where the text ends that JSON begins with.
-pub(crate) fn end_of_text(json: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in json.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
-        }
-    }
-    json.len()
-}
-
-/// The key by which serde_json marks JSON that is to be kept as it is. Inside a message it would
-/// make the parser begin anew on a text, without the limit on nesting that keeps its stack safe.
-const RESERVED_KEY: &str = "$serde_json::private::RawValue";
-
-/// Whether an object of the message has that key, plain or with escapes.
-pub(crate) fn has_reserved_key(line: &str) -> bool {
-    // Almost no message has either character before a key is looked at.
-    if memchr::memchr2(b'$', b'\\', line.as_bytes()).is_none() {
-        return false;
-    }
-    let mut rest = line;
-    while let Some(at) = memchr::memchr(b'"', rest.as_bytes()) {
-        let (text, after) = rest[at..].split_at(end_of_text(&rest[at..]));
-        if after.trim_ascii_start().starts_with(':')
-            && (text.contains('\\') || text.contains(RESERVED_KEY))
-            && serde_json::from_str::<Text<'_>>(text).is_ok_and(|key| key.0 == RESERVED_KEY)
-        {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-/// Text that borrows from the message unless it has escapes.
-#[derive(Debug)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,17 +196,5 @@ mod tests {
             assert_eq!(Members::read(json).to_json(), json);
         }
         assert_eq!(Members::read(r#"{ "\u0061" : 1 }"#).to_json(), r#"{"a":1}"#);
-    }
-
-    #[test]
-    fn text_is_the_same_with_and_without_escapes() {
-        for (json, expected) in [(r#""""#, ""), (r#""plain é""#, "plain é"), (r#""a\"\u00e9""#, "a\"é")] {
-            let value = Scanner::new(json).value().expect("JSON");
-            assert_eq!(text(value).as_deref(), Some(expected), "{json}");
-        }
-        for json in ["1", "null", r#"["a"]"#, r#""\ud800""#] {
-            let value = Scanner::new(json).value().expect("JSON");
-            assert!(text(value).is_none(), "{json}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use super::Text;
+use super::text::{RESERVED_KEY, Text, is_reserved, plain};
 
 /// A JSON value as it came: right, and not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,8 @@ impl<'a> From<&'a RawValue> for Raw<'a> {
     }
 }
 
-/// A place in a JSON text. Every function goes on from it, and has `None` for what is no JSON.
+/// A place in a JSON text. Every function goes on from it, and has `None` for what is no JSON, or has a member whose name
+/// is [reserved](is_reserved).
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -86,7 +87,13 @@ impl<'a> Scanner<'a> {
 
     /// A value, whole.
     pub(crate) fn value(&mut self) -> Option<Raw<'a>> {
-        self.whole(Self::skip).map(|((), value)| value)
+        let first = self.peek()?;
+        let begin = self.at;
+        match first {
+            b'{' | b'[' => self.skip()?,
+            _ => self.simple(first)?,
+        }
+        Some(Raw(self.text.get(begin..self.at)?))
     }
 
     /// What `read` makes of a value, and the value.
@@ -97,13 +104,23 @@ impl<'a> Scanner<'a> {
         Some((read, Raw(self.text.get(begin..self.at)?)))
     }
 
+    /// Goes past a value that has no others in it, and begins with this letter.
+    fn simple(&mut self, first: u8) -> Option<()> {
+        match first {
+            b'"' => self.string().map(drop),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => self.number(),
+        }
+    }
+
     /// Goes past a value. However deep it is, that takes no stack.
     fn skip(&mut self) -> Option<()> {
         // How what is open is closed, the innermost last.
         let mut open: SmallVec<[u8; 32]> = SmallVec::new();
         loop {
             match self.peek()? {
-                b'"' => _ = self.string()?,
                 b'{' => {
                     self.at += 1;
                     if self.peek()? != b'}' {
@@ -121,10 +138,7 @@ impl<'a> Scanner<'a> {
                     }
                     self.at += 1;
                 }
-                b't' => self.word("true")?,
-                b'f' => self.word("false")?,
-                b'n' => self.word("null")?,
-                _ => self.number()?,
+                first => self.simple(first)?,
             }
             loop {
                 let Some(close) = open.last() else { return Some(()) };
@@ -155,17 +169,27 @@ impl<'a> Scanner<'a> {
         self.peek()?;
         let begin = self.at;
         let is_plain = self.string()?;
-        let name = match is_plain {
-            true => Text(Cow::Borrowed(self.text.get(begin + 1..self.at - 1)?)),
-            false => serde_json::from_str(self.text.get(begin..self.at)?).ok()?,
-        };
-        self.expect(b':')?;
-        Some(name)
+        let end = self.at;
+        self.colon(begin, is_plain)?;
+        match is_plain {
+            true => Some(Text(Cow::Borrowed(self.text.get(begin + 1..end - 1)?))),
+            false => serde_json::from_str(self.text.get(begin..end)?).ok(),
+        }
     }
 
     fn past_name(&mut self) -> Option<()> {
         self.peek()?;
-        self.string()?;
+        let begin = self.at;
+        let is_plain = self.string()?;
+        self.colon(begin, is_plain)
+    }
+
+    /// Goes on behind a name that begins there, if it is one that a message may have.
+    fn colon(&mut self, begin: usize, is_plain: bool) -> Option<()> {
+        let may_be_reserved = !is_plain || self.at - begin == RESERVED_KEY.len() + 2;
+        if may_be_reserved && is_reserved(self.text.get(begin..self.at)?) {
+            return None;
+        }
         self.expect(b':')
     }
 
@@ -204,52 +228,26 @@ impl<'a> Scanner<'a> {
     fn number(&mut self) -> Option<()> {
         let bytes = self.text.as_bytes();
         let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-        let digits = |at: usize| bytes.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
+        // At least one.
+        let digits = |mut at: usize| {
+            let begin = at;
+            while byte(at).is_ascii_digit() {
+                at += 1;
+            }
+            (at > begin).then_some(at)
+        };
         let mut at = self.at + usize::from(byte(self.at) == b'-');
         // One that begins with zero is zero.
-        let whole = if byte(at) == b'0' { 1 } else { digits(at) };
-        at += whole;
-        if whole == 0 {
-            return None;
-        }
+        at = if byte(at) == b'0' { at + 1 } else { digits(at)? };
         if byte(at) == b'.' {
-            let fraction = digits(at + 1);
-            at += 1 + fraction;
-            if fraction == 0 {
-                return None;
-            }
+            at = digits(at + 1)?;
         }
         if matches!(byte(at), b'e' | b'E') {
-            at += 1 + usize::from(matches!(byte(at + 1), b'+' | b'-'));
-            let exponent = digits(at);
-            at += exponent;
-            if exponent == 0 {
-                return None;
-            }
+            at = digits(at + 1 + usize::from(matches!(byte(at + 1), b'+' | b'-')))?;
         }
         self.at = at;
         Some(())
     }
-}
-
-/// How many bytes from here on stand for themselves in a JSON text.
-fn plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let mut rest = bytes;
-    // Eight at a time: a byte of `special` has its highest bit if it is a quote, a backslash or a control character.
-    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let controls = word.wrapping_sub(ONES * 0x20) & !word;
-        let special = controls | is_zero(word ^ (ONES * u64::from(b'"'))) | is_zero(word ^ (ONES * u64::from(b'\\')));
-        let special = special & (ONES << 7);
-        if special != 0 {
-            // The first that is found is one; those behind it may only seem so.
-            return bytes.len() - rest.len() + (special.trailing_zeros() / 8) as usize;
-        }
-        rest = behind;
-    }
-    bytes.len() - rest.len() + rest.iter().take_while(|byte| **byte >= 0x20 && !matches!(byte, b'"' | b'\\')).count()
 }
 
 #[cfg(test)]
@@ -349,12 +347,6 @@ mod tests {
         #[test]
         fn any_text_is_judged_alike(text in ".{0,40}", quoted in any::<bool>()) {
             agrees(&if quoted { format!("\"{text}\"") } else { text })?;
-        }
-
-        #[test]
-        fn bytes_that_stand_for_themselves_are_counted(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let expected = bytes.iter().take_while(|it| **it >= 0x20 && !matches!(it, b'"' | b'\\')).count();
-            prop_assert_eq!(plain(&bytes), expected);
         }
 
         #[test]

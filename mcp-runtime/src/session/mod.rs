@@ -56,7 +56,7 @@ impl<'a, 'm> Caller<'a, 'm> {
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
         let meta = self.meta.map(|meta| meta.to_json().into_boxed_str());
         let (client, log_level) = match &self.who {
-            Who::Stateless { capabilities, log_level } => (Client::Said(capabilities.to_raw_value()), *log_level),
+            Who::Stateless { capabilities, log_level } => (Client::Said(capabilities.get().into()), *log_level),
             Who::Legacy(session) => (Client::Known(session.client.clone()), Some(session.log_level())),
         };
         let progress_token = self.progress_token.clone();

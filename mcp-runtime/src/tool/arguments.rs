@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -9,7 +10,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::table::{Argument, ArgumentTable, Kinds, Leniency, Slot};
 use crate::engine::Kind;
-use crate::protocol::{Members, Raw, Scanner, end_of_text, has_reserved_key, without_position};
+use crate::protocol::{Raw, Scanner, Text, end_of_text, has_reserved_key, plain_text, without_position};
 use crate::schema::{Facts, came, listed, nearest, shortened, wanted};
 
 /// The arguments of one call: one undecoded value for each parameter, and what is wrong with
@@ -45,13 +46,16 @@ impl<'a> Arguments<'a> {
             more_unknown: 0,
         };
         if let Some(object) = object {
-            for (name, value) in Members::of(object).into_iter() {
+            // It was found right when its message was read.
+            _ = Scanner::new(object.get()).object(|Text(name), scanner| {
+                let value = scanner.value()?;
                 match table.place(&name) {
                     Some((index, Slot::One(_))) => arguments.values[index] = Some(value),
                     Some((index, _)) => arguments.field(index, name, value),
                     None => arguments.unknown(&name),
                 }
-            }
+                Some(())
+            });
         }
         arguments
     }
@@ -67,7 +71,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Decodes the next argument. What is wrong with it is kept for [`Arguments::refusal`].
-    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Option<T> {
+    pub(crate) fn take<T: DeserializeOwned + 'static>(&mut self) -> Option<T> {
         let index = self.next;
         self.next += 1;
         let json = self.json(index)?;
@@ -260,8 +264,25 @@ pub(super) fn refusal<'p>(kind: &Kind, name: &str, problems: impl Iterator<Item 
     text
 }
 
-fn decode<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
-    serde_json::from_str(json)
+/// Decodes JSON that is right.
+fn decode<T: DeserializeOwned + 'static>(json: &str) -> serde_json::Result<T> {
+    match as_text(json) {
+        Some(text) => Ok(text),
+        None => serde_json::from_str(json),
+    }
+}
+
+/// What is wanted as text, and stands there as one without escapes, need only be copied.
+fn as_text<T: 'static>(json: &str) -> Option<T> {
+    let mut wanted: Option<T> = None;
+    let text = || plain_text(json).map(str::to_owned);
+    let any: &mut dyn Any = &mut wanted;
+    if let Some(wanted) = any.downcast_mut::<Option<String>>() {
+        *wanted = text();
+    } else if let Some(wanted) = any.downcast_mut::<Option<Option<String>>>() {
+        *wanted = text().map(Some);
+    }
+    wanted
 }
 
 /// A value that stands in a text: text as it is, and else the JSON that it holds.
@@ -274,7 +295,7 @@ pub(super) fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
     if has_reserved_key(json) {
         return None;
     }
-    decode(json).or_else(|error| integral_floats(json).map_or(Err(error), |plain| decode(&plain))).ok()
+    serde_json::from_str(json).ok().or_else(|| serde_json::from_str(&integral_floats(json)?).ok())
 }
 
 /// JSON that arrived as a string, where that cannot have been meant as text.

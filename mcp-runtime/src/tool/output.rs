@@ -183,12 +183,23 @@ macro_rules! text_results {
 }
 text_results!(String, &str, Cow<'_, str>, Box<str>);
 
+/// What Rust writes like JSON does.
+fn whole(value: impl ToString) -> Result<CallToolResult, ToolError> {
+    let text = value.to_string();
+    let structured_content = RawValue::from_string(["{\"result\":", &text, "}"].concat()).ok();
+    Ok(CallToolResult { structured_content, ..CallToolResult::text(text) })
+}
+
+fn real<T: ListItem + Serialize + Copy>(number: T) -> Result<CallToolResult, ToolError> {
+    wrapped(vec![number.into_block()], number)
+}
+
 macro_rules! number_results {
-    ($check:expr; $($number:ty),+) => {$(
+    ($check:expr, $result:expr; $($number:ty),+) => {$(
         impl IntoToolResult for $number {
             fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
                 $check(self)?;
-                wrapped(vec![self.into_block()], self)
+                $result(self)
             }
             fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
                 Some(wrapped_schema(generator.subschema_for::<Self>()))
@@ -208,9 +219,9 @@ macro_rules! number_results {
         }
     )+};
 }
-number_results!(|_| Ok::<_, ToolError>(()); bool, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
-number_results!(|number: f64| finite(number); f64);
-number_results!(|number: f32| finite(number.into()); f32);
+number_results!(|_| Ok::<_, ToolError>(()), whole; bool, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+number_results!(|number: f64| finite(number), real; f64);
+number_results!(|number: f32| finite(number.into()), real; f32);
 
 fn finite(number: f64) -> Result<(), ToolError> {
     if number.is_finite() {

@@ -13,11 +13,11 @@ use serde_json::value::to_raw_value;
 use super::*;
 use crate::codec::{Incoming, parse};
 use crate::protocol::{
-    CancelledNotificationParams, ClientCapabilities, CompleteResult, CreateMessageRequestParams, CreateMessageResult,
-    ElicitRequestParams, ElicitResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListRootsResult, ListToolsResult, LoggingMessageNotificationParams, Members, ModelPreferences, Params,
-    ProgressNotificationParams, ReceivedInputRequest, ReceivedInputRequired, Resource, Root, SamplingContent,
-    SamplingMessage, Tool, text,
+    CancelledNotificationParams, ClientCapabilities, CompleteResult, ContentBlock, CreateMessageRequestParams,
+    CreateMessageResult, ElicitRequestParams, ElicitResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListRootsResult, ListToolsResult, LoggingMessageNotificationParams, Members, ModelPreferences,
+    Params, ProgressNotificationParams, ReceivedInputRequest, ReceivedInputRequired, Resource, ResourceContents, Root,
+    SamplingContent, SamplingMessage, Tool, text,
 };
 
 const REVISION: ProtocolVersion = ProtocolVersion::V2026_07_28;

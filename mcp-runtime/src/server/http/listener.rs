@@ -8,6 +8,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -16,7 +18,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
+use tokio::time::{Duration, sleep, sleep_until, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 use super::answer::Answer;
@@ -189,6 +191,16 @@ impl Drop for Active {
     }
 }
 
+/// What a connection goes by beside what is asked on it.
+enum Due {
+    /// The server ends.
+    Stop,
+    /// It has taken too long with that.
+    Over,
+    /// Nothing may have gone on for a while.
+    Idle,
+}
+
 /// How long a connection that ends may take to be over.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -220,8 +232,12 @@ async fn connection(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(settings.idle_time));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
-    let stop = &ready.lifespan.stop;
-    let (mut ends, mut seen) = (None, 0);
+    // Apart from the connection, and looked at only when one of them is there.
+    let mut dues: FuturesUnordered<BoxFuture<'_, Due>> = FuturesUnordered::new();
+    let idle = || sleep(settings.idle_time).map(|()| Due::Idle);
+    dues.push(Box::pin(ready.lifespan.stop.cancelled().map(|()| Due::Stop)));
+    dues.push(Box::pin(idle()));
+    let mut seen = 0;
     loop {
         tokio::select! {
             served = connection.as_mut() => {
@@ -230,18 +246,21 @@ async fn connection(
                 }
                 return;
             }
-            () = stop.cancelled(), if ends.is_none() => {
-                // What was answered by then has to be read, too.
-                ends = Some(after(ready.limits.drain) + GRACE);
-                connection.as_mut().graceful_shutdown();
-            }
-            () = sleep_until(ends.unwrap_or_else(Instant::now)), if ends.is_some() => return,
-            () = sleep(settings.idle_time) => {
-                let now = activity.seen.load(Ordering::Acquire);
-                if activity.requests.load(Ordering::Acquire) == 0 && std::mem::replace(&mut seen, now) == now {
-                    break;
+            Some(due) = dues.next() => match due {
+                Due::Stop => {
+                    connection.as_mut().graceful_shutdown();
+                    // What was answered by then has to be read, too.
+                    dues.push(Box::pin(sleep_until(after(ready.limits.drain) + GRACE).map(|()| Due::Over)));
                 }
-            }
+                Due::Over => return,
+                Due::Idle => {
+                    let now = activity.seen.load(Ordering::Acquire);
+                    if activity.requests.load(Ordering::Acquire) == 0 && std::mem::replace(&mut seen, now) == now {
+                        break;
+                    }
+                    dues.push(Box::pin(idle()));
+                }
+            },
         }
     }
     // It may not have said a word so far: then it is dropped.

@@ -30,7 +30,9 @@ impl Endpoint {
         if let Err(answer) = is_message(&parts.headers) {
             return answer;
         }
-        if self.is_too_long(&parts.headers) {
+        let length = parts.headers.get(CONTENT_LENGTH);
+        let has_length = length.is_some();
+        if length.is_some_and(|length| self.is_too_long(length)) {
             return self.refuse_long(parts, body).await;
         }
         if self.ready.lifespan.stop.is_cancelled() {
@@ -42,7 +44,6 @@ impl Endpoint {
         }
         let mut head = Vec::new();
         // How long it is was not said; then who it is for is known only from how it begins.
-        let has_length = parts.headers.contains_key(CONTENT_LENGTH);
         let body = body.map_frame(|frame| {
             if let Some(data) = frame.data_ref()
                 && !has_length
@@ -86,8 +87,8 @@ impl Endpoint {
         pending.finish().await
     }
 
-    fn is_too_long(&self, headers: &HeaderMap) -> bool {
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    fn is_too_long(&self, length: &HeaderValue) -> bool {
+        let length = length.to_str().ok().and_then(|length| length.parse::<u64>().ok());
         length.is_some_and(|length| length > self.settings.body_bytes as u64)
     }
 

@@ -7,6 +7,7 @@ mod everything;
 mod http;
 mod rmcp;
 mod theirs;
+mod waiter;
 
 use mcp_runtime::ErrorKind;
 use mcp_runtime::client::{Client, Era, ServerChange};

@@ -3,11 +3,17 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::{self, Write as _};
+use std::panic::resume_unwind;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use super::{ReadyServer, Server};
 use crate::context::ToolError;
 use crate::error::Error;
 use crate::protocol::BoxFuture;
+use crate::telemetry::current;
 use crate::transport::Stdio;
 
 /// What the built-in command line asks for.
@@ -105,14 +111,30 @@ impl Server {
     fn stdio_served(self) -> BoxFuture<'static, Result<(), Error>> {
         Box::pin(async move {
             let ready = ReadyServer { transport: Some("pipe"), ..self.build()? };
-            let stdio = Stdio::take()?;
-            let served = ready.serve_only(stdio.reader, stdio.writer, told_to_stop()).await;
-            match served {
+            let (stdio, stop) = (Stdio::take()?, told_to_stop());
+            let served = async move { ready.serve_only(stdio.reader, stdio.writer, stop).await };
+            match among_workers(Box::pin(served)).await {
                 // The client closed its end; it will not miss what could not be written.
                 Err(error) if is_broken_pipe(&error) => Ok(()),
                 other => other,
             }
         })
+    }
+}
+
+/// Runs it where a runtime of several threads waits for input: elsewhere, each message would wake one thread that wakes
+/// another one. It is cancelled if nobody waits for it any more.
+async fn among_workers<T: Send + 'static>(future: BoxFuture<'static, T>) -> T {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return future.await;
+    }
+    match AbortOnDropHandle::new(tokio::spawn(future.instrument(current()))).await {
+        Ok(output) => output,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime ends, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

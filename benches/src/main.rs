@@ -15,6 +15,7 @@
 //!
 //! `docs/performance.md` has what came of it.
 
+mod bare_rounds;
 mod compile;
 mod instructions;
 mod leaf;

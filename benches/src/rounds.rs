@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStrea
 
 use mcp_benches::Era;
 
+use crate::bare_rounds;
 use crate::instructions::{Counts, per_call, ratio};
 use crate::product::{CALL, META, modern_call, server};
 use crate::{Result, say};
@@ -28,11 +29,17 @@ pub(crate) async fn run(subject: &str, calls: u64) -> io::Result<()> {
         _ => server(),
     };
     let (ours, theirs) = tokio::io::duplex(64 << 10);
-    let serve = async move { server.serve(theirs).await.map_err(io::Error::other) };
+    let serve = async move {
+        match subject {
+            "bare-push" => bare_rounds::serve(theirs, Era::Legacy).await,
+            "bare-rounds" => bare_rounds::serve(theirs, Era::Modern).await,
+            _ => server.serve(theirs).await.map_err(io::Error::other),
+        }
+    };
     let client = async move {
         let mut client = Client { stream: BufReader::new(ours), line: String::new() };
         match subject {
-            "push" => client.push(calls).await,
+            "push" | "bare-push" => client.push(calls).await,
             _ => client.rounds(calls).await,
         }
     };
@@ -127,6 +134,9 @@ pub(crate) fn instructions(counts: &mut Counts) -> Result<f64> {
     let per_call = |subject: &str| per_call(subject, Era::Modern, (500, 2_500));
     say("\nInstructions per call of `create_product` with its question, client included")?;
     say(&format!("{:<12}{:>12}{:>20}", "carrier", "per call", "beside push"))?;
+    let (bare_push, bare_rounds) = (per_call("bare-push")?, per_call("bare-rounds")?);
+    say(&format!("{:<12}{bare_push:>12}", "bare push"))?;
+    say(&format!("{:<12}{bare_rounds:>12}{:>12.2} beside bare push", "bare rounds", ratio(bare_rounds, bare_push)))?;
     let (push, aead) = (per_call("push")?, per_call("aead")?);
     say(&format!("{:<12}{push:>12}", "push"))?;
     counts.insert("create_product push".to_owned(), push);

@@ -49,7 +49,7 @@ pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
         match subject {
             "stdio" => server().serve_stdio().await.map_err(io::Error::other),
             "memory" => over_memory(era, calls, |end| serve(server(), end)).await,
-            "push" | "parked" | "replayed" => rounds::run(subject, calls).await,
+            "push" | "parked" | "replayed" | "bare-push" | "bare-rounds" => rounds::run(subject, calls).await,
             "bare-memory" => over_memory(era, calls, bare_memory).await,
             other if other.starts_with("echo-") => {
                 Server::new("bench").tools(tools![echo]).serve_stdio().await.map_err(io::Error::other)

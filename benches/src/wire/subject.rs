@@ -182,7 +182,7 @@ fn installed(name: &str) -> PathBuf {
 }
 
 fn python() -> PathBuf {
-    installed("fastmcp").join("bin/python")
+    installed("fastmcp-3").join("bin/python")
 }
 
 fn typescript() -> PathBuf {

@@ -68,10 +68,6 @@ impl Answer {
             .with(ALLOW, HeaderValue::from_static("POST, GET, DELETE"))
     }
 
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

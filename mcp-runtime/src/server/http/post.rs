@@ -10,7 +10,7 @@ use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, Heade
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use super::answer::Answer;
@@ -30,9 +30,7 @@ impl Endpoint {
         if let Err(answer) = is_message(&parts.headers) {
             return answer;
         }
-        let length = parts.headers.get(CONTENT_LENGTH);
-        let has_length = length.is_some();
-        if length.is_some_and(|length| self.is_too_long(length)) {
+        if parts.headers.get(CONTENT_LENGTH).is_some_and(|length| self.is_too_long(length)) {
             return self.refuse_long(parts, body).await;
         }
         if self.ready.lifespan.stop.is_cancelled() {
@@ -42,26 +40,15 @@ impl Endpoint {
             tracing::error!(%error, "the server did not start");
             return Answer::busy("the server did not start");
         }
-        let mut head = Vec::new();
-        // How long it is was not said; then who it is for is known only from how it begins.
-        let body = body.map_frame(|frame| {
-            if let Some(data) = frame.data_ref()
-                && !has_length
-            {
-                head.extend(data.chunk().iter().take(HEAD.saturating_sub(head.len())));
-            }
-            frame
-        });
         match self.read(body).await {
             Ok(body) => self.serve(parts, &body).await,
-            Err(answer) => {
-                if answer.status() == StatusCode::PAYLOAD_TOO_LARGE
-                    && let Some(session) = self.session_of(parts)
-                {
+            Err(Unread::TooLong(head)) => {
+                if let Some(session) = self.session_of(parts) {
                     self.tell_of_long(&session, &head);
                 }
-                answer
+                self.refused_long()
             }
+            Err(other) => self.unread(other),
         }
     }
 
@@ -129,30 +116,69 @@ impl Endpoint {
         self.session(&parts.headers, &extensions).ok()
     }
 
-    pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
+    /// The body of a request, whole.
+    pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, Unread>
     where
         B: Body + Send,
         B::Data: Buf,
         B::Error: fmt::Display,
     {
-        // What is handed on is hidden: the limit looks at errors by their type.
-        let body = body.map_err(|error| error.to_string());
-        let mut whole = pin!(Limited::new(body, self.settings.body_bytes).collect());
+        let mut whole = pin!(gathered(body, self.settings.body_bytes));
         // Most are there already, and need no clock.
-        let read = match whole.as_mut().now_or_never() {
-            Some(read) => Ok(read),
-            None => timeout(self.settings.body_time, whole).await,
-        };
-        match read {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.refused_long()),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "the body of a request could not be read");
-                Err(Answer::refused(StatusCode::BAD_REQUEST, "the body of the request could not be read"))
-            }
-            Err(_) => Err(Answer::refused(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive")),
+        match whole.as_mut().now_or_never() {
+            Some(read) => read,
+            None => timeout(self.settings.body_time, whole).await.unwrap_or(Err(Unread::TooSlow)),
         }
     }
+
+    /// The answer to a request whose body could not be read.
+    pub(super) fn unread(&self, why: Unread) -> Answer {
+        match why {
+            Unread::TooLong(_) => self.refused_long(),
+            Unread::TooSlow => Answer::refused(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive"),
+            Unread::Broken(error) => {
+                tracing::debug!(error, "the body of a request could not be read");
+                Answer::refused(StatusCode::BAD_REQUEST, "the body of the request could not be read")
+            }
+        }
+    }
+}
+
+/// Why a body could not be read.
+pub(super) enum Unread {
+    /// It begins like this.
+    TooLong(Vec<u8>),
+    TooSlow,
+    Broken(String),
+}
+
+/// Gathers a body. One that came in one piece, as most do, is not copied.
+async fn gathered<B>(body: B, limit: usize) -> Result<Bytes, Unread>
+where
+    B: Body,
+    B::Data: Buf,
+    B::Error: fmt::Display,
+{
+    let mut body = pin!(body);
+    let (mut first, mut whole) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Unread::Broken(error.to_string()))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        let piece = data.copy_to_bytes(data.remaining());
+        let held = if whole.is_empty() { &first[..] } else { &whole[..] };
+        if held.len() + piece.len() > limit {
+            return Err(Unread::TooLong(held.iter().chain(&piece).copied().take(HEAD).collect()));
+        }
+        if held.is_empty() {
+            first = piece;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(if whole.is_empty() { first } else { whole.into() })
 }
 
 /// In so much of the beginning of a message senders write its id.

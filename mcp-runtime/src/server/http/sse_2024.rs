@@ -150,7 +150,7 @@ where
     };
     let body = match endpoint.read(body).await {
         Ok(body) => body,
-        Err(answer) => return answer,
+        Err(why) => return endpoint.unread(why),
     };
     if body.trim_ascii_start().starts_with(b"[") {
         return Answer::refused(StatusCode::BAD_REQUEST, "batches are not served over this transport");

@@ -101,17 +101,11 @@ fn block(out: &mut Vec<u8>, revision: ProtocolVersion, block: &ContentBlock) -> 
             hints(out, annotations, meta)
         }
         ContentBlock::Image(ImageContent { data, mime_type, annotations, meta }) => {
-            out.extend_from_slice(br#"{"type":"image","data":"#);
-            quoted(out, data);
-            begin(out, "mimeType");
-            quoted(out, mime_type);
+            binary(out, "image", data, mime_type);
             hints(out, annotations, meta)
         }
         ContentBlock::Audio(AudioContent { data, mime_type, annotations, meta }) => {
-            out.extend_from_slice(br#"{"type":"audio","data":"#);
-            quoted(out, data);
-            begin(out, "mimeType");
-            quoted(out, mime_type);
+            binary(out, "audio", data, mime_type);
             hints(out, annotations, meta)
         }
         ContentBlock::Resource(EmbeddedResource { resource, annotations, meta }) => {
@@ -121,6 +115,16 @@ fn block(out: &mut Vec<u8>, revision: ProtocolVersion, block: &ContentBlock) -> 
         }
         link @ ContentBlock::ResourceLink(_) => serde_json::to_writer(out, link),
     }
+}
+
+/// The beginning of a block of bytes.
+fn binary(out: &mut Vec<u8>, kind: &str, data: &str, mime_type: &str) {
+    out.extend_from_slice(br#"{"type":"#);
+    quoted(out, kind);
+    begin(out, "data");
+    quoted(out, data);
+    begin(out, "mimeType");
+    quoted(out, mime_type);
 }
 
 /// The end of a block.

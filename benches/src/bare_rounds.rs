@@ -10,6 +10,8 @@ use mcp_benches::Era;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 
+use crate::bare_guards::Guards;
+
 /// A request, or an answer to one of ours.
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -134,8 +136,8 @@ fn head(result_type: &'static str) -> Head {
     Head { result_type, meta: HeadMeta { server_info: ServerInfo { name: "bench", version: "1.0.0" } } }
 }
 
-/// Serves until the input ends.
-pub(crate) async fn serve(end: impl AsyncRead + AsyncWrite, era: Era) -> io::Result<()> {
+/// Serves until the input ends, with guards or without.
+pub(crate) async fn serve(end: impl AsyncRead + AsyncWrite, era: Era, mut guards: Option<Guards>) -> io::Result<()> {
     let (reader, mut writer) = tokio::io::split(end);
     let mut reader = BufReader::with_capacity(64 << 10, reader);
     let (mut line, mut out) = (Vec::new(), Vec::new());
@@ -162,11 +164,17 @@ pub(crate) async fn serve(end: impl AsyncRead + AsyncWrite, era: Era) -> io::Res
             Message {
                 id, params: Some(Params { input_responses: Some(all), request_state: Some(state), .. }), ..
             } => {
-                let call = state.parse().map_err(|_| io::ErrorKind::InvalidData)?;
+                let call = match &mut guards {
+                    Some(guards) => guards.claim(&line, state)?,
+                    None => state.parse().map_err(|_| io::ErrorKind::InvalidData)?,
+                };
                 let (_, product) = calls.remove(&call).ok_or(io::ErrorKind::InvalidData)?;
                 let said = all.get("question").ok_or(io::ErrorKind::InvalidData)?;
                 let result = CallResult { head: Some(head("complete")), content: [answer(said, &product)] };
                 serde_json::to_writer(&mut out, &Reply { jsonrpc: "2.0", id, result })?;
+                if let Some(guards) = &mut guards {
+                    guards.keep(call, &out);
+                }
             }
             Message {
                 id, params: Some(Params { arguments: Some(Arguments { product_name, keywords }), .. }), ..
@@ -185,7 +193,10 @@ pub(crate) async fn serve(end: impl AsyncRead + AsyncWrite, era: Era) -> io::Res
                 if is_pushed {
                     serde_json::to_writer(&mut out, &question)?;
                 } else {
-                    let state = asked.to_string();
+                    let state = match &guards {
+                        Some(guards) => guards.state(&line, asked, &question)?,
+                        None => asked.to_string(),
+                    };
                     let head = head("input_required");
                     let result = InputRequired { head, input_requests: Inputs { question }, request_state: &state };
                     serde_json::to_writer(&mut out, &Reply { jsonrpc: "2.0", id, result })?;

@@ -15,8 +15,10 @@
 //!
 //! `docs/performance.md` has what came of it.
 
+mod bare_guards;
 mod bare_rounds;
 mod compile;
+mod growth;
 mod instructions;
 mod leaf;
 mod product;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStrea
 
 use mcp_benches::Era;
 
+use crate::bare_guards::Guards;
 use crate::bare_rounds;
 use crate::instructions::{Counts, per_call, ratio};
 use crate::product::{CALL, META, modern_call, server};
@@ -31,8 +32,9 @@ pub(crate) async fn run(subject: &str, calls: u64) -> io::Result<()> {
     let (ours, theirs) = tokio::io::duplex(64 << 10);
     let serve = async move {
         match subject {
-            "bare-push" => bare_rounds::serve(theirs, Era::Legacy).await,
-            "bare-rounds" => bare_rounds::serve(theirs, Era::Modern).await,
+            "bare-push" => bare_rounds::serve(theirs, Era::Legacy, None).await,
+            "bare-rounds" => bare_rounds::serve(theirs, Era::Modern, None).await,
+            "bare-guarded" => bare_rounds::serve(theirs, Era::Modern, Some(Guards::default())).await,
             _ => server.serve(theirs).await.map_err(io::Error::other),
         }
     };
@@ -134,9 +136,12 @@ pub(crate) fn instructions(counts: &mut Counts) -> Result<f64> {
     let per_call = |subject: &str| per_call(subject, Era::Modern, (500, 2_500));
     say("\nInstructions per call of `create_product` with its question, client included")?;
     say(&format!("{:<12}{:>12}{:>20}", "carrier", "per call", "beside push"))?;
-    let (bare_push, bare_rounds) = (per_call("bare-push")?, per_call("bare-rounds")?);
+    let bare_push = per_call("bare-push")?;
     say(&format!("{:<12}{bare_push:>12}", "bare push"))?;
-    say(&format!("{:<12}{bare_rounds:>12}{:>12.2} beside bare push", "bare rounds", ratio(bare_rounds, bare_push)))?;
+    for (name, subject) in [("bare rounds", "bare-rounds"), ("  guarded", "bare-guarded")] {
+        let bare = per_call(subject)?;
+        say(&format!("{name:<12}{bare:>12}{:>12.2} beside bare push", ratio(bare, bare_push)))?;
+    }
     let (push, aead) = (per_call("push")?, per_call("aead")?);
     say(&format!("{:<12}{push:>12}", "push"))?;
     counts.insert("create_product push".to_owned(), push);

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
-use crate::rounds;
+use crate::{growth, rounds};
 use mcp_benches::{Answer, Era, answer_bare, answer_bare_echo};
 use mcp_runtime::prelude::*;
 use mcp_runtime::{DynTool, Tools};
@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 
 /// Add two integers.
 #[tool]
-fn add(a: i64, b: i64) -> i64 {
+pub(crate) fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 
@@ -49,14 +49,19 @@ pub(crate) fn run(subject: &str, era: Era, calls: u64) -> io::Result<()> {
         match subject {
             "stdio" => server().serve_stdio().await.map_err(io::Error::other),
             "memory" => over_memory(era, calls, |end| serve(server(), end)).await,
-            "push" | "parked" | "replayed" | "bare-push" | "bare-rounds" => rounds::run(subject, calls).await,
+            "push" | "parked" | "replayed" | "bare-push" | "bare-rounds" | "bare-guarded" => {
+                rounds::run(subject, calls).await
+            }
             "bare-memory" => over_memory(era, calls, bare_memory).await,
             other if other.starts_with("echo-") => {
                 Server::new("bench").tools(tools![echo]).serve_stdio().await.map_err(io::Error::other)
             }
-            other => match other.strip_prefix("tools-").and_then(|tools| tools.parse().ok()) {
-                Some(tools) => over_memory(era, calls, |end| serve(server_of(tools), end)).await,
-                None => Err(io::Error::other(format!("there is no subject `{other}`"))),
+            other => match other.rsplit_once('-').and_then(|(kind, number)| Some((kind, number.parse().ok()?))) {
+                Some(("tools", tools)) => over_memory(era, calls, |end| serve(server_of(tools as usize), end)).await,
+                Some((kind, number)) if kind.starts_with("beside-") => {
+                    growth::run(kind.trim_start_matches("beside-"), number, calls).await
+                }
+                _ => Err(io::Error::other(format!("there is no subject `{other}`"))),
             },
         }
     })
@@ -102,7 +107,7 @@ async fn bare_memory(end: DuplexStream) -> io::Result<()> {
 }
 
 /// Sends all calls through a pair in memory and reads the answers.
-async fn over_memory<F: Future<Output = io::Result<()>>>(
+pub(crate) async fn over_memory<F: Future<Output = io::Result<()>>>(
     era: Era,
     calls: u64,
     serve: impl FnOnce(DuplexStream) -> F,

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -138,7 +139,7 @@ impl IntrospectionVerifier {
 
 impl TokenVerifier for IntrospectionVerifier {
     async fn verify(&self, token: &str) -> Result<AccessToken, TokenError> {
-        let digest = *blake3::hash(token.as_bytes()).as_bytes();
+        let digest = Sha256::digest(token).into();
         if let Some(token) = self.find(&digest) {
             return Ok(token);
         }

@@ -19,8 +19,8 @@ use super::{Options, observe};
 use crate::codec::{Incoming as Message, Malformed, parse, split_batch};
 use crate::error::Error;
 use crate::protocol::{
-    Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, Params, ProgressNotificationParams,
-    ProgressToken, ProtocolVersion, Raw, RequestId,
+    Answered, CancelledNotificationParams, ErrorCode, ErrorObject, Method, ProgressNotificationParams, ProgressToken,
+    ProtocolVersion, Raw, RequestId,
 };
 use crate::telemetry::{Ended, Operation};
 
@@ -187,12 +187,12 @@ impl Incoming {
             Ok(Message::Response { id, answer }) => self.answered(&id, answer.map(Raw::to_raw_value)),
             Ok(Message::Stray) => tracing::debug!("a response came without an id that could be read"),
             Ok(Message::Notification { method, params }) => {
-                self.notified(&method, params.as_ref().map(Params::whole), source.about);
+                self.notified(&method, params.as_ref().map(|params| params.whole()), source.about);
             }
             Ok(Message::Request { id, method, params }) => match source.reply {
                 Some(reply) => {
                     let operation = observe::asked(self.transport, self.version(), &id, &method, params.as_ref());
-                    let (calls, params) = (self.calls(source.about), params.as_ref().map(Params::whole));
+                    let (calls, params) = (self.calls(source.about), params.as_ref().map(|params| params.whole()));
                     self.asked(id, method.into_owned(), params, calls, operation, reply);
                 }
                 None => tracing::warn!(%method, "the server sent a request where there must be none"),

@@ -2,6 +2,7 @@
 
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
+use siphasher::sip128::SipHasher24;
 
 use crate::protocol::ProtocolVersion;
 
@@ -38,11 +39,8 @@ fn is_url(params: &Map<String, Value>) -> bool {
 /// A name that is the same whenever the same is asked.
 fn elicitation_id(params: &Map<String, Value>) -> String {
     let text = |member: &str| params.get(member).and_then(Value::as_str).unwrap_or_default();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(text("url").as_bytes());
-    hasher.update(&[0]);
-    hasher.update(text("message").as_bytes());
-    hasher.finalize().as_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    let asked = [text("url"), "\0", text("message")].concat();
+    format!("{:032x}", SipHasher24::new().hash(asked.as_bytes()).as_u128())
 }
 
 fn say_as_2025_06_18(form: &mut Map<String, Value>) {

@@ -10,7 +10,7 @@ use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{
     Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running,
-    TaskMode, Work, digest_of_arguments, push,
+    TaskMode, Work, canonical_arguments, push,
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, Raw, ServerResult};
 use crate::registry::{Entry, Section};
@@ -105,7 +105,7 @@ impl Dispatcher {
             method: method.as_str(),
             // The name of a tool is there to be shared.
             name: if called == &*entry.name { entry.name.clone() } else { called.into() },
-            arguments: digest_of_arguments(arguments),
+            arguments: canonical_arguments(arguments),
             owner: owner(),
         };
         let mut early = None;

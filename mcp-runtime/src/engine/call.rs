@@ -371,8 +371,8 @@ impl Call {
             state.round = Arc::new(round);
             state.outlet = Some(outlet);
             let mut wakers = Vec::new();
-            for (key, id) in state.journal.open_questions() {
-                if let Some(answer) = answer_of(&key) {
+            for id in state.journal.open_questions() {
+                if let Some(answer) = answer_of(state.journal.key(id)) {
                     state.journal.answer(id, Ok(answer));
                     wakers.extend(state.wakers[id.index()].take());
                 }
@@ -421,7 +421,7 @@ impl Call {
     pub(super) fn open_requests(&self) -> Vec<(String, InputRequest)> {
         let mut state = self.lock();
         let open = state.journal.open_questions();
-        open.into_iter().map(|(_, id)| state.journal.input_request(id)).collect()
+        open.into_iter().map(|id| state.journal.input_request(id)).collect()
     }
 
     /// Marks the questions that the client has not seen as seen. Whether there were any.
@@ -433,8 +433,9 @@ impl Call {
     pub(super) fn take_answers(&self, answer_of: impl Fn(&str) -> Option<RawParams>) -> bool {
         let open = self.lock().journal.open_questions();
         let mut any = false;
-        for (key, id) in open {
-            if let Some(answer) = answer_of(&key) {
+        for id in open {
+            let answer = answer_of(self.lock().journal.key(id));
+            if let Some(answer) = answer {
                 self.answer(id, Ok(answer));
                 any = true;
             }

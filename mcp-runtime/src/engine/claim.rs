@@ -1,6 +1,5 @@
 //! Claims of rounds in a store of any type, and what is to be waited for if it takes its time.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -17,15 +16,16 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// An [`OutcomeStore`] of any type.
 pub(crate) trait AnyStore: Send + Sync {
     fn lease_of(&self) -> Option<Duration>;
-    fn claim_boxed(&self, of: ClaimOf, answers: AnswersDigest) -> BoxFuture<'_, Result<Claim, BoxError>>;
-    fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
-    fn commit_boxed(
-        &self,
+    fn claim_boxed(
+        self: Arc<Self>,
         of: ClaimOf,
-        outcome: Arc<RememberedOutcome>,
+        answers: AnswersDigest,
         time: Duration,
-    ) -> BoxFuture<'_, Result<(), BoxError>>;
-    fn release_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
+    ) -> BoxFuture<'static, Result<Claimed, BoxError>>;
+    fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
+    /// Commits what was granted.
+    fn commit_boxed(self: Arc<Self>, grant: Grant, outcome: Arc<RememberedOutcome>) -> BoxFuture<'static, ()>;
+    fn release_boxed(self: Arc<Self>, of: ClaimOf) -> BoxFuture<'static, ()>;
 }
 
 /// Which ticket, and who claims it.
@@ -40,25 +40,42 @@ impl<S: OutcomeStore> AnyStore for S {
         self.lease()
     }
 
-    fn claim_boxed(&self, of: ClaimOf, answers: AnswersDigest) -> BoxFuture<'_, Result<Claim, BoxError>> {
-        Box::pin(self.claim(of.ticket, answers, of.claimant))
+    fn claim_boxed(
+        self: Arc<Self>,
+        of: ClaimOf,
+        answers: AnswersDigest,
+        time: Duration,
+    ) -> BoxFuture<'static, Result<Claimed, BoxError>> {
+        Box::pin(async move {
+            Ok(match self.claim(of.ticket, answers, of.claimant).await? {
+                Claim::Granted => Claimed::Granted(Grant::new(self, of, time)),
+                Claim::Done(outcome) => Claimed::Done(outcome),
+                Claim::Refused => Claimed::Refused,
+            })
+        })
     }
 
     fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()> {
         Box::pin(self.renew(of.ticket, of.claimant))
     }
 
-    fn commit_boxed(
-        &self,
-        of: ClaimOf,
-        outcome: Arc<RememberedOutcome>,
-        time: Duration,
-    ) -> BoxFuture<'_, Result<(), BoxError>> {
-        Box::pin(self.commit(of.ticket, of.claimant, outcome, time))
+    fn commit_boxed(self: Arc<Self>, grant: Grant, outcome: Arc<RememberedOutcome>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            // The whole of it goes along: where it is dropped, an uncommitted claim is given back.
+            let mut grant = grant;
+            let Grant { of: ClaimOf { ticket, claimant }, time, .. } = grant;
+            match self.commit(ticket, claimant, outcome, time).await {
+                Ok(()) => grant.committed = true,
+                Err(error) => {
+                    let error = &*error;
+                    tracing::error!(error, "the outcome of a round was not kept: a client that lost it repeats it");
+                }
+            }
+        })
     }
 
-    fn release_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()> {
-        Box::pin(self.release(of.ticket, of.claimant))
+    fn release_boxed(self: Arc<Self>, of: ClaimOf) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.release(of.ticket, of.claimant).await })
     }
 }
 
@@ -70,15 +87,7 @@ pub(crate) fn claim(
     answers: AnswersDigest,
     time: Duration,
 ) -> Result<Result<Claimed, BoxError>, BoxFuture<'static, Result<Claimed, BoxError>>> {
-    let claiming = at_once(Box::pin(async move {
-        let claim = store.claim_boxed(of, answers).await?;
-        Ok(match claim {
-            Claim::Granted => Claimed::Granted(Grant::new(store, of, time)),
-            Claim::Done(outcome) => Claimed::Done(outcome),
-            Claim::Refused => Claimed::Refused,
-        })
-    }));
-    claiming.map_err(|claiming| -> BoxFuture<'static, _> {
+    at_once(store.claim_boxed(of, answers, time)).map_err(|claiming| -> BoxFuture<'static, _> {
         // In a task of its own: a future that is dropped half way would leave a claim behind.
         let task = tokio::spawn(claiming);
         Box::pin(async move { task.await? })
@@ -119,16 +128,7 @@ impl Grant {
     /// Keeps what came of the round. What is left to wait for, if the store takes its time: it goes on
     /// also if nobody does.
     pub(crate) fn commit(self, outcome: Arc<RememberedOutcome>) -> Option<JoinHandle<()>> {
-        let commit = at_once(Box::pin(async move {
-            let mut grant = self;
-            match grant.store.commit_boxed(grant.of, outcome, grant.time).await {
-                Ok(()) => grant.committed = true,
-                Err(error) => {
-                    let error = &*error;
-                    tracing::error!(error, "the outcome of a round was not kept: a client that lost it repeats it");
-                }
-            }
-        }));
+        let commit = at_once(self.store.clone().commit_boxed(self, outcome));
         // It is not cancelled with the request: the outcome is there.
         commit.err().map(spawn)
     }
@@ -142,14 +142,13 @@ impl Drop for Grant {
         if self.committed {
             return;
         }
-        let (store, of) = (self.store.clone(), self.of);
-        now_or_later(async move { store.release_boxed(of).await });
+        now_or_later(self.store.clone().release_boxed(self.of));
     }
 }
 
 /// Polls in place what is usually done at once; what is not goes on in a task.
-pub(crate) fn now_or_later(future: impl Future<Output = ()> + Send + 'static) {
-    if let Err(future) = at_once(Box::pin(future))
+pub(crate) fn now_or_later(future: BoxFuture<'static, ()>) {
+    if let Err(future) = at_once(future)
         && let Ok(runtime) = tokio::runtime::Handle::try_current()
     {
         runtime.spawn(future);

@@ -10,9 +10,9 @@ mod records;
 use foldhash::HashMap;
 use serde_json::value::RawValue;
 
-pub(crate) use self::records::Records;
+pub(crate) use self::records::{Keyed, Records};
 use super::digest;
-use crate::protocol::{Answered, ClientCapabilities, ErrorObject, InputRequest};
+use crate::protocol::{Answered, ClientCapabilities, ErrorObject, InputRequest, plain};
 
 /// Something only the client can give.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ pub(crate) enum Step {
 pub(crate) struct Journal {
     entries: Vec<Entry>,
     /// How often each name of a question was used.
-    names: HashMap<String, usize>,
+    names: Keyed<usize>,
     /// How often each name of a step was used.
     step_names: HashMap<String, usize>,
     /// The steps that came to nothing, and were not tried again.
@@ -157,12 +157,12 @@ pub(crate) struct Memory {
 }
 
 /// Uses a name once more; how often that makes it.
-fn used(names: &mut HashMap<String, usize>, name: &str) -> usize {
-    if let Some(uses) = names.get_mut(name) {
+fn used(names: &mut Keyed<usize>, name: &str) -> usize {
+    if let Some(uses) = names.find_mut(name) {
         *uses += 1;
         return *uses;
     }
-    names.insert(name.to_owned(), 1);
+    names.keep(name.to_owned(), 1);
     1
 }
 
@@ -174,7 +174,8 @@ fn taken<V>(list: &mut Vec<(String, V)>, key: &str) -> Option<V> {
 
 impl Memory {
     fn size(&self) -> usize {
-        self.answers.size() + self.steps.size()
+        let value = |value: &super::RawParams| value.get().len();
+        self.answers.size(value) + self.steps.size(value)
     }
 }
 
@@ -285,8 +286,9 @@ impl Journal {
                 key
             }
             None => {
-                let uses = used(&mut self.step_names, name);
-                StepKey { name: name.to_owned(), occurrence: uses }
+                let uses = self.step_names.entry(name.to_owned()).or_default();
+                *uses += 1;
+                StepKey { name: name.to_owned(), occurrence: *uses }
             }
         };
         if let Some(result) = self.memory.as_ref().and_then(|memory| memory.steps.find(&key.as_text())) {
@@ -328,11 +330,10 @@ impl Journal {
     /// Shows what a run that starts over must know, with the questions that the client has now;
     /// nothing for a call that never will.
     pub(crate) fn with_memory<T>(&mut self, see: impl FnOnce(Option<&Memory>) -> T) -> T {
-        let open = self.open_questions();
-        let open = open.into_iter().map(|(key, id)| (key, self.question(id).about())).collect();
         let Some(memory) = &mut self.memory else { return see(None) };
-        memory.open = open;
-        let is_alone = |(_, name): &&(String, String)| self.names.get(name) == Some(&1);
+        let open = self.entries.iter_mut().filter(|entry| matches!(entry.state, State::Sent));
+        memory.open.extend(open.map(|entry| (entry.key(&mut self.names).to_owned(), entry.question.about())));
+        let is_alone = |(_, name): &&(String, String)| self.names.find(name) == Some(&1);
         let given_up = self.given_up.iter().filter(is_alone).map(|(key, _)| key.clone()).collect();
         // What an earlier run gave up counts on in this one.
         let earlier = std::mem::replace(&mut memory.given_up, given_up);
@@ -403,11 +404,15 @@ impl Journal {
         self.memory = None;
     }
 
-    /// The questions that the client has and did not answer yet, with their keys.
-    pub(crate) fn open_questions(&mut self) -> Vec<(String, QuestionId)> {
-        let Self { entries, names, .. } = self;
-        let open = entries.iter_mut().enumerate().filter(|(_, entry)| matches!(entry.state, State::Sent));
-        open.map(|(index, entry)| (entry.key(names).to_owned(), QuestionId(index))).collect()
+    /// The questions that the client has and did not answer yet.
+    pub(crate) fn open_questions(&self) -> Vec<QuestionId> {
+        let open = self.entries.iter().enumerate().filter(|(_, entry)| matches!(entry.state, State::Sent));
+        open.map(|(index, _)| QuestionId(index)).collect()
+    }
+
+    /// What the client knows a question by.
+    pub(crate) fn key(&mut self, id: QuestionId) -> &str {
+        self.entries[id.0].key(&mut self.names)
     }
 
     /// Whether there is something to ask the client.
@@ -483,15 +488,15 @@ impl Journal {
 
     /// A question as `inputRequests` carries it.
     pub(crate) fn input_request(&mut self, id: QuestionId) -> (String, InputRequest) {
-        let entry = &mut self.entries[id.0];
-        let key = entry.key(&mut self.names).to_owned();
-        (key, InputRequest { method: entry.question.method, params: entry.question.params.clone() })
+        let key = self.key(id).to_owned();
+        let question = self.question(id);
+        (key, InputRequest { method: question.method, params: question.params.clone() })
     }
 
     /// About how many bytes it holds.
     pub(crate) fn size(&self) -> usize {
         let texts: usize = self.entries.iter().map(|entry| entry.question.params.get().len()).sum();
-        let names: usize = self.names.keys().map(|name| name.len() + size_of::<(String, usize)>()).sum();
+        let names = self.names.size(|_| 0);
         let early: usize = self.early.iter().map(|(key, answer)| key.len() + answer.get().len()).sum();
         let memory = self.memory.as_ref().map_or(0, Memory::size);
         texts + names + early + self.entries.capacity() * size_of::<Entry>() + memory
@@ -529,15 +534,21 @@ impl Question {
         }
     }
 
-    /// The question as a message can say it.
+    /// The question as a message can say it: with the first thing that it says to whoever is asked, or else with its
+    /// parameters.
     pub(crate) fn about(&self) -> String {
-        const LONGEST: usize = 100;
+        const LONGEST: usize = 60;
         let params = self.params.get();
-        if params.len() <= LONGEST {
-            return ["`", self.method, "` ", params].concat();
+        let said = ["\"text\":\"", "\"message\":\""].iter().find_map(|before| {
+            let (_, behind) = params.split_once(before)?;
+            Some(&behind[..plain(behind.as_bytes())])
+        });
+        let said = said.filter(|said| !said.is_empty()).unwrap_or(params);
+        if said.len() <= LONGEST {
+            return ["`", self.method, "` ", said].concat();
         }
-        let end = (0..=LONGEST).rev().find(|end| params.is_char_boundary(*end)).unwrap_or_default();
-        ["`", self.method, "` ", &params[..end], "…"].concat()
+        let end = (0..=LONGEST).rev().find(|end| said.is_char_boundary(*end)).unwrap_or_default();
+        ["`", self.method, "` ", &said[..end], "…"].concat()
     }
 }
 
@@ -548,7 +559,7 @@ impl Entry {
     }
 
     /// The key of the question, from its name and how often that was used.
-    fn key(&mut self, names: &mut HashMap<String, usize>) -> &str {
+    fn key(&mut self, names: &mut Keyed<usize>) -> &str {
         self.key.get_or_insert_with(|| {
             let name = self.question.name();
             let uses = used(names, &name);

@@ -11,7 +11,6 @@ use foldhash::HashMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::digest::Digest;
 use super::state::CallId;
 use super::written::Written;
 use super::{Outcome, after};
@@ -40,20 +39,21 @@ impl fmt::Display for Ticket {
     }
 }
 
-/// The answers that a client sent with a [`Ticket`], as a digest.
+/// The answers that a client sent with a [`Ticket`], as a digest. It tells the answers to one call apart, and says
+/// nothing beyond that: answers to another call have other digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AnswersDigest(pub(crate) Digest);
+pub struct AnswersDigest(pub(crate) [u8; 16]);
 
 impl AnswersDigest {
     /// Its bytes.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
 
-impl From<[u8; 32]> for AnswersDigest {
-    fn from(bytes: [u8; 32]) -> Self {
+impl From<[u8; 16]> for AnswersDigest {
+    fn from(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }
@@ -402,7 +402,7 @@ mod tests {
     }
 
     fn answers(byte: u8) -> AnswersDigest {
-        AnswersDigest([byte; 32])
+        AnswersDigest([byte; 16])
     }
 
     fn outcome(text: &str) -> Arc<RememberedOutcome> {

@@ -237,7 +237,7 @@ impl Driver {
 
     /// About how much memory the call holds while it waits.
     fn size(&self, outcome: &Outcome) -> usize {
-        OVERHEAD + size_of::<Self>() + self.running.size() + outcome.size()
+        OVERHEAD + size_of::<Self>() + self.running.size() + self.belongs.arguments.capacity() + outcome.size()
     }
 
     /// The outcome of a round that ends with questions.

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 
 use super::call::is_result;
 use super::claim::{AnyStore, ClaimOf, Claimed, Grant, claim};
-use super::digest::{self, Digest};
+use super::digest;
 use super::metrics::Counters;
 use super::outcomes::{AnswersDigest, Claimant, RememberedOutcome, Ticket};
 use super::parked::Driver;
@@ -135,7 +135,8 @@ impl Later {
 pub(crate) struct Belongs {
     pub(crate) method: &'static str,
     pub(crate) name: Arc<str>,
-    pub(crate) arguments: Digest,
+    /// In canonical form.
+    pub(crate) arguments: Vec<u8>,
     pub(crate) owner: Owner,
 }
 
@@ -150,7 +151,7 @@ pub(crate) struct Owner {
 impl Belongs {
     pub(super) fn binding<'a>(&'a self, server: &'a str) -> Binding<'a> {
         let principal = self.owner.principal.as_ref().map(Principal::as_str);
-        Binding { server, method: self.method, name: &self.name, arguments: self.arguments, principal }
+        Binding { server, method: self.method, name: &self.name, arguments: &self.arguments, principal }
     }
 }
 
@@ -228,7 +229,7 @@ impl Rounds {
         let opened = self.shared.seal.open(&belongs.binding(&self.shared.server), state, now());
         let opened = opened.ok_or_else(|| self.shared.refuse())?;
         let mut reply = Some(reply);
-        let digest = AnswersDigest(digest::canonical(answers.map_or("{}", Raw::get)));
+        let digest = AnswersDigest(digest::answers(&opened.state.call, answers));
         let ticket = Ticket::new(opened.state.call, opened.state.round);
         // Whoever repeats what is running waits with it.
         let later = self.shared.later().get(&ticket).filter(|later| later.digest == digest).cloned();

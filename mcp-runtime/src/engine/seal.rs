@@ -1,6 +1,6 @@
 //! `requestState`: what a client keeps for us between rounds, and cannot read or change.
 //!
-//! Format, before Base64 (URL alphabet, no padding): one byte of version (3), a nonce of 12
+//! Format, before Base64 (URL alphabet, no padding): one byte of version (4), a nonce of 12
 //! bytes, AES-256-GCM-SIV ([RFC 8452]) of the [state](super::state), and its tag of 16 bytes.
 //! Everything that the state is bound to is authenticated with it: server, method, name, arguments,
 //! principal.
@@ -17,10 +17,9 @@ use aes_gcm_siv::{AeadInOut as _, Aes256GcmSiv, KeyInit as _, Nonce, Tag};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::digest::Digest;
 use super::state::{Remembered, State};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
@@ -31,23 +30,24 @@ pub(crate) struct Binding<'a> {
     pub(crate) method: &'a str,
     /// The tool, prompt or resource.
     pub(crate) name: &'a str,
-    pub(crate) arguments: Digest,
+    /// In canonical form.
+    pub(crate) arguments: &'a [u8],
     /// Who asks, where requests are authenticated.
     pub(crate) principal: Option<&'a str>,
 }
 
 impl Binding<'_> {
-    /// Each text with its length before it, so that no two bindings read the same.
+    /// Each part with its length before it, so that no two bindings read the same.
     fn to_bytes(&self) -> Vec<u8> {
-        let texts = [self.server, self.method, self.name, self.principal.unwrap_or_default()];
-        let parts = texts.map(|text| size_of::<u64>() + text.len());
-        let mut bytes = Vec::with_capacity(2 + self.arguments.len() + parts.iter().sum::<usize>());
+        let texts = [self.server, self.method, self.name, self.principal.unwrap_or_default()].map(str::as_bytes);
+        let [server, method, name, principal] = texts;
+        let parts = [self.arguments, server, method, name, principal];
+        let mut bytes = Vec::with_capacity(2 + parts.iter().map(|part| size_of::<u64>() + part.len()).sum::<usize>());
         bytes.push(VERSION);
         bytes.push(self.principal.is_some().into());
-        bytes.extend_from_slice(&self.arguments);
-        for text in texts {
-            bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(text.as_bytes());
+        for part in parts {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
         }
         bytes
     }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     fn binding() -> Binding<'static> {
-        Binding { server: "s", method: "tools/call", name: "t", arguments: [1; 32], principal: None }
+        Binding { server: "s", method: "tools/call", name: "t", arguments: b"{}", principal: None }
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
             Binding { server: "st", ..binding() },
             Binding { method: "prompts/get", ..binding() },
             Binding { name: "u", ..binding() },
-            Binding { arguments: [2; 32], ..binding() },
+            Binding { arguments: b"{\"a\":1}", ..binding() },
             Binding { principal: Some(""), ..binding() },
         ] {
             assert_eq!(open(&seal(), &other, &sealed, 0), None, "{other:?}");
@@ -290,9 +290,12 @@ mod tests {
     fn states_of_earlier_versions_open_or_are_refused() {
         const OF_VERSION_1: &str =
             "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
-        // Sealed with the key and for the request of these tests, by another cipher.
+        // Sealed with the key and for the request of these tests: by another cipher, and bound to a digest of the
+        // arguments.
         const OF_VERSION_2: &str = "AgkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCRvquJFZwT9lVCr3JBBJ7n71-5SJDATkQD5wnhJdXuiwOmIyzg";
-        for old in [OF_VERSION_1, OF_VERSION_2] {
+        const OF_VERSION_3: &str =
+            "AwkJCQkJCQkJCQkJCVWHjbUUcWKf_CM5pnB7gDWsOn8TQK5hTiYcrhFqHWlcWO1t1lYpisnw9WXWHqn7e5Xs3GvdjoKW9n0";
+        for old in [OF_VERSION_1, OF_VERSION_2, OF_VERSION_3] {
             assert_eq!(open(&seal(), &binding(), old, 0), None, "{old}");
         }
     }

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::around::{Around, Policy};
 use super::{CallError, CallKind, CallRequest, CallResponse, CallResult, then};
-use crate::engine::digest_of_arguments;
+use crate::engine::canonical_arguments;
 use crate::protocol::{BoxFuture, Principal};
 
 /// Keeps results, and gives them again to the same call with the same arguments by the same
@@ -50,7 +50,8 @@ struct Kept {
     bytes: usize,
 }
 
-type Key = (CallKind, Arc<str>, [u8; 32], For);
+/// What is called, with which arguments in canonical form, and by whom.
+type Key = (CallKind, Arc<str>, Arc<[u8]>, For);
 
 /// Says for whom the result of a call is the same.
 type Audience = dyn Fn(&CallRequest) -> Option<String> + Send + Sync;
@@ -156,7 +157,12 @@ fn size(key: &Key, response: &CallResponse) -> usize {
         For::Principal(_) => 0,
         For::Key(key) => 2 * key.len(),
     };
-    size_of::<(Key, Instant, CallResponse)>() + 2 * size_of::<Key>() + key.1.len() + audience + response.size()
+    size_of::<(Key, Instant, CallResponse)>()
+        + 2 * size_of::<Key>()
+        + key.1.len()
+        + key.2.len()
+        + audience
+        + response.size()
 }
 
 impl fmt::Debug for Cache {
@@ -179,9 +185,9 @@ impl Policy for Cache {
         S: Service<CallRequest, Response = CallResponse, Error = CallError>,
         S::Future: Send + 'static,
     {
-        let digest = digest_of_arguments(request.arguments.as_deref().map(Into::into));
+        let arguments = canonical_arguments(request.arguments.as_deref().map(Into::into));
         let Some(audience) = self.audience(&request) else { return Box::pin(inner.call(request)) };
-        let key: Key = (request.kind(), request.called.clone(), digest, audience);
+        let key: Key = (request.kind(), request.called.clone(), arguments.into(), audience);
         if let Some(response) = self.find(&key) {
             return Box::pin(std::future::ready(Ok(response)));
         }

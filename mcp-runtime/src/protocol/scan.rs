@@ -15,6 +15,10 @@ use super::text::{RESERVED_KEY, Text, is_reserved, plain};
 pub(crate) struct Raw<'a>(&'a str);
 
 impl<'a> Raw<'a> {
+    pub(crate) const NULL: Self = Self("null");
+    /// An object without members.
+    pub(crate) const EMPTY: Self = Self("{}");
+
     /// The text, without space around it.
     pub(crate) fn get(self) -> &'a str {
         self.0

@@ -120,10 +120,10 @@ fn plain_words(bytes: &[u8]) -> usize {
     // A byte of `special` has its highest bit if it is a quote, a backslash or a control character.
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let controls = word.wrapping_sub(ONES * 0x20) & !word;
-        let special = controls | is_zero(word ^ (ONES * u64::from(b'"'))) | is_zero(word ^ (ONES * u64::from(b'\\')));
-        let special = special & (ONES << 7);
+        // With this bit changed, a quote stands right behind the control characters, in the place of the space.
+        let quotes_and_controls = (word ^ (ONES * u64::from(b'"' ^ b' '))).wrapping_sub(ONES * 0x21);
+        let backslashes = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let special = (quotes_and_controls | backslashes) & !word & (ONES << 7);
         if special != 0 {
             // The first that is found is one; those behind it may only seem so.
             return bytes.len() - rest.len() + (special.trailing_zeros() / 8) as usize;

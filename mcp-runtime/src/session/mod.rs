@@ -54,7 +54,7 @@ impl<'a, 'm> Caller<'a, 'm> {
 
     /// What a call needs to know of the request.
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
-        let meta = self.meta.map(|meta| meta.to_json().into_boxed_str());
+        let meta = self.meta.map(|meta| meta.whole().get().into());
         let (client, log_level) = match &self.who {
             Who::Stateless { capabilities, log_level } => (Client::Said(capabilities.get().into()), *log_level),
             Who::Legacy(session) => (Client::Known(session.client.clone()), Some(session.log_level())),

@@ -183,7 +183,7 @@ fn members(params: &Params<'_>) -> Value {
         let value: Value = serde_json::from_str(raw.get()).expect("JSON");
         let value = match name {
             "name" | "uri" | "cursor" | "requestState" => json!(text(raw).expect("a text")),
-            "arguments" => serde_json::from_str(&Members::of(raw).to_json()).expect("JSON"),
+            "arguments" => serde_json::from_str(Members::of(raw).whole().get()).expect("JSON"),
             "notifications" => typed::<SubscriptionFilter>(&value),
             "inputResponses" => input_responses(&value),
             _ => value,

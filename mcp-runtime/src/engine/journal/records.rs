@@ -1,37 +1,72 @@
-//! What is kept of a call: answers, and results of steps.
+//! What is kept of a call under names: answers, results of steps, and how often each name was used.
 
 use foldhash::HashMap;
-use serde_json::value::RawValue;
 
 use crate::engine::RawParams;
 
 /// Values, each under its key, in the order in which they came.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Records {
-    list: Vec<(String, RawParams)>,
-    by_key: HashMap<String, usize>,
+#[derive(Debug, Clone)]
+pub(crate) struct Keyed<V> {
+    list: Vec<(String, V)>,
+    /// Where each key is; empty while there are few, which are found faster by looking at them.
+    places: HashMap<String, usize>,
 }
 
-impl Records {
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &RawValue)> {
-        self.list.iter().map(|(key, value)| (key.as_str(), &**value))
+/// Answers, or results of steps.
+pub(crate) type Records = Keyed<RawParams>;
+
+/// How many are few.
+const FEW: usize = 8;
+
+impl<V> Keyed<V> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
+        self.list.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// Keeps a value; the first one under a key stays.
-    pub(crate) fn keep(&mut self, key: String, value: RawParams) {
-        if !self.by_key.contains_key(&key) {
-            self.by_key.insert(key.clone(), self.list.len());
-            self.list.push((key, value));
+    pub(crate) fn keep(&mut self, key: String, value: V) {
+        if self.place(&key).is_some() {
+            return;
         }
+        if self.list.len() == FEW {
+            self.places = self.list.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)).collect();
+        }
+        if self.list.len() >= FEW {
+            self.places.insert(key.clone(), self.list.len());
+        }
+        if self.list.is_empty() {
+            // Most calls keep one, and many may wait.
+            self.list.reserve_exact(1);
+        }
+        self.list.push((key, value));
     }
 
-    pub(super) fn find(&self, key: &str) -> Option<&RawValue> {
-        self.by_key.get(key).and_then(|place| self.list.get(*place)).map(|(_, value)| &**value)
+    pub(super) fn find(&self, key: &str) -> Option<&V> {
+        self.place(key).map(|place| &self.list[place].1)
     }
 
-    pub(super) fn size(&self) -> usize {
-        let each = size_of::<(String, RawParams)>() + size_of::<(String, usize)>();
-        self.list.iter().map(|(key, value)| 2 * key.len() + value.get().len() + each).sum()
+    pub(super) fn find_mut(&mut self, key: &str) -> Option<&mut V> {
+        self.place(key).map(|place| &mut self.list[place].1)
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        if self.places.is_empty() {
+            return self.list.iter().position(|(it, _)| it == key);
+        }
+        self.places.get(key).copied()
+    }
+
+    /// About how many bytes it holds, with so many in each value.
+    pub(super) fn size(&self, of_value: impl Fn(&V) -> usize) -> usize {
+        let list: usize = self.list.iter().map(|(key, value)| key.len() + of_value(value)).sum();
+        let places: usize = self.places.keys().map(|key| key.len() + size_of::<(String, usize)>()).sum();
+        list + self.list.capacity() * size_of::<(String, V)>() + places
+    }
+}
+
+impl<V> Default for Keyed<V> {
+    fn default() -> Self {
+        Self { list: Vec::new(), places: HashMap::default() }
     }
 }
 
@@ -39,5 +74,23 @@ impl Records {
 impl PartialEq for Records {
     fn eq(&self, other: &Self) -> bool {
         self.iter().map(|(key, value)| (key, value.get())).eq(other.iter().map(|(key, value)| (key, value.get())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_under_a_key_is_found_among_few_and_among_many() {
+        let mut kept = Keyed::default();
+        for count in 1..=3 * FEW {
+            kept.keep(format!("key-{count}"), count);
+            kept.keep(format!("key-{count}"), 0);
+            let found: Vec<_> = (1..=count + 1).map(|key| kept.find(&format!("key-{key}")).copied()).collect();
+            let expected: Vec<_> = (1..=count).map(Some).chain([None]).collect();
+            assert_eq!(found, expected);
+            assert_eq!(kept.iter().map(|(_, value)| *value).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
+        }
     }
 }

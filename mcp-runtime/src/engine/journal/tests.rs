@@ -52,12 +52,11 @@ fn an_answer_reaches_the_question_of_its_key_only() {
     let mut journal = Journal::default();
     let (a, b) = (journal.ask(question("1")), journal.ask(question("2")));
     journal.take_unsent();
-    let open = [(key(&mut journal, a), a), (key(&mut journal, b), b)];
-    assert_eq!(journal.open_questions(), open);
+    assert_eq!(journal.open_questions(), [a, b]);
     journal.answer(b, answer("true"));
     assert!(matches!(journal.take_answer(a), Ask::Unanswered));
     assert!(matches!(journal.take_answer(b), Ask::Answered(Ok(value)) if value.get() == "true"));
-    assert_eq!(journal.open_questions(), open[..1], "an answered question is closed");
+    assert_eq!(journal.open_questions(), [a], "an answered question is closed");
 }
 
 #[test]

@@ -9,6 +9,9 @@ extern crate self as mcp_runtime;
 pub mod __private;
 #[cfg(feature = "http")]
 pub mod auth;
+#[cfg(feature = "__bench")]
+#[doc(hidden)]
+pub mod bench;
 #[cfg(feature = "client")]
 pub mod client;
 mod codec;

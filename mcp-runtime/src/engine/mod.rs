@@ -50,6 +50,12 @@ pub use seal::{InvalidStateKey, StateKey};
 pub(crate) use task::{Asked as TaskAsked, TaskLimits, TaskMode, Tasks};
 pub(crate) use task_store::AnyTaskStore;
 pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
+#[cfg(feature = "__bench")]
+pub(crate) use {
+    journal::{Ask, Journal},
+    seal::{Binding, Opened},
+    state::{Reports, State},
+};
 
 use crate::protocol::{BoxFuture, ErrorObject, InputRequest, InputRequiredResult, ServerResult};
 

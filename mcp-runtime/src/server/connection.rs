@@ -86,7 +86,7 @@ pub(super) async fn serve(
 /// When the replies to a batch are longer than this, what is left of it is refused.
 const BATCH_REPLIES: usize = 4 << 20;
 
-pub(super) struct Connection<'a> {
+pub(crate) struct Connection<'a> {
     pub(super) ready: &'a ReadyServer,
     /// What the server offers, as far as this connection has looked, and its version.
     offering: Arc<Offering>,
@@ -118,7 +118,7 @@ struct Source {
 }
 
 impl<'a> Connection<'a> {
-    fn new(ready: &'a ReadyServer) -> Self {
+    pub(crate) fn new(ready: &'a ReadyServer) -> Self {
         let (offering, version) = ready.live.current().unwrap_or_default();
         Self {
             ready,
@@ -140,7 +140,7 @@ impl<'a> Connection<'a> {
         self.last_key
     }
 
-    fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
         match line {
             Line::Whole(line) if line.starts_with(b"[") => self.batch(line, out),
             Line::Whole(line) => self.message(line, None, out),

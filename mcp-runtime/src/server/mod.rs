@@ -18,6 +18,8 @@ mod run;
 mod surface;
 
 pub use builder::Server;
+#[cfg(feature = "__bench")]
+pub(crate) use connection::Connection;
 #[cfg(feature = "client")]
 pub(crate) use feed::Feed;
 pub use handle::ServerHandle;

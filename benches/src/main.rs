@@ -6,7 +6,8 @@
 //! cargo run --release -p mcp-benches -- check   the same; fails where they are more than 3 % above those in
 //!                                               `instructions.json`, which `check --update` writes, or too many
 //!                                               beside the bare loop
-//! cargo run --release -p mcp-benches -- compile what tools cost while they are compiled, beside rmcp
+//! cargo run --release -p mcp-benches -- compile what tools cost while they are compiled, beside glue that is written by
+//!                                               hand and beside rmcp; words choose some: `compile 200 ours by-hand`
 //! cargo run --release -p mcp-benches -- size    how large servers are, and how fast they are there, beside rmcp
 //! cargo run --release -p mcp-benches -- peers   builds and installs servers of other makers, for `wire`
 //! cargo run --release -p mcp-benches -- wire    servers as processes, beside each other; words choose some:
@@ -45,8 +46,8 @@ fn main() -> Result<ExitCode> {
             let is_fine = instructions::check(rest == ["--update"])?;
             Ok(if is_fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        ["compile"] => {
-            compile::compare()?;
+        ["compile", ref words @ ..] => {
+            compile::compare(words)?;
             Ok(ExitCode::SUCCESS)
         }
         ["size"] => {
@@ -70,7 +71,9 @@ fn main() -> Result<ExitCode> {
             subject::run(subject, era, calls.parse()?)?;
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err("usage: mcp-benches [check [--update] | compile | size | peers | wire [WORDS] [--full]]".into()),
+        _ => {
+            Err("usage: mcp-benches [check [--update] | compile [WORDS] | size | peers | wire [WORDS] [--full]]".into())
+        }
     }
 }
 

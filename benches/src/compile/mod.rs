@@ -12,7 +12,7 @@ use crate::leaf::{self, cargo};
 use crate::wire::target;
 use crate::{Result, say};
 
-/// How often each is measured; the fastest counts.
+/// How often each is measured in a debug build; the fastest counts.
 const RUNS: usize = 3;
 
 /// How servers are written.
@@ -122,11 +122,9 @@ fn measure(kind: &Kind, tools: usize) -> Result<Cost> {
     }
     fs::write(&main, &source)?;
     cargo(&directory, &["build", "--release"])?;
-    let mut release = Time::MAX;
-    for _ in 0..RUNS {
-        forget(&directory, "release")?;
-        release = release.min(timed(&directory, &["build", "--release"])?);
-    }
+    // Once: it takes long, and processor time differs little.
+    forget(&directory, "release")?;
+    let release = timed(&directory, &["build", "--release"])?;
     let size = fs::metadata(directory.join("target/release/leaf"))?.len();
     cargo(&directory, &["rustc", "--profile", "dev", "--", "--emit=llvm-ir", "-Ccodegen-units=1"])?;
     let lines = llvm_lines(&directory.join("target/debug/deps"))?;

@@ -179,7 +179,7 @@ fn question(params: Box<RawValue>) -> Question {
 
 fn binding() -> Binding<'static> {
     let (method, name) = (Method::ToolsCall.as_str(), "create_product");
-    Binding { server: "bench", method, name, arguments: [7; 32], principal: None }
+    Binding { server: "bench", method, name, arguments: b"{}", principal: None }
 }
 
 /// Writes an event that holds a message.

@@ -47,7 +47,11 @@ impl Dispatcher {
         let name = params.text("name")?;
         let arguments = params.optional_object("arguments")?;
         let requester: &dyn Fn() -> Requester = &|| request.requester();
-        let entry = section.named(kind, &name, &LazyCell::new(requester))?;
+        let requester = LazyCell::new(requester);
+        let entry = match request.called {
+            Some(entry) if entry.is_visible(&requester) => entry,
+            _ => section.named(kind, &name, &requester)?,
+        };
         self.call(request, &Target { entry, method, params, called: &name, arguments })
     }
 

@@ -23,7 +23,7 @@ use crate::protocol::{
     ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, RequestId, ServerResult,
     SubscriptionFilter,
 };
-use crate::registry::Registry;
+use crate::registry::{Entry, Registry};
 use crate::telemetry::Telemetry;
 
 /// Brings requests to the functions of a server.
@@ -72,7 +72,11 @@ pub(crate) trait Origin {
 pub(crate) struct Request<'a, 'm> {
     pub(crate) id: &'a RequestId,
     pub(crate) method: &'a str,
+    /// Which one that is.
+    pub(crate) known: Option<Method>,
     pub(crate) params: Option<&'a Params<'m>>,
+    /// The tool or the prompt that it names, where somebody had to know before.
+    pub(crate) called: Option<&'a Arc<Entry>>,
     pub(crate) revision: ProtocolVersion,
     pub(crate) carrier: Carrier,
     /// What a call may know of the request; made only for one that wants to know.
@@ -124,7 +128,7 @@ impl Dispatcher {
         if !request.is_observed && self.telemetry.observes_server() {
             return self.dispatch_observed(request);
         }
-        let Some(method) = Method::from_name(request.method) else {
+        let Some(method) = request.known else {
             return Dispatched::Done(Err(ErrorObject::method_not_found(request.method)));
         };
         if !request.revision.has(method) {

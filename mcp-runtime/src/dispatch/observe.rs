@@ -55,7 +55,7 @@ impl Origin for Observed<'_> {
 impl Dispatcher {
     #[cold]
     pub(super) fn dispatch_observed(self: &Arc<Self>, request: &Request<'_, '_>) -> Dispatched {
-        let method = Method::from_name(request.method);
+        let method = request.known;
         let text = |member: &str| request.params.and_then(|params| params.text(member).ok());
         let (name, uri) = match method {
             Some(Method::ToolsCall | Method::PromptsGet) => (text("name"), None),

@@ -248,7 +248,9 @@ impl<'a> Connection<'a> {
         let request = Request {
             id: &id,
             method,
+            known,
             params,
+            called: None,
             revision,
             carrier,
             round: &round,

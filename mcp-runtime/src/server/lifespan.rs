@@ -1,6 +1,7 @@
 //! What happens before the first connection, beside all of them, and after the last.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Hooks {
 /// The same, done once.
 pub(super) struct Lifespan {
     starting: tokio::sync::Mutex<Starting>,
+    /// Known without waiting for anybody.
+    has_started: AtomicBool,
     /// Cancelled when the server is to end.
     pub(super) stop: CancellationToken,
     background: Background,
@@ -58,7 +61,14 @@ impl Lifespan {
             }
         };
         let starting = tokio::sync::Mutex::new(Starting::Doing(Box::pin(doing)));
-        Self { starting, stop, background, shutdown: Mutex::new(shutdown) }
+        let has_started = AtomicBool::new(false);
+        Self { starting, has_started, stop, background, shutdown: Mutex::new(shutdown) }
+    }
+
+    /// Whether what comes first is done, and well.
+    #[cfg(feature = "http")]
+    pub(super) fn has_started(&self) -> bool {
+        self.has_started.load(Ordering::Acquire)
     }
 
     /// Runs what comes first, once, and lets background work begin.
@@ -67,7 +77,9 @@ impl Lifespan {
         if let Starting::Doing(doing) = &mut *starting {
             let done = AssertUnwindSafe(doing).catch_unwind().await;
             let panicked = |_| Err("the server did not start: a hook of `Server::on_start` panicked".to_owned());
-            *starting = Starting::Done(done.unwrap_or_else(panicked));
+            let done = done.unwrap_or_else(panicked);
+            self.has_started.store(done.is_ok(), Ordering::Release);
+            *starting = Starting::Done(done);
         }
         match &*starting {
             Starting::Done(Err(message)) => Err(Error::new(ErrorKind::Startup, message.clone())),

@@ -14,6 +14,8 @@ mod limits;
 mod live;
 mod outbox;
 mod ready;
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "one connection knows itself how much goes on on it"))]
+mod room;
 mod run;
 mod surface;
 

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 #[cfg(feature = "http")]
 use tokio::time::timeout;
 
+use super::room::Place;
 use crate::engine::{Outcome, Reply};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, OnAnswer, Outlet, ServerNotification};
 use crate::session::Key;
@@ -185,7 +186,7 @@ impl Outlet for CallOutlet {
 
 /// Where the outcome of a call goes. The call takes its place among those that run until then, and not until its
 /// client has read what came of it.
-pub(super) fn owed(key: Key, outbox: &Arc<Outbox>, place: Option<OwnedSemaphorePermit>) -> Reply {
+pub(super) fn owed(key: Key, outbox: &Arc<Outbox>, place: Option<Place>) -> Reply {
     let mut owed = Owed { key, outbox: outbox.clone(), is_paid: false, _place: place };
     Box::new(move |outcome| owed.pay(outcome))
 }
@@ -195,7 +196,7 @@ struct Owed {
     key: Key,
     outbox: Arc<Outbox>,
     is_paid: bool,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl Owed {

@@ -3,7 +3,7 @@ use http::{Response, StatusCode};
 
 use super::HttpBody;
 use crate::protocol::{ErrorCode, ErrorObject};
-use crate::transport::http::{Events, headers};
+use crate::transport::http::{Active, Events, headers};
 
 /// In so many bytes most messages fit.
 pub(super) const USUAL: usize = 512;
@@ -73,13 +73,16 @@ impl Answer {
         self
     }
 
-    pub(super) fn into_response(self) -> Response<HttpBody> {
-        let mut response = Response::new(self.body);
+    /// With what its request is to its connection, which goes on until the answer was sent, or cannot be.
+    pub(super) fn into_response(self, active: Option<Active>) -> Response<HttpBody> {
+        let mut response = Response::new(self.body.with(active));
         *response.status_mut() = self.status;
         if let Some(media_type) = self.media_type {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
-        response.headers_mut().extend(self.headers);
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value);
+        }
         response
     }
 }

@@ -5,50 +5,61 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
+use std::sync::Arc;
 
-use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderValue};
 
+use super::post::Asking;
 use crate::context::Requester;
 use crate::engine::Round;
 use crate::protocol::{ErrorCode, ErrorObject, Members, Method, Params, Raw, keys, text};
-use crate::registry::Registry;
+use crate::registry::{Entry, Registry};
 use crate::schema::Mirrored;
-use crate::transport::http::{decode, headers};
+use crate::transport::http::{Header, Said, decode};
 
 /// Whether the version in the headers is that of the body.
-pub(super) fn version(headers: &HeaderMap, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
-    let said = raw(headers, &headers::PROTOCOL_VERSION, "MCP-Protocol-Version")?;
+pub(super) fn version(said: &Said<'_>, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
+    let said = raw(said.protocol_version, "MCP-Protocol-Version")?;
     let in_body = params.and_then(Params::meta).and_then(|meta| meta.get(keys::PROTOCOL_VERSION));
     let Some(in_body) = in_body.and_then(text) else { return Ok(()) };
     agree("MCP-Protocol-Version", said, &in_body)
 }
 
 /// Whether the method and what it is about are those of the body.
-pub(super) fn names(headers: &HeaderMap, name: &str, params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
-    let said = raw(headers, &headers::METHOD, "Mcp-Method")?;
-    agree("Mcp-Method", said, name)?;
-    let member = match Method::from_name(name) {
+pub(super) fn names(said: &Said<'_>, asking: &Asking<'_, '_>) -> Result<(), ErrorObject> {
+    agree("Mcp-Method", raw(said.method, "Mcp-Method")?, asking.method)?;
+    let member = match asking.known {
         Some(Method::ToolsCall | Method::PromptsGet) => "name",
         Some(Method::ResourcesRead) => "uri",
         Some(Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) => "taskId",
         _ => return Ok(()),
     };
-    let said = one(headers, &headers::NAME, "Mcp-Name")?;
-    match params.and_then(|params| params.get(member)).and_then(text) {
+    let said = one(said.name, "Mcp-Name")?;
+    match asking.params.and_then(|params| params.get(member)).and_then(text) {
         Some(in_body) => agree("Mcp-Name", said.as_deref(), &in_body),
         None if said.is_some() => Err(mismatch(format!("`Mcp-Name` is there, but `params.{member}` is not"))),
         None => Ok(()),
     }
 }
 
+/// The tool or the prompt that a request names, if there is one of that name.
+pub(super) fn called<'r>(asking: &Asking<'_, '_>, registry: &'r Registry) -> Option<&'r Arc<Entry>> {
+    let name = || asking.params?.get("name").and_then(text);
+    match asking.known {
+        Some(Method::ToolsCall) => registry.tools.find(&name()?),
+        Some(Method::PromptsGet) => registry.prompts.find(&name()?),
+        _ => None,
+    }
+}
+
 /// What whoever asks must be allowed.
 pub(super) fn scopes(
-    method: Option<Method>,
-    params: Option<&Params<'_>>,
+    asking: &Asking<'_, '_>,
+    called: Option<&Arc<Entry>>,
     registry: &Registry,
     round: &dyn Fn() -> Round,
 ) -> Vec<Cow<'static, str>> {
+    let Asking { known: method, params, .. } = *asking;
     let value = |member: &str| params.and_then(|params| params.get(member));
     let text_of = |member: &str| value(member).and_then(text);
     let requester: &dyn Fn() -> Requester = &|| Requester::new(round());
@@ -57,8 +68,7 @@ pub(super) fn scopes(
         found.map(|(entry, _)| entry)
     };
     let entry = match method {
-        Some(Method::ToolsCall) => text_of("name").and_then(|name| registry.tools.find(&name)),
-        Some(Method::PromptsGet) => text_of("name").and_then(|name| registry.prompts.find(&name)),
+        Some(Method::ToolsCall | Method::PromptsGet) => called,
         Some(Method::ResourcesRead | Method::ResourcesSubscribe) => text_of("uri").and_then(|uri| of_resource(&uri)),
         Some(Method::CompletionComplete) => value("ref").map(Members::of).and_then(|reference| {
             match (reference.get("name").and_then(text), reference.get("uri").and_then(text)) {
@@ -83,23 +93,16 @@ pub(super) fn scopes(
 }
 
 /// Whether the arguments that stand in headers are those of the body.
-pub(super) fn arguments(
-    headers: &HeaderMap,
-    params: Option<&Params<'_>>,
-    registry: &Registry,
-) -> Result<(), ErrorObject> {
-    let Some(params) = params else { return Ok(()) };
-    let Some(name) = params.get("name").and_then(text) else { return Ok(()) };
-    let Some(entry) = registry.tools.find(&name) else { return Ok(()) };
+pub(super) fn arguments(headers: &HeaderMap, params: Option<&Params<'_>>, entry: &Entry) -> Result<(), ErrorObject> {
     for mirrored in &entry.mirrored {
-        argument(headers, mirrored, params.get("arguments"))?;
+        argument(headers, mirrored, params.and_then(|params| params.get("arguments")))?;
     }
     Ok(())
 }
 
 fn argument(headers: &HeaderMap, mirrored: &Mirrored, arguments: Option<Raw<'_>>) -> Result<(), ErrorObject> {
     let Mirrored { header, path } = mirrored;
-    let said = one(headers, header, header)?;
+    let said = one(Header::named(headers, header), header)?;
     let value = path.iter().try_fold(arguments, |value, name| {
         let members = Members::of(value?);
         Some(members.is_object().then(|| members.get(name)).flatten())
@@ -133,27 +136,18 @@ fn is_same_number(one: &str, other: &str) -> bool {
 }
 
 /// The one value of a header that is never encoded: gateways go by what it says.
-fn raw<'h>(headers: &'h HeaderMap, name: impl AsHeaderName, called: &str) -> Result<Option<&'h str>, ErrorObject> {
-    let Some(value) = only(headers, name, called)? else { return Ok(None) };
+fn raw<'h>(header: Header<'h>, called: &str) -> Result<Option<&'h str>, ErrorObject> {
+    let Some(value) = only(header, called)? else { return Ok(None) };
     value.to_str().map(Some).map_err(|_| mismatch(format!("`{called}` has characters that are not visible ASCII")))
 }
 
-fn only<'h>(
-    headers: &'h HeaderMap,
-    name: impl AsHeaderName,
-    called: &str,
-) -> Result<Option<&'h HeaderValue>, ErrorObject> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next();
-    if values.next().is_some() {
-        return Err(mismatch(format!("`{called}` is there more than once")));
-    }
-    Ok(value)
+fn only<'h>(header: Header<'h>, called: &str) -> Result<Option<&'h HeaderValue>, ErrorObject> {
+    header.only().map_err(|_| mismatch(format!("`{called}` is there more than once")))
 }
 
 /// The one value of a header, decoded.
-fn one<'h>(headers: &'h HeaderMap, name: impl AsHeaderName, called: &str) -> Result<Option<Cow<'h, str>>, ErrorObject> {
-    let Some(value) = only(headers, name, called)? else { return Ok(None) };
+fn one<'h>(header: Header<'h>, called: &str) -> Result<Option<Cow<'h, str>>, ErrorObject> {
+    let Some(value) = only(header, called)? else { return Ok(None) };
     decode(value.as_bytes()).map(Some).map_err(|why| mismatch(format!("`{called}` cannot be read: {why}")))
 }
 

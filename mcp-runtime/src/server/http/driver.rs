@@ -1,9 +1,10 @@
 //! What requests of a legacy client have for it that were not answered at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use http::StatusCode;
+use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -19,10 +20,13 @@ use crate::server::live::Offering;
 use crate::server::outbox::{Outbox, Outgoing};
 use crate::session::Key;
 
+/// Replies to requests that came together; most come alone.
+pub(super) type Replies = SmallVec<[Vec<u8>; 1]>;
+
 /// Requests that came together, as far as they are answered.
 pub(super) struct Answered {
-    pub(super) replies: Vec<Vec<u8>>,
-    pub(super) waiting: HashMap<Key, (RequestId, Option<Method>)>,
+    pub(super) replies: Replies,
+    pub(super) waiting: BTreeMap<Key, (RequestId, Option<Method>)>,
     pub(super) is_batch: bool,
 }
 
@@ -216,7 +220,7 @@ impl Drop for Unheard<'_> {
 }
 
 /// One message, or a batch of them; nothing is said of none.
-pub(super) fn whole(mut replies: Vec<Vec<u8>>, is_batch: bool) -> Option<Vec<u8>> {
+pub(super) fn whole(mut replies: Replies, is_batch: bool) -> Option<Vec<u8>> {
     if !is_batch {
         return replies.pop();
     }

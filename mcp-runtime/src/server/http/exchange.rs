@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -22,27 +21,28 @@ use crate::protocol::{
 use crate::server::changes::UNREAD;
 use crate::server::live::Offering;
 use crate::server::outbox::{Outbox, Outgoing};
+use crate::server::room::Place;
 use crate::session::Pending as InFlight;
 use crate::subscription::Sight;
 use crate::transport::http::sse;
 
 /// An answer that is there, or will be.
 pub(super) enum Pending {
-    Answer(Box<Answer>),
+    Answer(Answer),
     Exchange(Box<Exchange>),
     Posted(Posted),
 }
 
 impl From<Answer> for Pending {
     fn from(answer: Answer) -> Self {
-        Self::Answer(Box::new(answer))
+        Self::Answer(answer)
     }
 }
 
 impl Pending {
     pub(super) async fn finish(self) -> Answer {
         match self {
-            Self::Answer(answer) => *answer,
+            Self::Answer(answer) => answer,
             Self::Exchange(exchange) => exchange.finish().await,
             Self::Posted(posted) => posted.finish().await,
         }
@@ -62,7 +62,7 @@ pub(super) struct Exchange {
     /// When it must be over, if the server is shutting down.
     pub(super) deadline: Option<Instant>,
     /// The place of a stream, for as long as it is open.
-    pub(super) _place: Option<OwnedSemaphorePermit>,
+    pub(super) _place: Option<Place>,
     pub(super) _counted: TaskTrackerToken,
 }
 

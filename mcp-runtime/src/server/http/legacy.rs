@@ -3,21 +3,21 @@
 //! [specification]: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
 
 use std::cell::{Cell, OnceCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::Endpoint;
 use super::answer::Answer;
 use super::authorization::allowed;
 use super::check;
-use super::driver::{Answered, Driver, whole};
+use super::driver::{Answered, Driver, Replies, whole};
 use super::exchange::Pending;
 use super::outlet::{HttpOrigin, TRANSPORT};
-use super::post::accepts;
+use super::post::{Asking, accepts};
 use super::reading;
 use super::session::{Open, Running, Session, lock};
 use super::stream::EventId;
@@ -31,25 +31,25 @@ use crate::protocol::{
 use crate::server::live::Offering;
 use crate::server::outbox::Outbox;
 use crate::session::{Caller, Key, LegacySession, negotiate};
-use crate::transport::http::headers;
+use crate::transport::http::{Repeated, Said, headers};
 
 /// The streams that tell of what belongs to no request, and of what a client has missed.
-pub(super) fn get(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
+pub(super) fn get(endpoint: &Arc<Endpoint>, parts: &Arc<Parts>, said: &Said<'_>) -> Answer {
     if !endpoint.settings.sessions.are_kept {
         return Answer::not_allowed();
     }
     if !accepts(&parts.headers, headers::EVENT_STREAM) {
         return Answer::refused(StatusCode::NOT_ACCEPTABLE, "`Accept` must have `text/event-stream`");
     }
-    let extensions = endpoint.ready.extensions.clone().with_request(Arc::new(parts.clone()));
-    let session = match endpoint.session(&parts.headers, &extensions) {
+    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    let session = match endpoint.session(said, &extensions) {
         Ok(session) => session,
         Err(answer) => return answer,
     };
-    let Ok(permit) = endpoint.settings.streams.clone().try_acquire_owned() else {
+    let Some(place) = endpoint.settings.streams.take() else {
         return Answer::busy("the server is busy; try again later");
     };
-    let open = session.open().with(permit);
+    let open = session.open().with(place);
     let Some(last) = parts.headers.get(&headers::LAST_EVENT_ID) else {
         return reading::events(endpoint, &session, &session.standalone, None, open);
     };
@@ -61,12 +61,12 @@ pub(super) fn get(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
 }
 
 /// Ends a session.
-pub(super) fn delete(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
+pub(super) fn delete(endpoint: &Arc<Endpoint>, parts: &Arc<Parts>, said: &Said<'_>) -> Answer {
     if !endpoint.settings.sessions.are_kept {
         return Answer::not_allowed();
     }
-    let extensions = endpoint.ready.extensions.clone().with_request(Arc::new(parts.clone()));
-    match endpoint.session(&parts.headers, &extensions) {
+    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    match endpoint.session(said, &extensions) {
         Ok(session) => {
             endpoint.sessions.end(&session.id);
             Answer::empty(StatusCode::NO_CONTENT)
@@ -75,46 +75,53 @@ pub(super) fn delete(endpoint: &Arc<Endpoint>, parts: &Parts) -> Answer {
     }
 }
 
-pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>) -> Pending {
-    let initializes =
-        matches!(&message, Incoming::Request { method, .. } if Method::from_name(method) == Some(Method::Initialize));
-    let ready = &endpoint.ready;
-    let parts = Arc::new(parts);
-    let headers = &parts.headers;
-    let extensions = ready.extensions.clone().with_request(parts.clone());
-    if initializes && headers.get(&headers::SESSION_ID).is_none() {
-        let Incoming::Request { id, params, .. } = message else { return Answer::not_allowed().into() };
-        return initialize(endpoint, &id, params.as_ref(), &extensions).into();
+pub(super) fn request(
+    endpoint: &Arc<Endpoint>,
+    parts: &Arc<Parts>,
+    said: &Said<'_>,
+    asking: &Asking<'_, '_>,
+) -> Pending {
+    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    let has_session = said.session_id.is_there();
+    if asking.known == Some(Method::Initialize) && !has_session {
+        return initialize(endpoint, asking.id, asking.params, &extensions).into();
     }
-    let session = match endpoint.session(headers, &extensions) {
+    let session = match endpoint.session(said, &extensions) {
         Ok(session) => session,
         // What begins a conversation needs nobody to have said anything.
-        Err(answer) => match message {
-            Incoming::Request { id, method, .. }
-                if headers.get(&headers::SESSION_ID).is_none() && Method::from_name(&method) == Some(Method::Ping) =>
-            {
-                let mut out = Vec::new();
-                let lists = &endpoint.offering().lists;
-                let (revision, pong) = (ProtocolVersion::LATEST_LEGACY, Ok(ServerResult::Empty));
-                ready.encoder.response(&mut out, revision, &id, &pong, lists);
-                return Answer::message(StatusCode::OK, out).into();
-            }
-            _ => return answer.into(),
-        },
+        Err(_) if asking.known == Some(Method::Ping) && !has_session => {
+            let mut out = Vec::new();
+            let lists = &endpoint.offering().lists;
+            let (revision, pong) = (ProtocolVersion::LATEST_LEGACY, Ok(ServerResult::Empty));
+            endpoint.ready.encoder.response(&mut out, revision, asking.id, &pong, lists);
+            return Answer::message(StatusCode::OK, out).into();
+        }
+        Err(answer) => return answer.into(),
+    };
+    let mut post = Post::new(endpoint, session, extensions, false);
+    post.request(asking);
+    post.finish()
+}
+
+/// What is no request.
+pub(super) fn post(endpoint: &Arc<Endpoint>, parts: &Arc<Parts>, said: &Said<'_>, message: Incoming<'_>) -> Pending {
+    let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
+    let session = match endpoint.session(said, &extensions) {
+        Ok(session) => session,
+        Err(answer) => return answer.into(),
     };
     let mut post = Post::new(endpoint, session, extensions, false);
     post.message(message);
     post.finish()
 }
 
-pub(super) fn batch(endpoint: &Arc<Endpoint>, parts: Parts, body: &[u8]) -> Pending {
+pub(super) fn batch(endpoint: &Arc<Endpoint>, parts: &Arc<Parts>, said: &Said<'_>, body: &[u8]) -> Pending {
     let messages = match split_batch(body) {
         Ok(messages) => messages,
         Err(Malformed { id, error }) => return Answer::error(StatusCode::BAD_REQUEST, id.as_ref(), &error).into(),
     };
-    let parts = Arc::new(parts);
     let extensions = endpoint.ready.extensions.clone().with_request(parts.clone());
-    let session = match endpoint.session(&parts.headers, &extensions) {
+    let session = match endpoint.session(said, &extensions) {
         Ok(session) if session.legacy.revision.has_batches() => session,
         Ok(_) => {
             let message = "batches are served only after `initialize` with protocol version 2025-03-26; \
@@ -174,8 +181,8 @@ impl Endpoint {
     }
 
     /// The session that a request belongs to.
-    pub(super) fn session(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<Session>, Answer> {
-        let revision = match headers.get(&headers::PROTOCOL_VERSION) {
+    pub(super) fn session(&self, said: &Said<'_>, extensions: &Extensions) -> Result<Arc<Session>, Answer> {
+        let revision = match said.protocol_version.first() {
             None => None,
             Some(version) => {
                 let version = version.to_str().ok().and_then(|version| version.parse::<ProtocolVersion>().ok());
@@ -190,15 +197,14 @@ impl Endpoint {
             let revision = revision.unwrap_or(ProtocolVersion::V2025_03_26);
             return Ok(Session::new(LegacySession::anonymous(revision), None, Box::default(), None));
         }
-        let mut ids = headers.get_all(&headers::SESSION_ID).iter();
-        let id = match (ids.next(), ids.next()) {
-            (Some(id), None) => id.to_str().unwrap_or_default(),
-            (None, _) => {
+        let id = match said.session_id.only() {
+            Ok(Some(id)) => std::str::from_utf8(id.as_bytes()).unwrap_or_default(),
+            Ok(None) => {
                 let message = "`Mcp-Session-Id` is missing: begin with `initialize` (up to 2025-11-25), or send the \
                                protocol version in `params._meta` (2026-07-28)";
                 return Err(Answer::refused(StatusCode::BAD_REQUEST, message));
             }
-            (Some(_), Some(_)) => {
+            Err(Repeated) => {
                 return Err(Answer::refused(StatusCode::BAD_REQUEST, "`Mcp-Session-Id` is there more than once"));
             }
         };
@@ -221,8 +227,8 @@ struct Post<'e> {
     is_batch: bool,
     outbox: OnceCell<Arc<Outbox>>,
     /// What is answered already.
-    replies: Vec<Vec<u8>>,
-    waiting: HashMap<Key, (RequestId, Option<Method>)>,
+    replies: Replies,
+    waiting: BTreeMap<Key, (RequestId, Option<Method>)>,
     /// Why a request is not served, as HTTP says it.
     refused: Option<Answer>,
 }
@@ -238,15 +244,18 @@ impl<'e> Post<'e> {
             offering: endpoint.offering(),
             is_batch,
             outbox: OnceCell::new(),
-            replies: Vec::new(),
-            waiting: HashMap::new(),
+            replies: Replies::new(),
+            waiting: BTreeMap::new(),
             refused: None,
         }
     }
 
     fn message(&mut self, message: Incoming<'_>) {
         match message {
-            Incoming::Request { id, method, params } => self.request(id, &method, params.as_ref()),
+            Incoming::Request { id, method, params } => {
+                let known = Method::from_name(&method);
+                self.request(&Asking { id: &id, method: &method, known, params: params.as_ref() });
+            }
             Incoming::Notification { method, params } => self.notification(&method, params.as_ref()),
             Incoming::Response { id, answer } => {
                 lock(&self.session.asked).answer(&id, answer.map(Raw::to_raw_value));
@@ -269,38 +278,39 @@ impl<'e> Post<'e> {
         }
     }
 
-    fn request(&mut self, id: RequestId, method: &str, params: Option<&Params<'_>>) {
-        if lock(&self.session.calls).contains_key(&id) {
+    fn request(&mut self, asking: &Asking<'_, '_>) {
+        let Asking { id, method, known, params } = *asking;
+        if lock(&self.session.calls).contains_key(id) {
             let error = ErrorObject::invalid_request(format!("a request with id {id} is in flight already"))
                 .with_data(serde_json::json!({ "id": id }));
             return self.error(None, &error);
         }
-        let (known, ready) = (Method::from_name(method), &self.endpoint.ready);
+        let ready = &self.endpoint.ready;
         let legacy = self.session.legacy.clone();
         let caller = match Caller::identify(known, params, Some(&legacy)) {
             Ok(caller) => caller,
-            Err(error) => return self.error(Some(&id), &error),
+            Err(error) => return self.error(Some(id), &error),
         };
         if caller.carrier() == Carrier::Rounds {
             let error = ErrorObject::invalid_request("a request with a protocol version of its own stands alone");
-            return self.error(Some(&id), &error);
+            return self.error(Some(id), &error);
         }
         if known == Some(Method::Initialize) {
             let error = ErrorObject::invalid_request(
                 "the session has begun already; `initialize` without `Mcp-Session-Id` begins a new one",
             );
-            return self.error(Some(&id), &error);
+            return self.error(Some(id), &error);
         }
         if known == Some(Method::LoggingSetLevel) {
             let set = || caller.set_log_level(params).map(|()| ServerResult::Empty);
             let meta = params.and_then(Params::meta);
-            let outcome = ready.dispatcher.observe(Method::LoggingSetLevel, &id, meta, TRANSPORT, set);
-            return self.reply(&id, known, outcome);
+            let outcome = ready.dispatcher.observe(Method::LoggingSetLevel, id, meta, TRANSPORT, set);
+            return self.reply(id, known, outcome);
         }
         let settings = &self.endpoint.settings;
-        let Ok(place) = settings.requests.clone().try_acquire_owned() else {
+        let Some(place) = settings.requests.take() else {
             let message = "the server is busy; try again later";
-            return self.refuse(&id, message, Answer::busy(message));
+            return self.refuse(id, message, Answer::busy(message));
         };
         let key = self.session.next_key();
         let subscriptions = ready.limits.subscriptions.saturating_sub(self.session.watched());
@@ -315,14 +325,17 @@ impl<'e> Post<'e> {
             session,
         };
         let round = || caller.round(id.clone(), self.extensions.clone());
-        let scopes = check::scopes(known, params, &self.offering.registry, &round);
-        if let Err(answer) = allowed(settings.authorization.as_deref(), &scopes, &self.extensions, &id) {
-            return self.refuse(&id, "the token does not allow this", answer);
+        let called = check::called(asking, &self.offering.registry);
+        let scopes = check::scopes(asking, called, &self.offering.registry, &round);
+        if let Err(answer) = allowed(settings.authorization.as_deref(), &scopes, &self.extensions, id) {
+            return self.refuse(id, "the token does not allow this", answer);
         }
         let request = Request {
-            id: &id,
+            id,
             method,
+            known,
             params,
+            called,
             revision: caller.revision,
             carrier: caller.carrier(),
             round: &round,
@@ -332,7 +345,7 @@ impl<'e> Post<'e> {
             is_observed: false,
         };
         match ready.dispatcher.dispatch(&request) {
-            Dispatched::Done(outcome) => self.reply(&id, known, outcome),
+            Dispatched::Done(outcome) => self.reply(id, known, outcome),
             Dispatched::Running(cancel) => {
                 let outbox = self.outbox.get_or_init(|| Outbox::impatient(settings.keep_alive)).clone();
                 let taken = match lock(&self.session.calls).entry(id.clone()) {
@@ -344,7 +357,7 @@ impl<'e> Post<'e> {
                     Entry::Occupied(_) => Some(cancel),
                 };
                 match taken {
-                    None => _ = self.waiting.insert(key, (id, known)),
+                    None => _ = self.waiting.insert(key, (id.clone(), known)),
                     Some(cancel) => {
                         cancel.cancel();
                         let message = format!("a request with id {id} is in flight already");
@@ -354,14 +367,14 @@ impl<'e> Post<'e> {
             }
             Dispatched::Watch(uri) => {
                 self.session.watch(&ready.live, &uri, ready.live.sight(round()));
-                self.reply(&id, known, Ok(ServerResult::Empty));
+                self.reply(id, known, Ok(ServerResult::Empty));
             }
             Dispatched::Unwatch(uri) => {
                 self.session.unwatch(&uri);
-                self.reply(&id, known, Ok(ServerResult::Empty));
+                self.reply(id, known, Ok(ServerResult::Empty));
             }
             // The era has no such request.
-            Dispatched::Listen(_) => self.reply(&id, known, Err(ErrorObject::method_not_found(method))),
+            Dispatched::Listen(_) => self.reply(id, known, Err(ErrorObject::method_not_found(method))),
         }
     }
 

@@ -1,34 +1,34 @@
 //! A server that listens by itself.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io::{self, Write as _};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode, Uri};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, sleep, sleep_until, timeout};
-use tokio_io_timeout::TimeoutStream;
 
 use super::answer::Answer;
 use super::authorization::is_metadata;
-use super::{Endpoint, HttpBody, StreamableHttp};
+use super::clock::Clock;
+use super::settings::Settings;
+use super::{Endpoint, StreamableHttp};
 use crate::engine::after;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::BoxFuture;
 use crate::server::Server;
 use crate::server::run::told_to_stop;
+use crate::transport::http::{Activity, Socket};
 
 impl StreamableHttp {
     /// Serves the connections of a listener, at [`path`](Self::path), until the server [is shut
@@ -167,30 +167,6 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Whether something goes on on a connection.
-#[derive(Default)]
-struct Activity {
-    requests: AtomicUsize,
-    /// How many there were.
-    seen: AtomicUsize,
-}
-
-impl Activity {
-    fn begin(self: &Arc<Self>) -> Active {
-        self.requests.fetch_add(1, Ordering::AcqRel);
-        Active(self.clone())
-    }
-}
-
-struct Active(Arc<Activity>);
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.seen.fetch_add(1, Ordering::AcqRel);
-        self.0.requests.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// What a connection goes by beside what is asked on it.
 enum Due {
     /// The server ends.
@@ -199,6 +175,18 @@ enum Due {
     Over,
     /// Nothing may have gone on for a while.
     Idle,
+    /// A request may have been on its way for too long.
+    Late,
+}
+
+/// Lets a connection end when what goes on on it has ended. A macro, since its type cannot be written.
+macro_rules! end {
+    ($connection:expr) => {
+        match $connection.as_mut().as_pin_mut() {
+            Either::Left(connection) => connection.graceful_shutdown(),
+            Either::Right(connection) => connection.graceful_shutdown(),
+        }
+    };
 }
 
 /// How long a connection that ends may take to be over.
@@ -209,34 +197,44 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     _permit: OwnedSemaphorePermit,
 ) {
-    let (settings, ready) = (&endpoint.settings, &endpoint.ready);
-    let _counted = ready.connections.token();
+    let Endpoint { settings, ready: server, .. } = &*endpoint;
+    let _counted = server.connections.token();
+    let opened = tokio::select! {
+        opened = timeout(settings.idle_time, Socket::open(stream, settings.idle_time)) => opened,
+        () = server.lifespan.stop.cancelled() => return,
+    };
+    // Most who say nothing have only looked whether somebody is there.
+    let Ok(Ok((socket, is_http2))) = opened else { return };
     let activity = Arc::<Activity>::default();
     let (served, counted) = (endpoint.clone(), activity.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (endpoint, active) = (served.clone(), counted.begin());
-        async move { Ok::<_, Infallible>(answer(endpoint, request).await.map(|body| body.with(active))) }
+        let active = counted.begin();
+        match is_served(&served.settings, request.uri()) {
+            true => served.clone().answer(request, Some(active)),
+            false => Box::pin(ready(Ok(nothing_beside(&served.settings.path).into_response(Some(active))))),
+        }
     });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.body_time)
-        .max_buf_size(64 << 10)
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(64 << 10)
-        .keep_alive_interval(settings.idle_time)
-        .max_concurrent_streams(256);
-    // Whoever does not take what was written is not waited for, either.
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(settings.idle_time));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
+    let clock = Clock::new();
+    let mut connection = pin!(if is_http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_header_list_size(64 << 10)
+            .keep_alive_interval(settings.idle_time)
+            .max_concurrent_streams(256);
+        Either::Right(builder.serve_connection(TokioIo::new(socket), service))
+    } else {
+        let mut builder = http1::Builder::new();
+        builder.timer(clock.clone()).header_read_timeout(settings.body_time).max_buf_size(64 << 10);
+        Either::Left(builder.serve_connection(TokioIo::new(socket), service))
+    });
     // Apart from the connection, and looked at only when one of them is there.
     let mut dues: FuturesUnordered<BoxFuture<'_, Due>> = FuturesUnordered::new();
     let idle = || sleep(settings.idle_time).map(|()| Due::Idle);
-    dues.push(Box::pin(ready.lifespan.stop.cancelled().map(|()| Due::Stop)));
+    dues.push(Box::pin(server.lifespan.stop.cancelled().map(|()| Due::Stop)));
     dues.push(Box::pin(idle()));
+    let late = || clock.look(settings.body_time).map(|()| Due::Late);
+    dues.push(Box::pin(late()));
     let mut seen = 0;
     loop {
         tokio::select! {
@@ -248,47 +246,47 @@ async fn connection(
             }
             Some(due) = dues.next() => match due {
                 Due::Stop => {
-                    connection.as_mut().graceful_shutdown();
+                    end!(connection);
                     // What was answered by then has to be read, too.
-                    dues.push(Box::pin(sleep_until(after(ready.limits.drain) + GRACE).map(|()| Due::Over)));
+                    dues.push(Box::pin(sleep_until(after(server.limits.drain) + GRACE).map(|()| Due::Over)));
                 }
                 Due::Over => return,
                 Due::Idle => {
-                    let now = activity.seen.load(Ordering::Acquire);
-                    if activity.requests.load(Ordering::Acquire) == 0 && std::mem::replace(&mut seen, now) == now {
-                        break;
+                    match activity.idle_since() {
+                        Some(now) if now == seen => break,
+                        Some(now) => seen = now,
+                        None => {}
                     }
                     dues.push(Box::pin(idle()));
                 }
+                Due::Late => dues.push(Box::pin(late())),
             },
         }
     }
-    // It may not have said a word so far: then it is dropped.
-    connection.as_mut().graceful_shutdown();
+    end!(connection);
     _ = timeout(GRACE, connection).await;
 }
 
-async fn answer(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Response<HttpBody> {
-    let is_ours = endpoint.settings.authorization.is_some() && is_metadata(request.uri());
-    #[cfg(feature = "http-sse")]
-    let is_ours = is_ours || (endpoint.settings.has_sse && is_beside(request.uri(), &endpoint.settings.path));
-    if !is_ours && request.uri().path() != &*endpoint.settings.path {
-        let message = format!("there is nothing at this path; the server is at `{}`", endpoint.settings.path);
-        return Answer::refused(StatusCode::NOT_FOUND, &message).into_response();
+fn nothing_beside(path: &str) -> Answer {
+    let message = format!("there is nothing at this path; the server is at `{path}`");
+    Answer::refused(StatusCode::NOT_FOUND, &message)
+}
+
+/// Whether there is something at this path.
+fn is_served(settings: &Settings, uri: &Uri) -> bool {
+    if uri.path() == &*settings.path || (settings.authorization.is_some() && is_metadata(uri)) {
+        return true;
     }
-    endpoint.answer(request).await
+    #[cfg(feature = "http-sse")]
+    return settings.has_sse && is_beside(uri, &settings.path);
+    #[cfg(not(feature = "http-sse"))]
+    return false;
 }
 
 /// Whether it is one of the paths of the deprecated transport.
 #[cfg(feature = "http-sse")]
-fn is_beside(uri: &http::Uri, path: &str) -> bool {
+fn is_beside(uri: &Uri, path: &str) -> bool {
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
     let own = uri.path().strip_prefix(parent);
     super::sse_2024::place(uri).is_some() && own.is_some_and(|own| own.matches('/').count() == 1)
-}
-
-impl fmt::Debug for Activity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Activity").field("requests", &self.requests).finish_non_exhaustive()
-    }
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod authorization;
 mod check;
+mod clock;
 mod driver;
 mod events;
 mod exchange;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
@@ -38,7 +40,7 @@ use self::session::Sessions;
 use self::settings::Settings;
 use super::ReadyServer;
 use crate::protocol::BoxFuture;
-use crate::transport::http::Foreign;
+use crate::transport::http::{Active, Foreign, Said};
 
 /// A server over Streamable HTTP ([specification]): a [`tower` service](Service) that answers requests to one
 /// URL, of modern and of legacy clients. Made by [`ReadyServer::http`]; clones are the same server, with the same
@@ -78,6 +80,9 @@ pub struct StreamableHttp {
     endpoint: Arc<Endpoint>,
 }
 
+/// An answer that is on its way.
+type Answering = BoxFuture<'static, Result<Response<HttpBody>, Infallible>>;
+
 /// What serves the requests to one URL.
 struct Endpoint {
     ready: ReadyServer,
@@ -114,8 +119,7 @@ impl ReadyServer {
 
 impl Endpoint {
     /// Lets requests through of those who may call.
-    async fn admit(&self, parts: &mut http::request::Parts) -> Result<(), Answer> {
-        let Some(authorization) = &self.settings.authorization else { return Ok(()) };
+    async fn admit(&self, authorization: &Authorization, parts: &mut Parts) -> Result<(), Answer> {
         if let Some(metadata) = authorization.metadata(&parts.uri) {
             return Err(match parts.method {
                 Method::GET => metadata,
@@ -132,56 +136,68 @@ impl Endpoint {
         }
     }
 
-    async fn route<B>(self: &Arc<Self>, parts: http::request::Parts, body: B, has_cors: bool) -> Answer
+    async fn route<B>(self: &Arc<Self>, mut parts: Arc<Parts>, body: B, has_cors: bool) -> Answer
     where
         B: Body + Send,
         B::Data: Buf,
         B::Error: fmt::Display,
     {
+        let mut said = Said::of(&parts.headers);
+        if let Err(foreign) = self.settings.callers.check(&parts.uri, &said) {
+            let message = match foreign {
+                Foreign::Host => {
+                    "the server is not called by this host; it must be told with `StreamableHttp::allow_host`"
+                }
+                Foreign::Origin => {
+                    "pages of this origin may not call the server; it must be told with `StreamableHttp::allow_origin`"
+                }
+            };
+            return Answer::refused(StatusCode::FORBIDDEN, message);
+        }
+        if let Some(authorization) = &self.settings.authorization {
+            // What most requests do not wait for is apart, here and below: a request is small to hand on then.
+            if let Err(answer) = Box::pin(self.admit(authorization, Arc::make_mut(&mut parts))).await {
+                return answer;
+            }
+            said = Said::of(&parts.headers);
+        }
         #[cfg(feature = "http-sse")]
         if self.settings.has_sse {
             match (sse_2024::place(&parts.uri), &parts.method) {
                 (Some(sse_2024::Place::Stream), &Method::GET) => return sse_2024::open(self, parts),
-                (Some(sse_2024::Place::Messages), &Method::POST) => return sse_2024::post(self, parts, body).await,
+                (Some(sse_2024::Place::Messages), &Method::POST) => {
+                    return Box::pin(sse_2024::post(self, &parts, body)).await;
+                }
                 _ => {}
             }
         }
         match parts.method {
-            Method::POST => self.clone().post(parts, body).await,
-            Method::GET => legacy::get(self, &parts),
-            Method::DELETE => legacy::delete(self, &parts),
+            Method::POST => self.post(&parts, &said, body).await,
+            Method::GET => legacy::get(self, &parts, &said),
+            Method::DELETE => legacy::delete(self, &parts, &said),
             Method::OPTIONS if has_cors => settings::preflight(&parts.headers),
             _ => Answer::not_allowed(),
         }
     }
 
-    async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Response<HttpBody>
+    /// Answers a request; `active` is what it is to its connection. Both of its halves go through many hands, and so
+    /// behind pointers.
+    fn answer<B>(self: Arc<Self>, request: Request<B>, active: Option<Active>) -> Answering
     where
-        B: Body + Send,
-        B::Data: Buf,
+        B: Body + Send + 'static,
+        B::Data: Buf + Send,
         B::Error: fmt::Display,
     {
-        let (mut parts, body) = request.into_parts();
-        let origin = self.settings.cors_origin(&parts.headers);
-        let answer = match self.settings.callers.check(&parts.uri, &parts.headers) {
-            Err(Foreign::Host) => Answer::refused(
-                StatusCode::FORBIDDEN,
-                "the server is not called by this host; it must be told with `StreamableHttp::allow_host`",
-            ),
-            Err(Foreign::Origin) => Answer::refused(
-                StatusCode::FORBIDDEN,
-                "pages of this origin may not call the server; it must be told with `StreamableHttp::allow_origin`",
-            ),
-            Ok(()) => match self.admit(&mut parts).await {
-                Err(answer) => answer,
-                Ok(()) => self.route(parts, body, origin.is_some()).await,
-            },
-        };
-        let mut response = answer.into_response();
-        if let Some(origin) = origin {
-            settings::expose(origin, response.headers_mut());
-        }
-        response
+        let (parts, body) = request.into_parts();
+        let parts = Arc::new(parts);
+        Box::pin(async move {
+            let origin = self.settings.cors_origin(&parts.headers);
+            let mut response = self.route(parts, body, origin.is_some()).await.into_response(active);
+            if let Some(origin) = origin {
+                settings::expose(origin, response.headers_mut());
+            }
+            Ok(response)
+        })
     }
 }
 
@@ -193,15 +209,14 @@ where
 {
     type Response = Response<HttpBody>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<HttpBody>, Infallible>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let endpoint = self.endpoint.clone();
-        Box::pin(async move { Ok(endpoint.answer(request).await) })
+        self.endpoint.clone().answer(request, None)
     }
 }
 

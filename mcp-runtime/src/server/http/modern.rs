@@ -14,6 +14,7 @@ use super::authorization::allowed;
 use super::check;
 use super::exchange::{Exchange, Pending};
 use super::outlet::HttpOrigin;
+use super::post::Asking;
 use crate::codec::Incoming;
 use crate::dispatch::{Dispatched, Request};
 use crate::engine::Finished;
@@ -21,45 +22,54 @@ use crate::protocol::{ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId
 use crate::server::live::Offering;
 use crate::server::outbox::Outbox;
 use crate::session::{Caller, Key, Pending as InFlight};
+use crate::transport::http::Said;
 
 /// The key of the one request of an exchange.
 pub(super) const ONLY: Key = 1;
 
-pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>) -> Pending {
-    let (id, method, params) = match message {
-        Incoming::Request { id, method, params } => (id, method, params),
+/// What is no request.
+pub(super) fn other(message: &Incoming<'_>) -> Pending {
+    if let Incoming::Notification { .. } = message {
         // This era has none that mean something over HTTP.
-        Incoming::Notification { .. } => return Answer::empty(StatusCode::ACCEPTED).into(),
-        Incoming::Response { .. } | Incoming::Stray => {
-            let message = "answers are sent as `inputResponses` of the request that was asked for them";
-            return Answer::refused(StatusCode::BAD_REQUEST, message).into();
-        }
-    };
-    let refuse = |error: &ErrorObject| Answer::error(StatusCode::BAD_REQUEST, Some(&id), error).into();
-    let (known, params) = (Method::from_name(&method), params.as_ref());
-    if let Err(error) = check::version(&parts.headers, params) {
+        return Answer::empty(StatusCode::ACCEPTED).into();
+    }
+    let message = "answers are sent as `inputResponses` of the request that was asked for them";
+    Answer::refused(StatusCode::BAD_REQUEST, message).into()
+}
+
+pub(super) fn request(
+    endpoint: &Arc<Endpoint>,
+    parts: &Arc<Parts>,
+    said: &Said<'_>,
+    asking: &Asking<'_, '_>,
+) -> Pending {
+    let Asking { id, method, known, params } = *asking;
+    let refuse = |error: &ErrorObject| Answer::error(StatusCode::BAD_REQUEST, Some(id), error).into();
+    if let Err(error) = check::version(said, params) {
         return refuse(&error);
     }
     let caller = match Caller::identify(known, params, None) {
         Ok(caller) => caller,
         Err(error) => return refuse(&error),
     };
-    if let Err(error) = check::names(&parts.headers, &method, params) {
+    if let Err(error) = check::names(said, asking) {
         return refuse(&error);
     }
     let offering = endpoint.offering();
+    let called = check::called(asking, &offering.registry);
     if known == Some(Method::ToolsCall)
-        && let Err(error) = check::arguments(&parts.headers, params, &offering.registry)
+        && let Some(entry) = called
+        && let Err(error) = check::arguments(&parts.headers, params, entry)
     {
         return refuse(&error);
     }
     let listens = known == Some(Method::SubscriptionsListen);
     let room = if listens { &endpoint.settings.streams } else { &endpoint.settings.requests };
-    let Ok(place) = room.clone().try_acquire_owned() else {
+    let Some(place) = room.take() else {
         return Answer::busy("the server is busy; try again later").into();
     };
     let (revision, ready) = (caller.revision, &endpoint.ready);
-    let extensions = ready.extensions.clone().with_request(Arc::new(parts));
+    let extensions = ready.extensions.clone().with_request(parts.clone());
     let outbox = OnceCell::new();
     let origin = HttpOrigin {
         key: ONLY,
@@ -71,14 +81,16 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
         session: None,
     };
     let round = || caller.round(id.clone(), extensions.clone());
-    let scopes = check::scopes(known, params, &offering.registry, &round);
-    if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), &scopes, &extensions, &id) {
+    let scopes = check::scopes(asking, called, &offering.registry, &round);
+    if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), &scopes, &extensions, id) {
         return answer.into();
     }
     let request = Request {
-        id: &id,
-        method: &method,
+        id,
+        method,
+        known,
         params,
+        called,
         revision,
         carrier: caller.carrier(),
         round: &round,
@@ -94,7 +106,7 @@ pub(super) fn post(endpoint: &Arc<Endpoint>, parts: Parts, message: Incoming<'_>
     }
     let dispatched = match dispatched {
         Dispatched::Done(outcome) if outbox.get().is_none_or(|outbox: &Arc<Outbox>| outbox.is_empty()) => {
-            return whole(endpoint, &offering, revision, &id, known, outcome).into();
+            return whole(endpoint, &offering, revision, id, known, outcome).into();
         }
         dispatched => dispatched,
     };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::session::Session;
 use crate::auth::granted;
@@ -13,6 +12,7 @@ use crate::dispatch::Origin;
 use crate::engine::Reply;
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Extensions, OnAnswer, Outlet, ServerNotification};
 use crate::server::outbox::{CallOutlet, Outbox, owed};
+use crate::server::room::Place;
 use crate::session::Key;
 
 /// What carries HTTP, as OpenTelemetry calls it.
@@ -26,7 +26,7 @@ pub(super) struct HttpOrigin<'a> {
     /// How long its call waits for a client that does not read.
     pub(super) patience: Duration,
     /// Of the call among those that run, if it does not end at once.
-    pub(super) place: Cell<Option<OwnedSemaphorePermit>>,
+    pub(super) place: Cell<Option<Place>>,
     pub(super) subscriptions: usize,
     pub(super) extensions: &'a Extensions,
     /// In which it can be asked something on the way.

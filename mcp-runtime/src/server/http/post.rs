@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt as _;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCEPT, HeaderMap};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
@@ -14,69 +14,78 @@ use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use super::answer::Answer;
+use super::exchange::Pending;
 use super::session::{Session, lock};
 use super::{Endpoint, legacy, modern};
 use crate::codec::{Glimpse, Incoming, Malformed, glimpse, parse};
-use crate::protocol::{ErrorObject, Method, Params, ProtocolVersion, keys};
-use crate::transport::http::headers;
+use crate::protocol::{ErrorObject, Method, Params, ProtocolVersion, RequestId, keys};
+use crate::transport::http::{Said, headers};
 
 impl Endpoint {
-    pub(super) async fn post<B>(self: Arc<Self>, parts: Parts, body: B) -> Answer
+    pub(super) async fn post<B>(self: &Arc<Self>, parts: &Arc<Parts>, said: &Said<'_>, body: B) -> Answer
     where
         B: Body + Send,
         B::Data: Buf,
         B::Error: fmt::Display,
     {
-        if let Err(answer) = is_message(&parts.headers) {
+        if let Err(answer) = is_message(said, &parts.headers) {
             return answer;
         }
-        if parts.headers.get(CONTENT_LENGTH).is_some_and(|length| self.is_too_long(length)) {
-            return self.refuse_long(parts, body).await;
+        // Whoever reads the body knows what its headers say of it, if nobody has changed it on the way.
+        let length = body.size_hint().exact().or_else(|| said.content_length.first().and_then(length));
+        if length.is_some_and(|length| length > self.settings.body_bytes as u64) {
+            return Box::pin(self.refuse_long(parts, said, body)).await;
         }
         if self.ready.lifespan.stop.is_cancelled() {
             return Answer::busy("the server is shutting down");
         }
-        if let Err(error) = self.ready.lifespan.start().await {
+        if !self.ready.lifespan.has_started()
+            && let Err(error) = Box::pin(self.ready.lifespan.start()).await
+        {
             tracing::error!(%error, "the server did not start");
             return Answer::busy("the server did not start");
         }
-        match self.read(body).await {
-            Ok(body) => self.serve(parts, &body).await,
+        let pending = match self.read(body).await {
+            Ok(body) => self.serve(parts, said, &body),
             Err(Unread::TooLong(head)) => {
-                if let Some(session) = self.session_of(parts) {
+                if let Some(session) = self.session_of(parts, said) {
                     self.tell_of_long(&session, &head);
                 }
-                self.refused_long()
+                return self.refused_long();
             }
-            Err(other) => self.unread(other),
+            Err(other) => return self.unread(other),
+        };
+        match pending {
+            Pending::Answer(answer) => answer,
+            pending => Box::pin(pending.finish()).await,
         }
     }
 
-    async fn serve(self: Arc<Self>, parts: Parts, body: &[u8]) -> Answer {
-        let pending = {
-            if body.trim_ascii_start().starts_with(b"[") {
-                legacy::batch(&self, parts, body)
-            } else {
-                match parse(body) {
-                    Ok(Incoming::Request { id, method, params })
-                        if let Err(error) = is_short(&method, body, params.as_ref()) =>
-                    {
-                        return Answer::error(StatusCode::PAYLOAD_TOO_LARGE, Some(&id), &error);
-                    }
-                    Ok(message) if is_modern(&parts.headers, &message) => modern::post(&self, parts, message),
-                    Ok(message) => legacy::post(&self, parts, message),
-                    Err(Malformed { id, error }) => {
-                        return Answer::error(StatusCode::BAD_REQUEST, id.as_ref(), &error);
-                    }
-                }
+    fn serve(self: &Arc<Self>, parts: &Arc<Parts>, said: &Said<'_>, body: &[u8]) -> Pending {
+        if body.trim_ascii_start().starts_with(b"[") {
+            return legacy::batch(self, parts, said, body);
+        }
+        let message = match parse(body) {
+            Ok(message) => message,
+            Err(Malformed { id, error }) => {
+                return Answer::error(StatusCode::BAD_REQUEST, id.as_ref(), &error).into();
             }
         };
-        pending.finish().await
-    }
-
-    fn is_too_long(&self, length: &HeaderValue) -> bool {
-        let length = length.to_str().ok().and_then(|length| length.parse::<u64>().ok());
-        length.is_some_and(|length| length > self.settings.body_bytes as u64)
+        let Incoming::Request { id, method, params } = &message else {
+            return match is_modern_by_header(said) {
+                true => modern::other(&message),
+                false => legacy::post(self, parts, said, message),
+            };
+        };
+        let (known, params) = (Method::from_name(method), params.as_ref());
+        if let Err(error) = is_short(known, body, params) {
+            return Answer::error(StatusCode::PAYLOAD_TOO_LARGE, Some(id), &error).into();
+        }
+        let request = Asking { id, method, known, params };
+        match is_modern(said, &request) {
+            true => modern::request(self, parts, said, &request),
+            false => legacy::request(self, parts, said, &request),
+        }
     }
 
     fn too_long(&self) -> ErrorObject {
@@ -88,12 +97,12 @@ impl Endpoint {
     }
 
     /// Refuses a message that says that it is too long.
-    async fn refuse_long<B>(&self, parts: Parts, body: B) -> Answer
+    async fn refuse_long<B>(&self, parts: &Arc<Parts>, said: &Said<'_>, body: B) -> Answer
     where
         B: Body + Send,
         B::Data: Buf,
     {
-        let Some(session) = self.session_of(parts) else { return self.refused_long() };
+        let Some(session) = self.session_of(parts, said) else { return self.refused_long() };
         let mut body = pin!(body);
         let head: Option<Vec<u8>> = match timeout(self.settings.body_time, body.frame()).await {
             Ok(Some(Ok(frame))) => frame.into_data().ok().map(|data| data.chunk().iter().copied().take(HEAD).collect()),
@@ -110,10 +119,9 @@ impl Endpoint {
         }
     }
 
-    fn session_of(&self, parts: Parts) -> Option<Arc<Session>> {
-        let parts = Arc::new(parts);
+    fn session_of(&self, parts: &Arc<Parts>, said: &Said<'_>) -> Option<Arc<Session>> {
         let extensions = self.ready.extensions.clone().with_request(parts.clone());
-        self.session(&parts.headers, &extensions).ok()
+        self.session(said, &extensions).ok()
     }
 
     /// The body of a request, whole.
@@ -127,7 +135,7 @@ impl Endpoint {
         // Most are there already, and need no clock.
         match whole.as_mut().now_or_never() {
             Some(read) => read,
-            None => timeout(self.settings.body_time, whole).await.unwrap_or(Err(Unread::TooSlow)),
+            None => Box::pin(timeout(self.settings.body_time, whole)).await.unwrap_or(Err(Unread::TooSlow)),
         }
     }
 
@@ -161,7 +169,9 @@ where
 {
     let mut body = pin!(body);
     let (mut first, mut whole) = (Bytes::new(), Vec::new());
-    while let Some(frame) = body.frame().await {
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
         let frame = frame.map_err(|error| Unread::Broken(error.to_string()))?;
         let Ok(mut data) = frame.into_data() else { continue };
         let piece = data.copy_to_bytes(data.remaining());
@@ -185,12 +195,12 @@ where
 const HEAD: usize = 512;
 
 /// Whether what of a request is kept for long is not long.
-fn is_short(method: &str, body: &[u8], params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
+fn is_short(method: Option<Method>, body: &[u8], params: Option<&Params<'_>>) -> Result<(), ErrorObject> {
     const SHORT: usize = 64 << 10;
-    let longest = match Method::from_name(method) {
-        Some(Method::Initialize | Method::ResourcesSubscribe) => SHORT,
+    let (method, longest) = match method {
+        Some(method @ (Method::Initialize | Method::ResourcesSubscribe)) => (method.as_str(), SHORT),
         // It names what it listens to.
-        Some(Method::SubscriptionsListen) => 1 << 20,
+        Some(method @ Method::SubscriptionsListen) => (method.as_str(), 1 << 20),
         _ => return Ok(()),
     };
     let meta = params.and_then(Params::meta).into_iter().flat_map(|meta| meta.iter());
@@ -203,17 +213,17 @@ fn is_short(method: &str, body: &[u8], params: Option<&Params<'_>>) -> Result<()
 }
 
 /// Whether a request carries a message, to somebody who can read the answer.
-fn is_message(headers: &HeaderMap) -> Result<(), Answer> {
+fn is_message(said: &Said<'_>, headers: &HeaderMap) -> Result<(), Answer> {
     let unsupported = |message| Err(Answer::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     let is_json = |it: &HeaderValue| it == headers::JSON || media_type(it).eq_ignore_ascii_case(headers::JSON);
-    if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
+    if !said.content_type.first().is_some_and(is_json) {
         return unsupported("`Content-Type` must be `application/json`");
     }
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if said.content_encoding.first().is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return unsupported("compressed requests are not served; leave out `Content-Encoding`");
     }
     // As the specification writes it, so that nothing need be taken apart.
-    let is_usual = headers.get(ACCEPT).is_some_and(|it| it == "application/json, text/event-stream");
+    let is_usual = said.accept.first().is_some_and(|it| it == "application/json, text/event-stream");
     if is_usual || (accepts(headers, headers::JSON) && accepts(headers, headers::EVENT_STREAM)) {
         return Ok(());
     }
@@ -234,31 +244,39 @@ pub(super) fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
         })
 }
 
+fn length(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}
+
 fn media_type(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether a message is one of the modern era: it says so itself, or its headers do.
-fn is_modern(headers: &HeaderMap, message: &Incoming<'_>) -> bool {
-    let by_header = || {
-        let version = headers.get(&headers::PROTOCOL_VERSION).and_then(|version| version.to_str().ok());
-        // Versions are dates; what comes later is not older.
-        version.is_some_and(|version| match version.parse::<ProtocolVersion>() {
-            Ok(version) => version.is_modern(),
-            Err(_) => version > ProtocolVersion::LATEST_LEGACY.as_str(),
-        })
-    };
-    match message {
-        Incoming::Request { method, params, .. } => {
-            let meta = params.as_ref().and_then(Params::meta);
-            let says_it = meta.is_some_and(|meta| meta.get(keys::PROTOCOL_VERSION).is_some());
-            match Method::from_name(method) {
-                _ if says_it => true,
-                Some(Method::ServerDiscover) => true,
-                Some(Method::Initialize) => false,
-                _ => by_header(),
-            }
-        }
-        _ => by_header(),
+/// A request, and which one that is.
+pub(super) struct Asking<'r, 'm> {
+    pub(super) id: &'r RequestId,
+    pub(super) method: &'r str,
+    pub(super) known: Option<Method>,
+    pub(super) params: Option<&'r Params<'m>>,
+}
+
+/// Whether a request is one of the modern era: it says so itself, or its headers do.
+fn is_modern(said: &Said<'_>, asking: &Asking<'_, '_>) -> bool {
+    let meta = asking.params.and_then(Params::meta);
+    let says_it = meta.is_some_and(|meta| meta.get(keys::PROTOCOL_VERSION).is_some());
+    match asking.known {
+        _ if says_it => true,
+        Some(Method::ServerDiscover) => true,
+        Some(Method::Initialize) => false,
+        _ => is_modern_by_header(said),
     }
+}
+
+fn is_modern_by_header(said: &Said<'_>) -> bool {
+    let version = said.protocol_version.first().and_then(|version| version.to_str().ok());
+    // Versions are dates; what comes later is not older.
+    version.is_some_and(|version| match version.parse::<ProtocolVersion>() {
+        Ok(version) => version.is_modern(),
+        Err(_) => version > ProtocolVersion::LATEST_LEGACY.as_str(),
+    })
 }

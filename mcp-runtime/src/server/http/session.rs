@@ -12,7 +12,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use foldhash::fast::RandomState;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 
 use super::events::AnyEventStore;
@@ -23,6 +22,7 @@ use crate::engine::Cancel;
 use crate::protocol::{Principal, RequestId, SubscriptionFilter};
 use crate::server::live::Live;
 use crate::server::outbox::{Outbox, Outgoing};
+use crate::server::room::Place;
 use crate::session::{Asked, Key, LegacySession};
 use crate::subscription::{Sight, Subscription};
 
@@ -86,6 +86,9 @@ pub(super) struct Session {
     last_key: AtomicU64,
     /// How many requests are being answered, and streams read.
     open: AtomicUsize,
+    /// Whether somebody was there since `used`. The clock is looked at by those who end sessions, and not for each
+    /// request.
+    was_used: AtomicBool,
     used: Mutex<Instant>,
 }
 
@@ -99,20 +102,20 @@ pub(super) struct Running {
 /// Somebody is there; the session lasts.
 pub(super) struct Open {
     session: Arc<Session>,
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 impl Open {
     /// For as long as there is room for it.
-    pub(super) fn with(mut self, permit: OwnedSemaphorePermit) -> Self {
-        self.permit = Some(permit);
+    pub(super) fn with(mut self, place: Place) -> Self {
+        self.place = Some(place);
         self
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        *lock(&self.session.used) = Instant::now();
+        self.session.was_used.store(true, Ordering::Release);
         self.session.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -141,13 +144,14 @@ impl Session {
             streams: Mutex::default(),
             last_key: AtomicU64::new(0),
             open: AtomicUsize::new(0),
+            was_used: AtomicBool::new(false),
             used: Mutex::new(Instant::now()),
         })
     }
 
     pub(super) fn open(self: &Arc<Self>) -> Open {
         self.open.fetch_add(1, Ordering::AcqRel);
-        Open { session: self.clone(), permit: None }
+        Open { session: self.clone(), place: None }
     }
 
     pub(super) fn next_key(&self) -> Key {
@@ -258,8 +262,14 @@ impl Session {
         std::mem::take(&mut *lock(&self.streams)).values().for_each(|stream| stream.end());
     }
 
+    /// Whether nobody has been there for so long, as far as those can tell who look now and then.
     fn is_idle(&self, time: Duration) -> bool {
-        self.open.load(Ordering::Acquire) == 0 && lock(&self.used).elapsed() >= time
+        let mut used = lock(&self.used);
+        let is_open = self.open.load(Ordering::Acquire) > 0;
+        if self.was_used.swap(false, Ordering::AcqRel) || is_open {
+            *used = Instant::now();
+        }
+        !is_open && used.elapsed() >= time
     }
 }
 

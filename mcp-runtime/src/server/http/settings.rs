@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::authorization::Authorization;
 use super::events::{AnyEventStore, EventStore};
 use super::{Endpoint, StreamableHttp};
+use crate::server::room::Room;
 use crate::transport::http::Callers;
 
 #[derive(Clone)]
@@ -31,8 +32,8 @@ pub(super) struct Settings {
     pub(super) keep_alive: Duration,
     pub(super) sessions: SessionSettings,
     /// Requests that are answered, and streams that are open, at the same time.
-    pub(super) requests: Arc<Semaphore>,
-    pub(super) streams: Arc<Semaphore>,
+    pub(super) requests: Arc<Room>,
+    pub(super) streams: Arc<Room>,
     pub(super) connections: Arc<Semaphore>,
 }
 
@@ -71,8 +72,8 @@ impl Settings {
                 event_bytes: 1 << 20,
                 store: None,
             },
-            requests: Arc::new(Semaphore::new(1024)),
-            streams: Arc::new(Semaphore::new(10_000)),
+            requests: Room::new(1024),
+            streams: Room::new(10_000),
             connections: Arc::new(Semaphore::new(20_000)),
         }
     }
@@ -160,17 +161,18 @@ impl StreamableHttp {
     /// How many requests may be answered at the same time; 1,024 by default. More get status 503, and `Retry-After`.
     /// One is over when its outcome is there, also if its client is slow to read it.
     pub fn max_requests(self, requests: usize) -> Self {
-        self.set(|settings| settings.requests = semaphore(requests))
+        self.set(|settings| settings.requests = Room::new(requests))
     }
 
     /// How many event streams may be open that tell of changes; 10,000 by default. More get status 503.
     pub fn max_streams(self, streams: usize) -> Self {
-        self.set(|settings| settings.streams = semaphore(streams))
+        self.set(|settings| settings.streams = Room::new(streams))
     }
 
     /// How many connections [`serve`](Self::serve) has open at the same time; 20,000 by default. More wait.
     pub fn max_connections(self, connections: usize) -> Self {
-        self.set(|settings| settings.connections = semaphore(connections))
+        let connections = connections.min(Semaphore::MAX_PERMITS);
+        self.set(|settings| settings.connections = Arc::new(Semaphore::new(connections)))
     }
 
     /// How many sessions of legacy clients there may be; 10,000 by default. One more is refused with status 503.
@@ -206,10 +208,6 @@ impl StreamableHttp {
     pub fn without_sessions(self) -> Self {
         self.set(|settings| settings.sessions.are_kept = false)
     }
-}
-
-fn semaphore(permits: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
 }
 
 /// What a browser is told before it asks for a page of another origin.

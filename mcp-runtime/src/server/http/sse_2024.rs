@@ -17,7 +17,6 @@ use http_body::Body;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, ReadHalf, WriteHalf, duplex, split,
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::answer::Answer;
@@ -68,7 +67,7 @@ struct Session {
     id: String,
     lines: BufReader<ReadHalf<DuplexStream>>,
     first: Option<Vec<u8>>,
-    _permit: OwnedSemaphorePermit,
+    _place: crate::server::room::Place,
 }
 
 impl Drop for Session {
@@ -78,9 +77,9 @@ impl Drop for Session {
 }
 
 /// Begins a session: its stream, which says first where messages are sent to.
-pub(super) fn open(endpoint: &Arc<Endpoint>, parts: Parts) -> Answer {
+pub(super) fn open(endpoint: &Arc<Endpoint>, parts: Arc<Parts>) -> Answer {
     let busy = || Answer::busy("the server is busy; try again later");
-    let Ok(permit) = endpoint.settings.streams.clone().try_acquire_owned() else { return busy() };
+    let Some(place) = endpoint.settings.streams.take() else { return busy() };
     let mut random = [0; 32];
     if lock(&endpoint.inputs).len() >= endpoint.settings.sessions.most || getrandom::fill(&mut random).is_err() {
         return busy();
@@ -90,7 +89,7 @@ pub(super) fn open(endpoint: &Arc<Endpoint>, parts: Parts) -> Answer {
     let first = format!("event: endpoint\ndata: {path}messages?sessionId={id}\n\n").into_bytes();
     let (ours, theirs) = duplex(BUFFER);
     let (reader, writer) = split(ours);
-    let extensions = endpoint.ready.extensions.clone().with_request(Arc::new(parts));
+    let extensions = endpoint.ready.extensions.clone().with_request(parts);
     let writer = Arc::new(tokio::sync::Mutex::new(writer));
     let input = Input { principal: extensions.get().cloned(), writer };
     lock(&endpoint.inputs).insert(id.clone(), input);
@@ -101,7 +100,7 @@ pub(super) fn open(endpoint: &Arc<Endpoint>, parts: Parts) -> Answer {
         }
     });
     let lines = BufReader::new(reader);
-    let session = Session { endpoint: endpoint.clone(), id, lines, first: Some(first), _permit: permit };
+    let session = Session { endpoint: endpoint.clone(), id, lines, first: Some(first), _place: place };
     Answer::events(Box::pin(stream::unfold(session, |mut session| async move {
         let bytes = match session.first.take() {
             Some(first) => first,
@@ -132,7 +131,7 @@ impl Session {
 }
 
 /// Takes a message for a session.
-pub(super) async fn post<B>(endpoint: &Arc<Endpoint>, parts: Parts, body: B) -> Answer
+pub(super) async fn post<B>(endpoint: &Arc<Endpoint>, parts: &Parts, body: B) -> Answer
 where
     B: Body + Send,
     B::Data: Buf,

@@ -7,14 +7,16 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
 
+use super::Active;
+
 /// What is sent as an event stream, piece by piece.
 pub(crate) type Events = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
 /// The body of an answer: nothing, one message, or an event stream.
 pub struct HttpBody {
     kind: Kind,
-    /// Dropped with it.
-    guard: Option<Box<dyn std::any::Any + Send>>,
+    /// That of its request, if it has a connection of ours.
+    _active: Option<Active>,
 }
 
 enum Kind {
@@ -28,17 +30,16 @@ impl HttpBody {
     }
 
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Whole(bytes.into()), guard: None }
+        Self { kind: Kind::Whole(bytes.into()), _active: None }
     }
 
     pub(crate) fn events(events: Events) -> Self {
-        Self { kind: Kind::Events(events), guard: None }
+        Self { kind: Kind::Events(events), _active: None }
     }
 
-    /// Holds on to something until it was sent, or cannot be.
-    pub(crate) fn with(mut self, guard: impl Send + 'static) -> Self {
-        self.guard = Some(Box::new(guard));
-        self
+    /// The request goes on until it was sent, or cannot be.
+    pub(crate) fn with(self, active: Option<Active>) -> Self {
+        Self { _active: active, ..self }
     }
 }
 

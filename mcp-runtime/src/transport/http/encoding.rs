@@ -29,7 +29,8 @@ pub(crate) fn decode(header: &[u8]) -> Result<Cow<'_, str>, &'static str> {
         .filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')))
         .ok_or("it has characters that are not visible ASCII; they must be encoded as `=?base64?..?=`")?;
     if !is_encoded(text) {
-        return Ok(Cow::Borrowed(text.trim_matches([' ', '\t'])));
+        // Of white space, only blanks and tabs come this far.
+        return Ok(Cow::Borrowed(text.trim_ascii()));
     }
     let encoded = &text[PREFIX.len()..text.len() - SUFFIX.len()];
     let bytes = STANDARD.decode(encoded).map_err(|_| "what stands in `=?base64?..?=` is not Base64")?;

@@ -4,14 +4,22 @@
 //! [Streamable HTTP]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
 
 #[cfg(feature = "http")]
+mod activity;
+#[cfg(feature = "http")]
 mod body;
 mod encoding;
 pub(crate) mod headers;
 #[cfg(feature = "http")]
 mod origin;
 #[cfg(feature = "http")]
+mod said;
+#[cfg(feature = "http")]
+mod socket;
+#[cfg(feature = "http")]
 pub(crate) mod sse;
 
+#[cfg(feature = "http")]
+pub(crate) use activity::{Active, Activity};
 #[cfg(feature = "http")]
 pub(crate) use body::Events;
 #[cfg(feature = "http")]
@@ -22,3 +30,7 @@ pub(crate) use encoding::decode;
 pub(crate) use encoding::encode;
 #[cfg(feature = "http")]
 pub(crate) use origin::{Callers, Foreign};
+#[cfg(feature = "http")]
+pub(crate) use said::{Header, Repeated, Said};
+#[cfg(feature = "http")]
+pub(crate) use socket::Socket;

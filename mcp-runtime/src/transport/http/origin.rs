@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
-use http::header::{HOST, ORIGIN};
+use http::Uri;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, Uri};
+
+use super::{Header, Said};
 
 /// By which hosts a server may be called, and from pages of which origins.
 #[derive(Debug, Clone, Default)]
@@ -26,20 +27,16 @@ pub(crate) enum Foreign {
 
 impl Callers {
     /// Whether a request may be served, as its headers say; for HTTP/2 its URI has the host.
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Foreign> {
-        let host = one(headers, &HOST).or_else(|| Ok::<_, ()>(uri.authority().map(Authority::as_str)).transpose());
+    pub(crate) fn check(&self, uri: &Uri, said: &Said<'_>) -> Result<(), Foreign> {
         // Most are called by their own machine, and not by a page.
-        if let (Some(Ok(host)), None, false) = (&host, uri.authority(), headers.contains_key(ORIGIN))
-            && is_local(host)
+        if let (Ok(Some(host)), None, false) = (said.host.only(), uri.authority(), said.origin.is_there())
+            && is_local(host.as_bytes())
         {
             return Ok(());
         }
-        let host = match host {
-            Some(Ok(host)) => host.parse::<Authority>().ok(),
-            Some(Err(())) => return Err(Foreign::Host),
-            // HTTP/1.0 has none; nobody is led astray by a name then.
-            None => None,
-        };
+        let host = one(said.host).map_err(|()| Foreign::Host)?.or_else(|| uri.authority().map(Authority::as_str));
+        // HTTP/1.0 has none; nobody is led astray by a name then.
+        let host = host.and_then(|host| host.parse::<Authority>().ok());
         let uri_agrees = match (uri.authority(), &host) {
             (Some(uri), Some(host)) => uri == host,
             _ => true,
@@ -53,11 +50,7 @@ impl Callers {
         if !allowed {
             return Err(Foreign::Host);
         }
-        let origin = match one(headers, &ORIGIN) {
-            None => return Ok(()),
-            Some(Ok(origin)) => origin,
-            Some(Err(())) => return Err(Foreign::Origin),
-        };
+        let Some(origin) = one(said.origin).map_err(|()| Foreign::Origin)? else { return Ok(()) };
         if self.has_origin(origin) {
             return Ok(());
         }
@@ -75,14 +68,10 @@ impl Callers {
     }
 }
 
-/// The one value of a header; two are an error, since not everybody would read the same one.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Result<&'h str, ()>> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next()?;
-    Some(match values.next() {
-        None => first.to_str().map_err(drop),
-        Some(_) => Err(()),
-    })
+/// The one value of a header, as a text.
+fn one(header: Header<'_>) -> Result<Option<&str>, ()> {
+    let value = header.only().map_err(drop)?;
+    value.map(|value| value.to_str().map_err(drop)).transpose()
 }
 
 /// Without a port, all of them are allowed.
@@ -94,12 +83,13 @@ fn allows(allowed: &str, host: &Authority) -> bool {
 }
 
 /// Whether a host with a port, or none, names this machine in the usual way.
-fn is_local(host: &str) -> bool {
-    let port = ["localhost", "127.0.0.1"].into_iter().find_map(|name| host.strip_prefix(name));
-    port.is_some_and(|port| {
-        port.is_empty()
-            || port.strip_prefix(':').is_some_and(|it| it.len() <= 5 && it.bytes().all(|it| it.is_ascii_digit()))
-    })
+fn is_local(host: &[u8]) -> bool {
+    let port = host.strip_prefix(b"127.0.0.1").or_else(|| host.strip_prefix(b"localhost"));
+    match port {
+        None => false,
+        Some([b':', port @ ..]) => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        Some(port) => port.is_empty(),
+    }
 }
 
 /// Whether it names this machine, to itself only.
@@ -113,6 +103,8 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     fn check(callers: &Callers, headers: &[(&'static str, &str)]) -> Result<(), Foreign> {
@@ -120,7 +112,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        callers.check(&Uri::from_static("/mcp"), &map)
+        callers.check(&Uri::from_static("/mcp"), &Said::of(&map))
     }
 
     #[test]

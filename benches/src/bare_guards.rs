@@ -1,6 +1,7 @@
 //! What makes rounds safe, in the plainest way and without its sealing, for [the bare loop](crate::bare_rounds): a state
 //! belongs to its arguments, however they are written, and has what another process would need to go on; a ticket is
-//! used once, or again with the same answers and for the same outcome.
+//! used once, and its answers and outcome are kept. Nobody asks for them again here, so that this is less than a server
+//! has to do.
 
 use std::collections::HashMap;
 use std::io;

@@ -539,16 +539,12 @@ impl Question {
     pub(crate) fn about(&self) -> String {
         const LONGEST: usize = 60;
         let params = self.params.get();
-        let said = ["\"text\":\"", "\"message\":\""].iter().find_map(|before| {
-            let (_, behind) = params.split_once(before)?;
-            Some(&behind[..plain(behind.as_bytes())])
-        });
-        let said = said.filter(|said| !said.is_empty()).unwrap_or(params);
-        if said.len() <= LONGEST {
-            return ["`", self.method, "` ", said].concat();
-        }
-        let end = (0..=LONGEST).rev().find(|end| said.is_char_boundary(*end)).unwrap_or_default();
-        ["`", self.method, "` ", &said[..end], "…"].concat()
+        let said = ["\"text\":\"", "\"message\":\""].iter().find_map(|before| params.split_once(before));
+        let said = said.map(|(_, behind)| behind.split_at(plain(behind.as_bytes())));
+        let (said, rest) = said.filter(|(said, _)| !said.is_empty()).unwrap_or((params, ""));
+        let end = (0..=LONGEST.min(said.len())).rev().find(|end| said.is_char_boundary(*end)).unwrap_or_default();
+        let is_whole = end == said.len() && !rest.starts_with('\\');
+        ["`", self.method, "` ", &said[..end], if is_whole { "" } else { "…" }].concat()
     }
 }
 

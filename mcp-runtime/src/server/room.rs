@@ -1,3 +1,5 @@
+//! How many of something may be there at the same time.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

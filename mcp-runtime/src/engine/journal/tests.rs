@@ -247,3 +247,19 @@ fn a_client_that_can_no_longer_be_asked_is_not_asked_again() {
     assert!(matches!(journal.take_answer(a), Ask::Answered(Err(_))));
     assert_eq!(journal.take_unsent(), [b]);
 }
+
+#[test]
+fn a_question_is_told_by_what_it_says() {
+    let long = "é".repeat(40);
+    for (params, about) in [
+        (r#"{"messages":[{"content":{"type":"text","text":"Describe a lamp"}}]}"#.to_owned(), "Describe a lamp"),
+        (r#"{"message":"Sure?","mode":"form"}"#.to_owned(), "Sure?"),
+        (r#"{"message":"Say \"yes\""}"#.to_owned(), "Say …"),
+        (format!(r#"{{"message":"{long}"}}"#), &format!("{}…", "é".repeat(30))),
+        (r#"{"message":""}"#.to_owned(), r#"{"message":""}"#),
+        ("{}".to_owned(), "{}"),
+    ] {
+        let question = question(&params);
+        assert_eq!(question.about(), format!("`{}` {about}", question.method));
+    }
+}

@@ -1,3 +1,5 @@
+//! The time that the head of a request may take.
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

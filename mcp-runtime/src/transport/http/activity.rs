@@ -1,3 +1,5 @@
+//! Whether a connection is in use.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,3 +1,5 @@
+//! What the headers of a request say.
+
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 

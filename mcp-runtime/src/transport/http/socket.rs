@@ -1,3 +1,5 @@
+//! The bytes of a connection, of which version of HTTP they are.
+
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;

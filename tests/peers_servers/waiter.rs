@@ -2,7 +2,7 @@
 #![expect(deprecated, reason = "the SDK marks sampling and subscribing as the specification does since 2026-07-28")]
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateMessageRequestParams, ElicitRequest,
@@ -23,11 +23,14 @@ const NOTE: &str = "note://tea";
 pub(crate) struct Waiter {
     given_up: Arc<Notify>,
     touched: broadcast::Sender<()>,
+    /// One for each subscription that is accepted and not yet served. They are made before it is acknowledged, which
+    /// the SDK does before it calls `listen`: a client may touch the note in between.
+    accepted: Arc<Mutex<Vec<broadcast::Receiver<()>>>>,
 }
 
 impl Default for Waiter {
     fn default() -> Self {
-        Self { given_up: Arc::default(), touched: broadcast::Sender::new(1) }
+        Self { given_up: Arc::default(), touched: broadcast::Sender::new(1), accepted: Arc::default() }
     }
 }
 
@@ -198,11 +201,12 @@ impl ServerHandler for Waiter {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        self.accepted.lock().expect("it is whole").push(self.touched.subscribe());
         Some(requested.clone())
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut touched = self.touched.subscribe();
+        let mut touched = self.accepted.lock().expect("it is whole").pop().expect("it was accepted");
         loop {
             tokio::select! {
                 _ = context.cancelled() => return Ok(()),

@@ -150,13 +150,13 @@ impl Call {
         let Self { seal, journal } = self;
         let (state, reports) = (State { call: [7; 16], round: 1, expires: u64::MAX }, Reports::default());
         journal.with_memory(|memory| {
-            seal.seal(&binding(), |out| state.encode(memory.map(|memory| (memory, &reports)), out))
+            seal.seal(&binding().to_bytes(), |out| state.encode(memory.map(|memory| (memory, &reports)), out))
         })
     }
 
     /// Opens a state.
     pub fn open(&self, state: &str) -> Option<Resumed> {
-        self.seal.open(&binding(), state, 0).map(Resumed)
+        self.seal.open_state(&binding().to_bytes(), state, 0).map(Resumed)
     }
 
     /// A run from the top, on what a state remembers.
@@ -179,7 +179,7 @@ fn question(params: Box<RawValue>) -> Question {
 
 fn binding() -> Binding<'static> {
     let (method, name) = (Method::ToolsCall.as_str(), "create_product");
-    Binding { server: "bench", method, name, arguments: b"{}", principal: None }
+    Binding { server: "bench", method, name, arguments: None, principal: None }
 }
 
 /// Writes an event that holds a message.

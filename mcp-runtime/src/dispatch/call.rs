@@ -9,8 +9,8 @@ use serde_json::value::to_raw_value;
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{
-    Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running,
-    TaskMode, Work, canonical_arguments, push,
+    Begun, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running, TaskMode,
+    Work, push,
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, Raw, ServerResult};
 use crate::registry::{Entry, Section};
@@ -105,16 +105,14 @@ impl Dispatcher {
         };
         let policy = RoundPolicy { resume, task_after };
         let owner = || Owner { principal: request.principal(), scopes: entry.scopes.clone() };
-        let belongs = || Belongs {
-            method: method.as_str(),
+        let belongs = || {
             // The name of a tool is there to be shared.
-            name: if called == &*entry.name { entry.name.clone() } else { called.into() },
-            arguments: canonical_arguments(arguments),
-            owner: owner(),
+            let name = if called == &*entry.name { entry.name.clone() } else { called.into() };
+            self.rounds.belongs(method, name, arguments, owner())
         };
         let mut early = None;
         if request.carrier == Carrier::Rounds {
-            let answers = params.optional_object("inputResponses")?;
+            let answers = params.input_responses()?;
             if let Some(state) = params.optional_text("requestState")? {
                 let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), reply());
                 let enter: &dyn Fn(&Arc<Call>) -> Running = &|call| {

@@ -59,7 +59,7 @@ impl Dispatcher {
             bytes.extend_from_slice(&(last as u64).to_be_bytes());
             bytes.extend_from_slice(key.as_bytes());
         };
-        self.seal.seal_bytes(&bound(list), write).ok_or_else(|| {
+        self.seal.seal(&bound(list), write).ok_or_else(|| {
             let message = "the list has more pages, and the operating system has no randomness to seal a cursor with";
             ErrorObject::new(ErrorCode::InternalError, message)
         })
@@ -67,12 +67,12 @@ impl Dispatcher {
 
     /// The place of the first item of a page: after the one that was last before it, or where that was.
     fn start_of_page<D>(&self, list: ListKind, section: &Section<D>, cursor: &str) -> Result<usize, ErrorObject> {
-        let read = |bytes: &[u8]| {
+        let read = |bytes: Vec<u8>| {
             let (place, key) = bytes.split_first_chunk()?;
             let place = usize::try_from(u64::from_be_bytes(*place)).ok()?;
             Some(section.place_of(std::str::from_utf8(key).ok()?).map_or(place, |place| place + 1))
         };
-        self.seal.open_bytes(&bound(list), cursor, read).ok_or_else(|| {
+        self.seal.open(&bound(list), cursor).and_then(read).ok_or_else(|| {
             ErrorObject::invalid_params(
                 "`params.cursor` was not given by this server for this list; leave it out to begin with the first page",
             )

@@ -1,7 +1,5 @@
 //! `tasks/get`, `tasks/update` and `tasks/cancel`.
 
-use std::collections::HashMap;
-
 use super::call::begun;
 use super::{Dispatched, Dispatcher, Request};
 use crate::engine::TaskAsked;
@@ -20,11 +18,10 @@ impl Dispatcher {
         let reply = || request.origin.reply();
         Ok(begun(match method {
             Method::TasksUpdate => {
-                let answers = params.optional_object("inputResponses")?.ok_or_else(|| {
+                let answers = params.input_responses()?.ok_or_else(|| {
                     ErrorObject::invalid_params("`params.inputResponses` is missing; it has an answer under each key")
                 })?;
-                let answers: HashMap<String, _> = serde_json::from_str(answers.get())
-                    .map_err(|error| ErrorObject::invalid_params(format!("`params.inputResponses`: {error}")))?;
+                let answers = answers.iter().map(|(key, answer)| (key.to_owned(), answer.to_raw_value())).collect();
                 self.tasks.update(asked, answers, reply)
             }
             Method::TasksCancel => self.tasks.cancel(asked, reply),

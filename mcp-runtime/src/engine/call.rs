@@ -66,8 +66,8 @@ impl Call {
     }
 
     /// Answers that came with the first request. Those that fit no question that is asked go nowhere.
-    pub(crate) fn bring_early(&self, answers: Option<Raw<'_>>) {
-        let Some(answers) = answers.map(Members::of) else { return };
+    pub(crate) fn bring_early(&self, answers: Option<&Members<'_>>) {
+        let Some(answers) = answers else { return };
         let results = answers.iter().filter(|(_, answer)| is_result(*answer));
         self.lock().journal.bring_early(results.map(|(key, answer)| (key.to_owned(), answer.to_raw_value())));
     }

@@ -16,8 +16,8 @@ use super::state::{CallId, number};
 use crate::protocol::{Raw, Text, end_of_text, plain};
 
 /// A call's arguments in canonical form; none at all count as `{}`.
-pub(crate) fn arguments(raw: Option<Raw<'_>>) -> Vec<u8> {
-    canonical(raw.map_or("{}", Raw::get)).into_owned()
+pub(crate) fn arguments(raw: Option<Raw<'_>>) -> Cow<'_, [u8]> {
+    canonical(raw.map_or("{}", Raw::get))
 }
 
 /// JSON in canonical form.
@@ -33,12 +33,13 @@ pub(crate) fn canonical(json: &str) -> Cow<'_, [u8]> {
 
 /// Tells the answers to a call apart; none at all count as `{}`.
 pub(super) fn answers(call: &CallId, raw: Option<Raw<'_>>) -> [u8; 16] {
-    SipHasher24::new_with_key(call).hash(&canonical(raw.map_or("{}", Raw::get))).as_bytes()
+    SipHasher24::new_with_key(call).hash(&arguments(raw)).as_bytes()
 }
 
 /// Sixteen hexadecimal digits: enough to tell the questions of one call apart, and the same in all of its runs.
-pub(crate) fn short(raw: &RawValue) -> String {
-    format!("{:016x}", unkeyed(&canonical(raw.get())) >> 64)
+pub(crate) fn short(raw: &RawValue) -> [u8; 16] {
+    let digest = (unkeyed(&canonical(raw.get())) >> 64) as u64;
+    std::array::from_fn(|place| b"0123456789abcdef"[(digest >> (60 - 4 * place)) as usize % 16])
 }
 
 /// Enough to tell the log messages of one call apart.
@@ -63,8 +64,9 @@ fn unkeyed(message: &[u8]) -> u128 {
 const DEPTH: u32 = 128;
 
 /// Writes JSON that a parser has found right in its canonical form, in which no two values read the same: without
-/// white space, names in order, whole numbers as digits, texts as they are, or after a backslash and their length
-/// where they would need escapes. Most of a message has that form already, and is copied in long runs or not at all.
+/// white space, names in falling order, whole numbers as digits, texts as they are, or after a backslash and their length
+/// where they would need escapes. Most of a message has that form already, and is copied in long runs or not at all:
+/// falling is the order in which questions and content are written, `type` before `text`, `role` before `content`.
 struct Writer<'a> {
     json: &'a str,
     at: usize,
@@ -256,16 +258,26 @@ impl<'a> Writer<'a> {
         self.past(1)
     }
 
+    /// What was written of a member's name, if it was copied or is in the run.
+    fn name(&self, member: &Member) -> &[u8] {
+        match member.begin.checked_sub(self.out.len()) {
+            None => &self.out[member.begin..member.name],
+            Some(begin) => &self.json.as_bytes()[self.run + begin..][..member.name - member.begin],
+        }
+    }
+
     /// Brings the members that were written last into the order of their names.
     fn sort(&mut self, members: &mut [Member]) {
+        if members.is_sorted_by(|one, other| self.name(one) >= self.name(other)) {
+            return;
+        }
         self.copy();
         let out = &mut self.out;
-        let is_sorted = members.is_sorted_by(|one, other| out[one.begin..one.name] <= out[other.begin..other.name]);
-        let (Some(first), false) = (members.first(), is_sorted) else { return };
+        let Some(first) = members.first() else { return };
         let (begin, end) = (first.begin, out.len());
         // Of two of one name both count, in their order: such requests are alike only if they are
         // the same.
-        members.sort_by(|one, other| out[one.begin..one.name].cmp(&out[other.begin..other.name]));
+        members.sort_by(|one, other| out[other.begin..other.name].cmp(&out[one.begin..one.name]));
         // Once more in their order, and that in place of what was there.
         for member in members {
             if out.len() > end {

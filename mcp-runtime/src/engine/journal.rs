@@ -7,7 +7,10 @@
 
 mod records;
 
+use std::sync::LazyLock;
+
 use foldhash::HashMap;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 pub(crate) use self::records::{Keyed, Records};
@@ -520,12 +523,12 @@ impl Question {
         let name = match &self.key {
             Some(key) => key.clone(),
             None => {
-                let mut name = String::with_capacity(self.method.len() + 17);
-                self.method.split('/').for_each(|part| name.extend([part, "_"]));
-                name.pop();
-                name.push('-');
-                name.push_str(&digest::short(&self.params));
-                name
+                let mut name = Vec::with_capacity(self.method.len() + 17);
+                name.extend_from_slice(self.method.as_bytes());
+                name.iter_mut().filter(|byte| **byte == b'/').for_each(|slash| *slash = b'_');
+                name.push(b'-');
+                name.extend_from_slice(&digest::short(&self.params));
+                String::from_utf8(name).unwrap_or_default()
             }
         };
         match &self.within {
@@ -539,8 +542,13 @@ impl Question {
     pub(crate) fn about(&self) -> String {
         const LONGEST: usize = 60;
         let params = self.params.get();
-        let said = ["\"text\":\"", "\"message\":\""].iter().find_map(|before| params.split_once(before));
-        let said = said.map(|(_, behind)| behind.split_at(plain(behind.as_bytes())));
+        static TEXT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"text\":\""));
+        static MESSAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"message\":\""));
+        let said = [&TEXT, &MESSAGE].into_iter().find_map(|before| {
+            let at = before.find(params.as_bytes())?;
+            params.get(at + before.needle().len()..)
+        });
+        let said = said.map(|behind| behind.split_at(plain(behind.as_bytes())));
         let (said, rest) = said.filter(|(said, _)| !said.is_empty()).unwrap_or((params, ""));
         let end = (0..=LONGEST.min(said.len())).rev().find(|end| said.is_char_boundary(*end)).unwrap_or_default();
         let is_whole = end == said.len() && !rest.starts_with('\\');

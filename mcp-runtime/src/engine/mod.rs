@@ -43,7 +43,7 @@ pub use metrics::Metrics;
 pub use outcomes::{AnswersDigest, Claim, Claimant, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
 pub(crate) use round::{Client, ClientFacts, Decoded, Round};
-pub(crate) use rounds::{Begun, Belongs, Enter, Owner, Retry, RoundLimits, RoundPolicy, Rounds};
+pub(crate) use rounds::{Begun, Enter, Owner, Retry, RoundLimits, RoundPolicy, Rounds};
 pub(crate) use running::{First, Kind, Running, Work};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};

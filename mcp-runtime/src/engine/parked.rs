@@ -237,7 +237,7 @@ impl Driver {
 
     /// About how much memory the call holds while it waits.
     fn size(&self, outcome: &Outcome) -> usize {
-        OVERHEAD + size_of::<Self>() + self.running.size() + self.belongs.arguments.capacity() + outcome.size()
+        OVERHEAD + size_of::<Self>() + self.running.size() + self.belongs.bound.capacity() + outcome.size()
     }
 
     /// The outcome of a round that ends with questions.
@@ -266,7 +266,7 @@ impl Driver {
         let expires = now().saturating_add(millis(time));
         let content = State { call: self.registration.id, round: state.round, expires };
         let write = |out: &mut Vec<u8>| call.with_memory(|memory| content.encode(memory, out));
-        match self.shared.seal.seal(&self.belongs.binding(&self.shared.server), write) {
+        match self.shared.seal.seal(&self.belongs.bound, write) {
             None => {
                 failed(format!("the state of `{name}` could not be sealed: the operating system has no randomness"))
             }

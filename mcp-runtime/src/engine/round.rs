@@ -1,5 +1,6 @@
 //! What a call knows about the request that drives it at the moment.
 
+use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use crate::protocol::{
@@ -75,12 +76,7 @@ impl Round {
             Client::Known(facts) => return &facts.capabilities,
             Client::Said(said) => said,
         };
-        self.decoded.capabilities.get_or_init(|| {
-            serde_json::from_str(said).map(Arc::new).unwrap_or_else(|error| {
-                tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
-                Arc::default()
-            })
-        })
+        self.decoded.capabilities.get_or_init(|| read(said))
     }
 
     pub(crate) fn meta(&self) -> Meta {
@@ -94,5 +90,33 @@ impl Round {
             Client::Said(said) => size_of::<ClientCapabilities>() + said.len(),
         };
         size_of::<Self>() + self.meta.as_ref().map_or(0, |meta| meta.len()) + said
+    }
+}
+
+thread_local! {
+    /// The capabilities that were read last, and what they say.
+    static LAST: RefCell<Option<(Box<str>, Arc<ClientCapabilities>)>> = const { RefCell::new(None) };
+}
+
+/// What capabilities say. Clients say the same with each request, so the last ones are kept.
+fn read(said: &str) -> Arc<ClientCapabilities> {
+    /// Longer ones are not kept.
+    const LONGEST: usize = 1 << 10;
+    let is_last = |(last, _): &&(Box<str>, _)| **last == *said;
+    let kept = LAST.with_borrow(|last| last.as_ref().filter(is_last).map(|(_, capabilities)| capabilities.clone()));
+    if let Some(kept) = kept {
+        return kept;
+    }
+    match serde_json::from_str::<ClientCapabilities>(said).map(Arc::new) {
+        Ok(capabilities) => {
+            if said.len() <= LONGEST {
+                LAST.set(Some((said.into(), capabilities.clone())));
+            }
+            capabilities
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the client's capabilities could not be read; it counts as having none");
+            Arc::default()
+        }
     }
 }

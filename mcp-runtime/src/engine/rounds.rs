@@ -24,7 +24,7 @@ use super::state::{Remembered, State};
 use super::task::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running, spawn};
-use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Outlet, Principal, Raw};
+use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Method, Outlet, Principal, Raw};
 use crate::telemetry::current;
 
 /// How much calls that take rounds may use.
@@ -63,7 +63,7 @@ pub(crate) struct Rounds {
 
 /// What all of them use.
 pub(super) struct Shared {
-    pub(super) server: String,
+    server: String,
     pub(super) seal: Arc<Seal>,
     pub(super) limits: RoundLimits,
     pub(super) store: Arc<dyn AnyStore>,
@@ -133,10 +133,9 @@ impl Later {
 /// The request that a call belongs to; a retry must repeat it.
 #[derive(Debug, Clone)]
 pub(crate) struct Belongs {
-    pub(crate) method: &'static str,
     pub(crate) name: Arc<str>,
-    /// In canonical form.
-    pub(crate) arguments: Vec<u8>,
+    /// The bytes of its [`Binding`].
+    pub(crate) bound: Vec<u8>,
     pub(crate) owner: Owner,
 }
 
@@ -148,13 +147,6 @@ pub(crate) struct Owner {
     pub(crate) scopes: Arc<[Cow<'static, str>]>,
 }
 
-impl Belongs {
-    pub(super) fn binding<'a>(&'a self, server: &'a str) -> Binding<'a> {
-        let principal = self.owner.principal.as_ref().map(Principal::as_str);
-        Binding { server, method: self.method, name: &self.name, arguments: &self.arguments, principal }
-    }
-}
-
 /// How a call goes from round to round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoundPolicy {
@@ -164,12 +156,12 @@ pub(crate) struct RoundPolicy {
 }
 
 /// A request that brings answers to a call.
-pub(crate) struct Retry<'a> {
+pub(crate) struct Retry<'a, 'm> {
     pub(crate) belongs: Belongs,
     pub(crate) policy: RoundPolicy,
     pub(crate) state: &'a str,
-    /// `inputResponses` as it came.
-    pub(crate) answers: Option<Raw<'a>>,
+    /// `inputResponses`.
+    pub(crate) answers: Option<&'a Members<'m>>,
     pub(crate) round: Round,
     pub(crate) outlet: Arc<dyn Outlet>,
     /// Enters the function once more, if nothing is left of the call.
@@ -205,6 +197,14 @@ impl Rounds {
         }
     }
 
+    /// What a request belongs to that calls something of this name.
+    pub(crate) fn belongs(&self, method: Method, name: Arc<str>, arguments: Option<Raw<'_>>, owner: Owner) -> Belongs {
+        let (server, method) = (&*self.shared.server, method.as_str());
+        let principal = owner.principal.as_ref().map(Principal::as_str);
+        let bound = Binding { server, method, name: &name, arguments, principal }.to_bytes();
+        Belongs { name, bound, owner }
+    }
+
     /// Takes over a call whose first poll did not finish it.
     pub(crate) fn begin(
         &self,
@@ -224,12 +224,12 @@ impl Rounds {
     ///
     /// One and the same error for a state that does not open, and for a ticket that was used with
     /// other answers.
-    pub(crate) fn retry(&self, retry: Retry<'_>) -> Result<Begun, ErrorObject> {
+    pub(crate) fn retry(&self, retry: Retry<'_, '_>) -> Result<Begun, ErrorObject> {
         let Retry { belongs, policy, state, answers, round, outlet, enter, enter_later, reply } = retry;
-        let opened = self.shared.seal.open(&belongs.binding(&self.shared.server), state, now());
+        let opened = self.shared.seal.open_state(&belongs.bound, state, now());
         let opened = opened.ok_or_else(|| self.shared.refuse())?;
         let mut reply = Some(reply);
-        let digest = AnswersDigest(digest::answers(&opened.state.call, answers));
+        let digest = AnswersDigest(digest::answers(&opened.state.call, answers.map(Members::whole)));
         let ticket = Ticket::new(opened.state.call, opened.state.round);
         // Whoever repeats what is running waits with it.
         let later = self.shared.later().get(&ticket).filter(|later| later.digest == digest).cloned();
@@ -252,7 +252,7 @@ impl Rounds {
         match claim(self.shared.store.clone(), of, digest, self.shared.limits.state_time) {
             Ok(claim) => self.shared.claimed(claim, waiting, answers, enter, reply),
             Err(claim) => {
-                let answers = answers.map(Raw::to_raw_value);
+                let answers = answers.map(|answers| answers.whole().to_raw_value());
                 Ok(Begun::Running(self.later(claim, waiting, answers, enter_later(), reply)))
             }
         }
@@ -306,8 +306,8 @@ impl Rounds {
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
             let claim = claim.instrument(span.clone()).await;
-            let begun =
-                span.in_scope(|| shared.claimed(claim, waiting, answers.as_deref().map(Raw::from), &*enter, answer));
+            let answers = answers.as_deref().map(|answers| Members::of(answers.into()));
+            let begun = span.in_scope(|| shared.claimed(claim, waiting, answers.as_ref(), &*enter, answer));
             // The request is over when it is answered, and that is not in this task's hands.
             drop(span);
             let outcome = match begun {
@@ -376,7 +376,7 @@ impl Shared {
         self: &Arc<Self>,
         claim: Result<Claimed, BoxError>,
         waiting: Waiting,
-        answers: Option<Raw<'_>>,
+        answers: Option<&Members<'_>>,
         enter: &dyn Fn(&Arc<Call>) -> Running,
         reply: Reply,
     ) -> Result<Begun, ErrorObject> {
@@ -395,8 +395,7 @@ impl Shared {
                 return Err(ErrorObject::new(ErrorCode::InternalError, message));
             }
         };
-        let given = answers.map(Members::of).unwrap_or_default();
-        let answer_of = |key: &str| given.get(key).filter(|answer| is_result(*answer)).map(Raw::to_raw_value);
+        let answer_of = |key: &str| answers?.get(key).filter(|answer| is_result(*answer)).map(Raw::to_raw_value);
         if let Some(seat) = self.tickets.find(&id) {
             // The seat stays locked until the answers are in, so that the driver sees all or none.
             let mut state = seat.lock();

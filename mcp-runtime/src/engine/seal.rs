@@ -1,6 +1,6 @@
 //! `requestState`: what a client keeps for us between rounds, and cannot read or change.
 //!
-//! Format, before Base64 (URL alphabet, no padding): one byte of version (4), a nonce of 12
+//! Format, before Base64 (URL alphabet, no padding): one byte of version (5), a nonce of 12
 //! bytes, AES-256-GCM-SIV ([RFC 8452]) of the [state](super::state), and its tag of 16 bytes.
 //! Everything that the state is bound to is authenticated with it: server, method, name, arguments,
 //! principal.
@@ -17,9 +17,11 @@ use aes_gcm_siv::{AeadInOut as _, Aes256GcmSiv, KeyInit as _, Nonce, Tag};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use super::digest;
 use super::state::{Remembered, State};
+use crate::protocol::Raw;
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
@@ -30,18 +32,18 @@ pub(crate) struct Binding<'a> {
     pub(crate) method: &'a str,
     /// The tool, prompt or resource.
     pub(crate) name: &'a str,
-    /// In canonical form.
-    pub(crate) arguments: &'a [u8],
+    pub(crate) arguments: Option<Raw<'a>>,
     /// Who asks, where requests are authenticated.
     pub(crate) principal: Option<&'a str>,
 }
 
 impl Binding<'_> {
-    /// Each part with its length before it, so that no two bindings read the same.
-    fn to_bytes(&self) -> Vec<u8> {
+    /// Each part with its length before it, so that no two bindings read the same; the arguments in canonical form.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let texts = [self.server, self.method, self.name, self.principal.unwrap_or_default()].map(str::as_bytes);
         let [server, method, name, principal] = texts;
-        let parts = [self.arguments, server, method, name, principal];
+        let arguments = digest::arguments(self.arguments);
+        let parts = [&*arguments, server, method, name, principal];
         let mut bytes = Vec::with_capacity(2 + parts.iter().map(|part| size_of::<u64>() + part.len()).sum::<usize>());
         bytes.push(VERSION);
         bytes.push(self.principal.is_some().into());
@@ -136,14 +138,9 @@ impl Seal {
         Self { ciphers: keys.iter().map(|StateKey(key)| Aes256GcmSiv::new(key.into())).collect() }
     }
 
-    /// Seals the state that is written. `None` if the operating system has no randomness to give.
-    pub(crate) fn seal(&self, binding: &Binding<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
-        self.seal_bytes(&binding.to_bytes(), write)
-    }
-
-    /// Seals what is written, bound to these bytes. They say first what it is: a state begins with the
-    /// version, what else there is with other bytes.
-    pub(crate) fn seal_bytes(&self, bound: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
+    /// Seals what is written, bound to these bytes. They say first what it is: those of a [`Binding`] begin with the
+    /// version, what else there is with other bytes. `None` if the operating system has no randomness to give.
+    pub(crate) fn seal(&self, bound: &[u8], write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
         let mut bytes = Vec::with_capacity(512);
@@ -157,17 +154,17 @@ impl Seal {
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Opens a state if it is ours, unchanged, of this request and not expired. What was wrong
+    /// Opens a state if it is ours, unchanged, bound to these bytes and not expired. What was wrong
     /// is not said: that would help only whoever tampers with it.
-    pub(crate) fn open(&self, binding: &Binding<'_>, state: &str, now: u64) -> Option<Opened> {
-        self.open_bytes(&binding.to_bytes(), state, |message| {
-            let (state, remembered) = State::decode(message)?;
-            (now < state.expires).then(|| Opened { state, remembered: remembered.map(<[u8]>::to_vec) })
-        })
+    pub(crate) fn open_state(&self, bound: &[u8], state: &str, now: u64) -> Option<Opened> {
+        let message = self.open(bound, state)?;
+        let (state, remembered) = State::decode(&message)?;
+        let remembered = remembered.map(|behind| message.len() - behind.len());
+        (now < state.expires).then_some(Opened { state, message, remembered })
     }
 
-    /// Opens what was sealed and bound to these bytes, and reads it.
-    pub(crate) fn open_bytes<T>(&self, bound: &[u8], sealed: &str, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    /// Opens what was sealed and bound to these bytes.
+    pub(crate) fn open(&self, bound: &[u8], sealed: &str) -> Option<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (&mut VERSION, rest) = bytes.split_first_mut()? else { return None };
         let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>()?;
@@ -177,7 +174,9 @@ impl Seal {
         let mut opens =
             |cipher: &Aes256GcmSiv| cipher.decrypt_inout_detached(&nonce, bound, (&mut *message).into(), &tag).is_ok();
         self.ciphers.iter().any(&mut opens).then_some(())?;
-        read(message)
+        bytes.truncate(bytes.len() - TAG);
+        bytes.drain(..1 + NONCE);
+        Some(bytes)
     }
 }
 
@@ -185,13 +184,15 @@ impl Seal {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) state: State,
-    remembered: Option<Vec<u8>>,
+    message: Vec<u8>,
+    /// Where it is in the message.
+    remembered: Option<usize>,
 }
 
 impl Opened {
     /// What a run that starts over must know, if the call can.
     pub(crate) fn remembered(&self) -> Option<Remembered> {
-        Remembered::decode(self.remembered.as_deref()?)
+        Remembered::decode(self.message.get(self.remembered?..)?)
     }
 }
 
@@ -223,15 +224,15 @@ mod tests {
     fn sealed(seal: &Seal) -> String {
         let (state, remembered) = whole();
         let remembered = remembered.as_ref().map(|it| (&it.memory, &it.reports));
-        seal.seal(&binding(), |out| state.encode(remembered, out)).expect("sealed")
+        seal.seal(&binding().to_bytes(), |out| state.encode(remembered, out)).expect("sealed")
     }
 
     fn open(seal: &Seal, binding: &Binding<'_>, sealed: &str, now: u64) -> Option<(State, Option<Remembered>)> {
-        seal.open(binding, sealed, now).map(|opened| (opened.state, opened.remembered()))
+        seal.open_state(&binding.to_bytes(), sealed, now).map(|opened| (opened.state, opened.remembered()))
     }
 
     fn binding() -> Binding<'static> {
-        Binding { server: "s", method: "tools/call", name: "t", arguments: b"{}", principal: None }
+        Binding { server: "s", method: "tools/call", name: "t", arguments: None, principal: None }
     }
 
     #[test]
@@ -248,7 +249,7 @@ mod tests {
             Binding { server: "st", ..binding() },
             Binding { method: "prompts/get", ..binding() },
             Binding { name: "u", ..binding() },
-            Binding { arguments: b"{\"a\":1}", ..binding() },
+            Binding { arguments: Some(RawValue::TRUE.into()), ..binding() },
             Binding { principal: Some(""), ..binding() },
         ] {
             assert_eq!(open(&seal(), &other, &sealed, 0), None, "{other:?}");
@@ -295,9 +296,15 @@ mod tests {
         const OF_VERSION_2: &str = "AgkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCRvquJFZwT9lVCr3JBBJ7n71-5SJDATkQD5wnhJdXuiwOmIyzg";
         const OF_VERSION_3: &str =
             "AwkJCQkJCQkJCQkJCVWHjbUUcWKf_CM5pnB7gDWsOn8TQK5hTiYcrhFqHWlcWO1t1lYpisnw9WXWHqn7e5Xs3GvdjoKW9n0";
-        for old in [OF_VERSION_1, OF_VERSION_2, OF_VERSION_3] {
+        // With names in rising order.
+        const OF_VERSION_4: &str =
+            "BAkJCQkJCQkJCQkJCdV4sWcbyzrSM0O37rbWAbXnuY-ohvITOPcwTNj-PGgYv_ptPUHpucwwUPL9hobrIL1Yl2EKiqsJzLQ";
+        const OF_VERSION_5: &str =
+            "BQkJCQkJCQkJCQkJCbMoWl_g2zq690LFB0gCLA5SOJbl-whLNSXQtUiQf4HZojxUlKXeGB1fVPDFZ3T_mFtmRqnPVkW-BPg";
+        for old in [OF_VERSION_1, OF_VERSION_2, OF_VERSION_3, OF_VERSION_4] {
             assert_eq!(open(&seal(), &binding(), old, 0), None, "{old}");
         }
+        assert_eq!(open(&seal(), &binding(), OF_VERSION_5, 0), Some(whole()));
     }
 
     #[test]

@@ -185,9 +185,9 @@ impl Policy for Cache {
         S: Service<CallRequest, Response = CallResponse, Error = CallError>,
         S::Future: Send + 'static,
     {
-        let arguments = canonical_arguments(request.arguments.as_deref().map(Into::into));
+        let arguments = canonical_arguments(request.arguments.as_deref().map(Into::into)).into();
         let Some(audience) = self.audience(&request) else { return Box::pin(inner.call(request)) };
-        let key: Key = (request.kind(), request.called.clone(), arguments.into(), audience);
+        let key: Key = (request.kind(), request.called.clone(), arguments, audience);
         if let Some(response) = self.find(&key) {
             return Box::pin(std::future::ready(Ok(response)));
         }

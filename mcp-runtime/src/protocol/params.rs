@@ -13,6 +13,8 @@ use super::ErrorObject;
 use super::scan::{Raw, Scanner};
 use super::text::{Text, text};
 
+const INPUT_RESPONSES: &str = "inputResponses";
+
 /// The members of a JSON object in the order they came. Of a repeated name the last one counts.
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
@@ -20,11 +22,19 @@ pub(crate) struct Members<'a> {
     whole: Raw<'a>,
 }
 
-/// The parameters of a message. Those of `_meta` stand apart: every modern request is read for them.
+/// The parameters of a message, with the members of those that servers look into.
 #[derive(Debug)]
 pub(crate) struct Params<'a> {
     members: Members<'a>,
+    apart: Apart<'a>,
+}
+
+/// Parameters that stand apart from the others.
+#[derive(Debug, Default)]
+struct Apart<'a> {
+    /// Every modern request is read for them.
     meta: Option<Box<Members<'a>>>,
+    input_responses: Option<Box<Members<'a>>>,
 }
 
 impl<'a> Deref for Params<'a> {
@@ -38,14 +48,22 @@ impl<'a> Deref for Params<'a> {
 impl<'a> Params<'a> {
     /// Reads what comes next; `None` for what is no JSON.
     pub(crate) fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
-        let mut meta = None;
-        let members = Members::scan(scanner, Some(&mut meta))?;
-        Some(Self { members, meta })
+        let mut apart = Apart::default();
+        let members = Members::scan(scanner, Some(&mut apart))?;
+        Some(Self { members, apart })
     }
 
     /// The members of `_meta`.
     pub(crate) fn meta(&self) -> Option<&Members<'a>> {
-        self.meta.as_deref()
+        self.apart.meta.as_deref()
+    }
+
+    /// The members of `inputResponses`, which may be absent, and else must be an object.
+    pub(crate) fn input_responses(&self) -> Result<Option<&Members<'a>>, ErrorObject> {
+        match self.apart.input_responses.as_deref() {
+            Some(other) if !other.is_object() => Err(must_be(INPUT_RESPONSES, "an object")),
+            members => Ok(members),
+        }
     }
 }
 
@@ -89,8 +107,8 @@ impl<'a> Members<'a> {
         Self::scan(&mut Scanner::new(json), None).unwrap_or(Self { whole: Raw::NULL, ..Self::default() })
     }
 
-    /// Those of what comes next; `None` for what is no JSON. If `_meta` is to stand apart, it goes there.
-    fn scan(scanner: &mut Scanner<'a>, mut apart: Option<&mut Option<Box<Self>>>) -> Option<Self> {
+    /// Those of what comes next; `None` for what is no JSON. Those that are to stand apart go there.
+    fn scan(scanner: &mut Scanner<'a>, mut apart: Option<&mut Apart<'a>>) -> Option<Self> {
         let mut list = SmallVec::new();
         if scanner.peek()? != b'{' {
             let whole = scanner.value()?;
@@ -98,9 +116,14 @@ impl<'a> Members<'a> {
         }
         let ((), whole) = scanner.whole(|scanner| {
             scanner.object(|name, scanner| {
-                match &mut apart {
-                    Some(apart) if name.0 == "_meta" => **apart = Some(Box::new(Self::scan(scanner, None)?)),
-                    _ => list.push((name, scanner.value()?)),
+                let place = apart.as_deref_mut().and_then(|apart| match &*name.0 {
+                    "_meta" => Some(&mut apart.meta),
+                    INPUT_RESPONSES => Some(&mut apart.input_responses),
+                    _ => None,
+                });
+                match place {
+                    Some(place) => *place = Some(Box::new(Self::scan(scanner, None)?)),
+                    None => list.push((name, scanner.value()?)),
                 }
                 Some(())
             })
@@ -171,10 +194,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_members_of_meta_stand_apart_in_parameters_only() {
-        let json = r#"{"name":"a","_meta":{"b":1,"_meta":{"c":[2]}}}"#;
+    fn what_stands_apart_does_so_in_parameters_only() {
+        let json = r#"{"name":"a","_meta":{"b":1,"_meta":{"c":[2]}},"inputResponses":{"d":{}}}"#;
         let params = Params::scan(&mut Scanner::new(json)).expect("parameters");
-        assert!(params.get("_meta").is_none());
+        assert!(params.get("_meta").is_none() && params.get("inputResponses").is_none());
+        let responses = params.input_responses().expect("an object").expect("it is there");
+        assert_eq!(responses.get("d").map(Raw::get), Some("{}"));
         let inner = params.meta().and_then(|meta| meta.get("_meta")).map(Raw::get);
         assert_eq!(inner, Some(r#"{"c":[2]}"#));
         assert!(Members::read(json).get("_meta").is_some(), "an argument may have any name");

@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use smallvec::SmallVec;
 
 use super::text::{RESERVED_KEY, Text, is_reserved, plain};
@@ -30,8 +32,17 @@ impl<'a> Raw<'a> {
 
     /// The same, to be kept.
     pub(crate) fn to_raw_value(self) -> Box<RawValue> {
-        // What was found right is.
-        RawValue::from_string(self.0.to_owned()).unwrap_or_default()
+        to_raw_value(&self).unwrap_or_default()
+    }
+}
+
+/// In the way in which serde_json's own `RawValue` does it, so that its writers copy what was found right, and do not look at
+/// it again.
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut raw = serializer.serialize_struct(RESERVED_KEY, 1)?;
+        raw.serialize_field(RESERVED_KEY, self.0)?;
+        raw.end()
     }
 }
 
@@ -330,6 +341,14 @@ mod tests {
             "\u{a0}1",
         ] {
             assert_eq!(scan(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_what_came() {
+        for json in ["null", r#"{"a" : [1, "\u00e9\n"] }"#, r#""é""#] {
+            let mut scanner = Scanner::new(json);
+            assert_eq!(scanner.value().map(Raw::to_raw_value).expect("JSON").get(), json);
         }
     }
 

@@ -179,13 +179,16 @@ fn members(params: &Params<'_>) -> Value {
         }
         all.insert("_meta".to_owned(), Value::Object(said));
     }
+    if let Some(responses) = params.input_responses().expect("an object") {
+        let value = serde_json::from_str(responses.whole().get()).expect("JSON");
+        all.insert("inputResponses".to_owned(), input_responses(&value));
+    }
     for (name, raw) in params.iter() {
         let value: Value = serde_json::from_str(raw.get()).expect("JSON");
         let value = match name {
             "name" | "uri" | "cursor" | "requestState" => json!(text(raw).expect("a text")),
             "arguments" => serde_json::from_str(Members::of(raw).whole().get()).expect("JSON"),
             "notifications" => typed::<SubscriptionFilter>(&value),
-            "inputResponses" => input_responses(&value),
             _ => value,
         };
         all.insert(name.to_owned(), value);

@@ -180,7 +180,7 @@ impl Conversation {
         }
         // What the model calls it is of any length.
         let id = to_raw_value(asked).map(|asked| digest_of(&asked)).unwrap_or_default();
-        let name = format!("mcp-runtime/tool/{id}");
+        let name = format!("mcp-runtime/tool/{}", String::from_utf8_lossy(&id));
         match once(call, &name, Scope::Open, run).await {
             Ok(result) => result,
             Err(Failure::Body(never)) => match never {},

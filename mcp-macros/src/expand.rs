@@ -232,7 +232,7 @@ fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
     let locals: Vec<Ident> = (0..params.len()).map(|index| local(&format!("arg{index}"))).collect();
     let takes = params.iter().zip(&locals).map(|(param, local)| {
         let (conditions, role) = (&param.conditions, role(param, runtime));
-        let taken = quote_spanned! { param.ty.span()=> #role::take(&mut #call) };
+        let taken = quote_spanned! { param.ty.span()=> #role::take(#call) };
         quote! { #(#conditions)* let #local = #taken; }
     });
     let opens = params.iter().zip(&locals).map(|(param, local)| {
@@ -263,8 +263,8 @@ fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
         },
     };
     let function_call = match owner {
-        Owner::None => quote! { #function(#(#passed),*) },
-        Owner::Type => quote! { Self::#function(#(#passed),*) },
+        Owner::None => quote_spanned! { function.span()=> #function(#(#passed),*) },
+        Owner::Type => quote_spanned! { function.span()=> Self::#function(#(#passed),*) },
         Owner::Borrowed => quote! { Self::#function(&#this, #(#passed),*) },
         Owner::Shared => {
             let (ty, span) = (&model.receiver, model.receiver.span());
@@ -279,6 +279,8 @@ fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
     let converted = |value: TokenStream| {
         quote_spanned! { returns.span()=> <#returns as #here::#result>::#convert(#value) }
     };
+    let owns_all = params.iter().all(|param| matches!(param.passing, Passing::Value))
+        && matches!(owner, Owner::None | Owner::Type);
     // Whatever is wrong with the future is said at the function's name.
     let started = match model.mode {
         Mode::Plain => {
@@ -287,11 +289,16 @@ fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
         }
         Mode::Queued => {
             let result = converted(function_call);
-            quote_spanned! { function.span()=> #call.running(async move { #result }) }
+            quote_spanned! { function.span()=> #call.running(async move { #result }, ::core::convert::identity) }
+        }
+        // A future that borrows nothing needs none around it that holds what it borrows.
+        Mode::Async if owns_all => {
+            let convert = quote_spanned! { returns.span()=> <#returns as #here::#result>::#convert };
+            quote_spanned! { function.span()=> #call.running(#function_call, #convert) }
         }
         Mode::Async => {
             let result = converted(quote! { #function_call.await });
-            quote_spanned! { function.span()=> #call.running(async move { #result }) }
+            quote_spanned! { function.span()=> #call.running(async move { #result }, ::core::convert::identity) }
         }
         Mode::Blocking => {
             let result = converted(function_call);
@@ -299,7 +306,7 @@ fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
         }
     };
     quote! {
-        |mut #call| {
+        |#call| {
             #(#takes)*
             if !#call.is_fine() {
                 return #call.refuse();

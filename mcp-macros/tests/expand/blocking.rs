@@ -11,7 +11,7 @@ impl ::mcp_runtime::__private::Tool for flush {
         ["flush", "Flush", "", ::core::module_path!()],
         const { &[] },
         <() as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        |mut mcp_call| {
+        |mcp_call| {
             if !mcp_call.is_fine() {
                 return mcp_call.refuse();
             }

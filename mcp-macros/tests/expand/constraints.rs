@@ -61,16 +61,16 @@ impl ::mcp_runtime::__private::Tool for search {
                 ]
             },
             <Vec<String> as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-            |mut mcp_call| {
+            |mcp_call| {
                 let mcp_arg0 = <u32 as ::mcp_runtime::__private::ToolArgument>::take(
-                    &mut mcp_call,
+                    mcp_call,
                 );
                 let mcp_arg1 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::take(
-                    &mut mcp_call,
+                    mcp_call,
                 );
                 let mcp_arg2 = <State<
                     Db,
-                > as ::mcp_runtime::__private::Unnamed<_>>::take(&mut mcp_call);
+                > as ::mcp_runtime::__private::Unnamed<_>>::take(mcp_call);
                 if !mcp_call.is_fine() {
                     return mcp_call.refuse();
                 }
@@ -84,13 +84,16 @@ impl ::mcp_runtime::__private::Tool for search {
                     return mcp_call.refuse()
                 };
                 mcp_call
-                    .running(async move {
-                        <Vec<
-                            String,
-                        > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                            search(mcp_arg0, &mcp_arg1, mcp_arg2).await,
-                        )
-                    })
+                    .running(
+                        async move {
+                            <Vec<
+                                String,
+                            > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                                search(mcp_arg0, &mcp_arg1, mcp_arg2).await,
+                            )
+                        },
+                        ::core::convert::identity,
+                    )
             },
         )
         .with(|mcp_details| {

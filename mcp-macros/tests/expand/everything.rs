@@ -56,22 +56,22 @@ impl ::mcp_runtime::__private::Tool for Create {
         <Result<
             Json<Product>,
         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        |mut mcp_call| {
+        |mcp_call| {
             let mcp_arg0 = <<Context as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut mcp_call);
+            >>::take(mcp_call);
             let mcp_arg1 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut mcp_call);
+            >>::take(mcp_call);
             let mcp_arg2 = <Option<
                 <str as ::mcp_runtime::__private::ToolRef>::Held,
-            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut mcp_call);
+            > as ::mcp_runtime::__private::ToolParam<_>>::take(mcp_call);
             let mcp_arg3 = <Kind as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut mcp_call);
+            >>::take(mcp_call);
             let mcp_arg4 = <State<
                 Db,
-            > as ::mcp_runtime::__private::ToolParam<_>>::take(&mut mcp_call);
+            > as ::mcp_runtime::__private::ToolParam<_>>::take(mcp_call);
             if !mcp_call.is_fine() {
                 return mcp_call.refuse();
             }
@@ -91,20 +91,23 @@ impl ::mcp_runtime::__private::Tool for Create {
                 return mcp_call.refuse()
             };
             mcp_call
-                .running(async move {
-                    <Result<
-                        Json<Product>,
-                    > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                        create(
-                                &mcp_arg0,
-                                &mcp_arg1,
-                                ::mcp_runtime::__private::Lend::lend(&mcp_arg2),
-                                mcp_arg3,
-                                mcp_arg4,
-                            )
-                            .await,
-                    )
-                })
+                .running(
+                    async move {
+                        <Result<
+                            Json<Product>,
+                        > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                            create(
+                                    &mcp_arg0,
+                                    &mcp_arg1,
+                                    ::mcp_runtime::__private::Lend::lend(&mcp_arg2),
+                                    mcp_arg3,
+                                    mcp_arg4,
+                                )
+                                .await,
+                        )
+                    },
+                    ::core::convert::identity,
+                )
         },
     );
 }

@@ -51,13 +51,13 @@ impl<S: Store> Catalog<S> {
                         <Result<
                             (),
                         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-                        |mut mcp_call| {
+                        |mcp_call| {
                             let mcp_arg0 = <u64 as ::mcp_runtime::__private::ToolParam<
                                 _,
-                            >>::take(&mut mcp_call);
+                            >>::take(mcp_call);
                             let mcp_arg1 = <String as ::mcp_runtime::__private::ToolParam<
                                 _,
-                            >>::take(&mut mcp_call);
+                            >>::take(mcp_call);
                             if !mcp_call.is_fine() {
                                 return mcp_call.refuse();
                             }
@@ -70,13 +70,16 @@ impl<S: Store> Catalog<S> {
                             let ::core::option::Option::Some(mcp_this) = mcp_call
                                 .receiver::<Self>() else { return mcp_call.refuse() };
                             mcp_call
-                                .running(async move {
-                                    <Result<
-                                        (),
-                                    > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                                        Self::rename(&mcp_this, mcp_arg0, mcp_arg1).await,
-                                    )
-                                })
+                                .running(
+                                    async move {
+                                        <Result<
+                                            (),
+                                        > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                                            Self::rename(&mcp_this, mcp_arg0, mcp_arg1).await,
+                                        )
+                                    },
+                                    ::core::convert::identity,
+                                )
                         },
                     )
                 },
@@ -117,9 +120,9 @@ impl<S: Store> Catalog<S> {
                                 Json<Product>,
                             > as ::mcp_runtime::__private::IntoResourceResult>::MIME_TYPE,
                         },
-                        |mut mcp_call| {
+                        |mcp_call| {
                             let mcp_arg0 = <u64 as ::mcp_runtime::__private::ToolArgument>::take(
-                                &mut mcp_call,
+                                mcp_call,
                             );
                             if !mcp_call.is_fine() {
                                 return mcp_call.refuse();

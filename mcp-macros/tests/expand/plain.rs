@@ -28,13 +28,13 @@ impl ::mcp_runtime::__private::Tool for add {
             ]
         },
         <i64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        |mut mcp_call| {
+        |mcp_call| {
             let mcp_arg0 = <i64 as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut mcp_call);
+            >>::take(mcp_call);
             let mcp_arg1 = <i64 as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut mcp_call);
+            >>::take(mcp_call);
             if !mcp_call.is_fine() {
                 return mcp_call.refuse();
             }

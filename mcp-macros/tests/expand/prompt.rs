@@ -66,19 +66,19 @@ impl ::mcp_runtime::__private::PromptFn for review {
             ]
         },
         (),
-        |mut mcp_call| {
+        |mcp_call| {
             let mcp_arg0 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut mcp_call);
+            >>::take(mcp_call);
             let mcp_arg1 = <u8 as ::mcp_runtime::__private::ToolArgument>::take(
-                &mut mcp_call,
+                mcp_call,
             );
             let mcp_arg2 = <<str as ::mcp_runtime::__private::ToolRef>::Held as ::mcp_runtime::__private::ToolArgument>::take(
-                &mut mcp_call,
+                mcp_call,
             );
             let mcp_arg3 = <Context as ::mcp_runtime::__private::ToolParam<
                 _,
-            >>::take(&mut mcp_call);
+            >>::take(mcp_call);
             if !mcp_call.is_fine() {
                 return mcp_call.refuse();
             }
@@ -95,13 +95,16 @@ impl ::mcp_runtime::__private::PromptFn for review {
                 return mcp_call.refuse()
             };
             mcp_call
-                .running(async move {
-                    <Result<
-                        String,
-                    > as ::mcp_runtime::__private::IntoPromptResult>::into_prompt_result(
-                        review(&mcp_arg0, mcp_arg1, &mcp_arg2, mcp_arg3).await,
-                    )
-                })
+                .running(
+                    async move {
+                        <Result<
+                            String,
+                        > as ::mcp_runtime::__private::IntoPromptResult>::into_prompt_result(
+                            review(&mcp_arg0, mcp_arg1, &mcp_arg2, mcp_arg3).await,
+                        )
+                    },
+                    ::core::convert::identity,
+                )
         },
     );
 }

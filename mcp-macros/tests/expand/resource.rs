@@ -40,16 +40,16 @@ impl ::mcp_runtime::__private::ResourceFn for product {
                     String,
                 > as ::mcp_runtime::__private::IntoResourceResult>::MIME_TYPE,
             },
-            |mut mcp_call| {
+            |mcp_call| {
                 let mcp_arg0 = <u64 as ::mcp_runtime::__private::ToolArgument>::take(
-                    &mut mcp_call,
+                    mcp_call,
                 );
                 let mcp_arg1 = <Option<
                     <str as ::mcp_runtime::__private::ToolRef>::Held,
-                > as ::mcp_runtime::__private::ToolArgument>::take(&mut mcp_call);
+                > as ::mcp_runtime::__private::ToolArgument>::take(mcp_call);
                 let mcp_arg2 = <State<
                     Db,
-                > as ::mcp_runtime::__private::NoVariable<_>>::take(&mut mcp_call);
+                > as ::mcp_runtime::__private::NoVariable<_>>::take(mcp_call);
                 if !mcp_call.is_fine() {
                     return mcp_call.refuse();
                 }

@@ -1,3 +1,4 @@
+use std::convert::identity;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl DynPrompt {
         }
         let handler: Arc<Handler> = Arc::new(move |arguments, context, mask_errors| {
             let future = function(arguments, context());
-            Started::running(async move { future.await.into_prompt_result() }, &PROMPT, mask_errors)
+            Started::running(async move { future.await.into_prompt_result() }, identity, &PROMPT, mask_errors)
         });
         Self { prompt, details, handler, completers: Vec::new() }
     }

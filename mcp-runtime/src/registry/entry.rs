@@ -105,7 +105,7 @@ pub(crate) type LazyRequester<'r> = LazyCell<Requester, &'r dyn Fn() -> Requeste
 
 /// How a function is entered.
 pub(crate) enum EntryCall {
-    Function { function: fn(ToolCall<'_>) -> Started, table: ArgumentTable, receiver: Option<Receiver> },
+    Function { function: fn(&mut ToolCall<'_>) -> Started, table: ArgumentTable, receiver: Option<Receiver> },
     Dynamic { handler: Arc<Handler>, schema: Box<ArgumentSchema> },
 }
 
@@ -225,7 +225,7 @@ impl Entry {
     ) -> Started {
         let before = Instant::now();
         let started = catch_unwind(AssertUnwindSafe(|| match &self.call {
-            EntryCall::Function { function, table, receiver } => function(ToolCall {
+            EntryCall::Function { function, table, receiver } => function(&mut ToolCall {
                 kind: self.kind,
                 name: &self.name,
                 arguments: Arguments::new(table, arguments),

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::convert::identity;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
@@ -136,7 +137,7 @@ impl Resource {
         let handler: Arc<Handler> = Arc::new(move |variables, context, mask_errors| {
             let variables = variables.iter().map(|(name, value)| (name.clone(), text_of(Some(value)))).collect();
             let future = function(variables, context());
-            Started::running(async move { future.await.into_resource_result() }, &RESOURCE, mask_errors)
+            Started::running(async move { future.await.into_resource_result() }, identity, &RESOURCE, mask_errors)
         });
         let mut resource = Self::with(uri.into(), handler);
         resource.link.mime_type = R::MIME_TYPE.map(str::to_owned);

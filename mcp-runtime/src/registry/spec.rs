@@ -34,7 +34,7 @@ pub struct Spec<M> {
     /// What only its kind has.
     pub more: M,
     /// Decodes the arguments and enters the function.
-    pub call: fn(ToolCall<'_>) -> Started,
+    pub call: fn(&mut ToolCall<'_>) -> Started,
     /// What the other keys of the attribute say; asked once, when the server starts.
     pub details: Option<fn(&mut Details)>,
 }
@@ -66,7 +66,7 @@ impl<M: Copy> Spec<M> {
         [name, title, description, module]: [&'static str; 4],
         params: &'static [ParamSpec],
         more: M,
-        call: fn(ToolCall<'_>) -> Started,
+        call: fn(&mut ToolCall<'_>) -> Started,
     ) -> Self {
         Self { name, title, description, module, params, more, call, details: None }
     }

@@ -1,5 +1,6 @@
 //! Functions that are known only when the program runs.
 
+use std::convert::identity;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ where
 {
     Arc::new(move |arguments, context, mask_errors| {
         let future = function(arguments, context());
-        Started::running(async move { future.await.into_tool_result() }, &TOOL, mask_errors)
+        Started::running(async move { future.await.into_tool_result() }, identity, &TOOL, mask_errors)
     })
 }
 

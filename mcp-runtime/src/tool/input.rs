@@ -3,8 +3,11 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 
+use pin_project_lite::pin_project;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -393,15 +396,15 @@ impl<'a> ToolCall<'a> {
 
     #[doc(hidden)]
     #[must_use]
-    pub fn is_fine(&mut self) -> bool {
+    pub fn is_fine(&self) -> bool {
         self.failure.is_none() && self.arguments.is_fine()
     }
 
     #[doc(hidden)]
     #[must_use]
     #[cold]
-    pub fn refuse(self) -> Started {
-        Started(Progress::Finished(match self.failure {
+    pub fn refuse(&mut self) -> Started {
+        Started(Progress::Finished(match self.failure.take() {
             Some(error) if self.arguments.is_fine() => error.into_outcome(self.kind, self.host.mask_errors),
             _ => (self.kind.refused)(self.arguments.refusal()),
         }))
@@ -409,23 +412,25 @@ impl<'a> ToolCall<'a> {
 
     #[doc(hidden)]
     #[must_use]
-    pub fn returned(self, result: Result<impl Into<Answer>, ToolError>) -> Started {
+    pub fn returned(&self, result: Result<impl Into<Answer>, ToolError>) -> Started {
         Started::returned(result, self.kind, self.host.mask_errors)
     }
 
     #[doc(hidden)]
     #[must_use]
-    pub fn running<R: Into<Answer>>(
-        self,
-        future: impl Future<Output = Result<R, ToolError>> + Send + 'static,
+    pub fn running<T: 'static, R: Into<Answer> + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+        convert: fn(T) -> Result<R, ToolError>,
     ) -> Started {
-        Started::running(future, self.kind, self.host.mask_errors)
+        let (kind, mask_errors) = (self.kind, self.host.mask_errors);
+        Started(Progress::Running(Work::Future(Box::pin(Calling { future, convert, kind, mask_errors }))))
     }
 
     #[doc(hidden)]
     #[must_use]
     pub fn blocking<R: Into<Answer>>(
-        self,
+        &self,
         function: impl FnOnce() -> Result<R, ToolError> + Send + 'static,
     ) -> Started {
         Started::blocking(function, self.kind, self.host.mask_errors)
@@ -436,6 +441,27 @@ fn finished(result: Result<impl Into<Answer>, ToolError>, kind: &Kind, mask_erro
     match result {
         Ok(result) => result.into().finished(),
         Err(error) => error.into_outcome(kind, mask_errors),
+    }
+}
+
+pin_project! {
+    /// The future of a function, and what becomes of what it returns. Written out, since an `async` block would have room
+    /// for the future twice, and all tools have code of their own for it.
+    struct Calling<F, T, R> {
+        #[pin]
+        future: F,
+        convert: fn(T) -> Result<R, ToolError>,
+        kind: &'static Kind,
+        mask_errors: bool,
+    }
+}
+
+impl<T, R: Into<Answer>, F: Future<Output = T>> Future for Calling<F, T, R> {
+    type Output = Finished;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Finished> {
+        let this = self.project();
+        this.future.poll(cx).map(|value| finished((this.convert)(value), this.kind, *this.mask_errors))
     }
 }
 
@@ -453,12 +479,13 @@ impl Started {
         Self(Progress::Finished(finished(result, kind, mask_errors)))
     }
 
-    pub(crate) fn running<R: Into<Answer>>(
-        future: impl Future<Output = Result<R, ToolError>> + Send + 'static,
+    pub(crate) fn running<T: 'static, R: Into<Answer> + 'static>(
+        future: impl Future<Output = T> + Send + 'static,
+        convert: fn(T) -> Result<R, ToolError>,
         kind: &'static Kind,
         mask_errors: bool,
     ) -> Self {
-        Self(Progress::Running(Work::Future(Box::pin(async move { finished(future.await, kind, mask_errors) }))))
+        Self(Progress::Running(Work::Future(Box::pin(Calling { future, convert, kind, mask_errors }))))
     }
 
     pub(crate) fn blocking<R: Into<Answer>>(

@@ -1,5 +1,6 @@
 //! Which functions can complete an argument.
 
+use std::convert::identity;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -332,7 +333,7 @@ impl ErasedCompleter {
                 }
                 Ok(Proposing::Later(values)) => {
                     let completed = async move { values.await.into_completion(&typed) };
-                    Started::running(completed, &COMPLETION, mask_errors)
+                    Started::running(completed, identity, &COMPLETION, mask_errors)
                 }
                 Err(error) => Started::returned(Err::<crate::protocol::Completion, _>(error), &COMPLETION, mask_errors),
             }

@@ -94,8 +94,31 @@ pub(crate) fn quote(text: &str, mut write: impl FnMut(&str)) {
 }
 
 /// How many bytes from here on stand for themselves in a text.
+#[inline]
 pub(crate) fn plain(bytes: &[u8]) -> usize {
-    // Most texts are short, and looked at piece by piece; of long ones, whole blocks are.
+    // Most names end in the first word.
+    match bytes.first_chunk::<8>().and_then(first_special) {
+        Some(place) => place,
+        None => plain_behind(bytes),
+    }
+}
+
+/// Where the first byte of a word is that does not stand for itself, if one does not.
+#[inline]
+fn first_special(word: &[u8; 8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_le_bytes(*word);
+    // With this bit changed, a quote stands right behind the control characters, in the place of the space.
+    let quotes_and_controls = (word ^ (ONES * u64::from(b'"' ^ b' '))).wrapping_sub(ONES * 0x21);
+    let backslashes = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    // A byte has its highest bit if it is one. The first that is found is; those behind it may only seem so.
+    let special = (quotes_and_controls | backslashes) & !word & (ONES << 7);
+    (special != 0).then_some((special.trailing_zeros() / 8) as usize)
+}
+
+/// The same for longer ones.
+fn plain_behind(bytes: &[u8]) -> usize {
+    // Most are short all the same, and looked at piece by piece; of long ones, whole blocks are.
     const SHORT: usize = 64;
     let Some((short, long)) = bytes.split_first_chunk::<SHORT>() else { return plain_pieces(bytes) };
     let begin = plain_pieces(short);

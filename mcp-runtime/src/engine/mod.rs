@@ -26,6 +26,7 @@ mod task_store;
 mod ticket;
 mod written;
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::task::Waker;
@@ -104,9 +105,16 @@ impl Resume {
 }
 
 /// A word that is none of `auto`, `parked` and `replay`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a call is resumed by `auto`, `parked` or `replay`")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidResume(());
+
+impl fmt::Display for InvalidResume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a call is resumed by `auto`, `parked` or `replay`")
+    }
+}
+
+impl std::error::Error for InvalidResume {}
 
 impl FromStr for Resume {
     type Err = InvalidResume;

@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::call::is_result;
 use super::claim::at_once;
@@ -22,6 +21,7 @@ use crate::protocol::{
     BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, Principal, ProgressToken, ServerNotification,
     ServerResult, Task, TaskStatus,
 };
+use crate::tally::Tally;
 use crate::telemetry::{Ended, Operation};
 
 /// When a call becomes a task, for a client that knows tasks.
@@ -70,7 +70,7 @@ struct Shared {
     limits: TaskLimits,
     /// Those that this process runs.
     running: Mutex<HashMap<String, Arc<Seat>>>,
-    drivers: TaskTracker,
+    drivers: Tally,
     /// Cancelled when no answers come any more, and when there is no time left.
     no_answers: CancellationToken,
     no_time: CancellationToken,
@@ -85,7 +85,7 @@ impl Shared {
 impl Tasks {
     pub(crate) fn new(store: Arc<dyn AnyTaskStore>, limits: TaskLimits) -> Self {
         let (no_answers, no_time) = (CancellationToken::new(), CancellationToken::new());
-        let (running, drivers) = (Mutex::default(), TaskTracker::new());
+        let (running, drivers) = (Mutex::default(), Tally::default());
         Self { shared: Arc::new(Shared { store, limits, running, drivers, no_answers, no_time }) }
     }
 
@@ -94,12 +94,11 @@ impl Tasks {
     pub(crate) async fn end(&self, time: Duration) {
         let Shared { drivers, no_answers, no_time, .. } = &*self.shared;
         no_answers.cancel();
-        drivers.close();
-        if timeout(time, drivers.wait()).await.is_err() {
+        if timeout(time, drivers.none()).await.is_err() {
             tracing::warn!(tasks = drivers.len(), "tasks were stopped: they did not end in time");
             no_time.cancel();
             // A store that does not answer must not hold up the end.
-            if timeout(time, drivers.wait()).await.is_err() {
+            if timeout(time, drivers.none()).await.is_err() {
                 self.abort();
             }
         }
@@ -277,7 +276,12 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, owner: O
     seat.call.change_span(operation.span().clone());
     let registration = Registration { shared: shared.clone(), seat: seat.clone() };
     let driver = Driver { registration, running, operation };
-    let driver = spawn(Box::pin(shared.drivers.track_future(driver.run()))).abort_handle();
+    let counted = shared.drivers.count();
+    let work = async move {
+        driver.run().await;
+        drop(counted);
+    };
+    let driver = spawn(Box::pin(work)).abort_handle();
     _ = seat.driver.set(driver);
     Outcome::Complete(Ok(ServerResult::CreateTask(Arc::new(task))))
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -27,6 +26,7 @@ use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion};
 use crate::registry::{Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Replacement, Resources, Tools};
 use crate::sampling::{SamplingFallback, SamplingProvider};
+use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 use crate::tool::Leniency;
 use crate::transport::Transport;
@@ -528,7 +528,7 @@ impl Server {
             completion_limits: CallLimits::new(Some(self.completion_time), None),
             completion_rate: self.completion_rate,
             telemetry: self.telemetry,
-            calls: TaskTracker::new(),
+            calls: Tally::default(),
         };
         Ok(ReadyServer {
             live: self.live,
@@ -537,7 +537,7 @@ impl Server {
             limits: self.limits,
             extensions: Extensions::new(),
             lifespan: Arc::new(Lifespan::new(self.hooks)),
-            connections: TaskTracker::new(),
+            connections: Tally::default(),
             transport: None,
             is_key_made_up,
         })

@@ -24,7 +24,9 @@ use crate::engine::{
 use crate::error::{Error, ErrorKind};
 use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion};
-use crate::registry::{Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Replacement, Resources, Tools};
+use crate::registry::{
+    Built, Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Replacement, Resources, Tools,
+};
 use crate::sampling::{SamplingFallback, SamplingProvider};
 use crate::tally::Tally;
 use crate::telemetry::Telemetry;
@@ -403,7 +405,8 @@ impl Server {
     pub fn mount(mut self, prefix: impl Into<Arc<str>>, other: Server) -> Self {
         let prefix = prefix.into();
         let Self { offers, feeds, policy, host, hooks, live, resume, .. } = other;
-        let mut mount = Mount { offers, policy, host, resume, has_handle: live.has_handle() };
+        let has_handle = live.has_handle();
+        let mut mount = Mount { offers, policy, host, resume, has_handle, add: Built::mount };
         mount.put_below(&prefix, &self.host);
         self.offers.mounts.push(mount);
         if live.may_change() {

@@ -13,7 +13,7 @@ use crate::engine::{
     TaskMode, Work, canonical_arguments, push,
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, Raw, ServerResult};
-use crate::registry::{Entry, Section};
+use crate::registry::{Entry, Places};
 use crate::telemetry::has_audience;
 use crate::tool::{PROMPT, Progress, Started, TOOL};
 
@@ -36,12 +36,12 @@ impl Dispatcher {
         self.call_by_name(request, Method::PromptsGet, &PROMPT, &request.registry.prompts)
     }
 
-    fn call_by_name<D>(
+    fn call_by_name(
         self: &Arc<Self>,
         request: &Request<'_, '_>,
         method: Method,
         kind: &Kind,
-        section: &Section<D>,
+        section: &Places,
     ) -> Result<Dispatched, ErrorObject> {
         let params = request.params.ok_or_else(|| params_are_missing(method, "name"))?;
         let name = params.text("name")?;

@@ -10,7 +10,7 @@ use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{
     Begun, Belongs, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running,
-    TaskMode, Work, canonical_arguments, push,
+    TaskMode, Work, canonical_arguments, push, soon,
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, Raw, ServerResult};
 use crate::registry::{Entry, Places};
@@ -171,9 +171,9 @@ impl Dispatcher {
         };
         Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
             None => Dispatched::Running(push(running, reply())),
-            Some(call) => begun(match task {
-                Some(TaskMode::Always | TaskMode::Required) if self.tasks.has_room() => {
-                    self.tasks.begin(running, call, owner(), reply)
+            Some(call) => begun(match (task, self.tasks.with_room()) {
+                (Some(TaskMode::Always | TaskMode::Required), Some(tasks)) => {
+                    soon(tasks.create(running, call, owner()), reply)
                 }
                 _ => self.rounds.begin(running, &call, belongs(), policy, reply),
             }),
@@ -182,11 +182,12 @@ impl Dispatcher {
 
     /// When the call becomes a task, if the tool and the client know tasks.
     fn task_mode(&self, entry: &Entry, request: &Request<'_, '_>) -> Result<Option<TaskMode>, ErrorObject> {
-        let Some(mode) = entry.task.filter(|_| request.carrier == Carrier::Rounds) else { return Ok(None) };
+        let Some(policy) = entry.task.filter(|_| request.carrier == Carrier::Rounds) else { return Ok(None) };
         if (request.round)().capabilities().has_tasks() {
-            return Ok(Some(mode));
+            self.tasks.begin_with(policy);
+            return Ok(Some(policy.mode));
         }
-        if mode == TaskMode::Required {
+        if policy.mode == TaskMode::Required {
             return Err(ErrorObject::missing_capability(&ClientCapabilities::only_tasks()));
         }
         Ok(None)

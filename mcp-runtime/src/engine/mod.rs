@@ -23,6 +23,7 @@ mod seal;
 mod state;
 mod task;
 mod task_store;
+mod tasks;
 mod ticket;
 mod written;
 
@@ -48,9 +49,9 @@ pub(crate) use rounds::{Begun, Belongs, Enter, Owner, Retry, RoundLimits, RoundP
 pub(crate) use running::{First, Kind, Running, Work};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
-pub(crate) use task::{Asked as TaskAsked, TaskLimits, TaskMode, Tasks};
 pub(crate) use task_store::AnyTaskStore;
 pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
+pub(crate) use tasks::{Asked as TaskAsked, TaskLimits, TaskMode, TaskPolicy, Tasks, TasksIn, soon};
 #[cfg(feature = "__bench")]
 pub(crate) use {
     journal::{Ask, Journal},

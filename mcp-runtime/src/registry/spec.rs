@@ -14,7 +14,7 @@ use super::dyn_prompt::DynPrompt;
 use super::dynamic::DynTool;
 use super::resource::Resource;
 use crate::context::Requester;
-use crate::engine::{Resume, TaskMode};
+use crate::engine::{Resume, TaskMode, TaskPolicy};
 use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{Annotations, CacheScope, Icon, Meta, Role, ToolAnnotations};
 use crate::tool::{Leniency, ParamSpec, Receiver, Started, ToolCall};
@@ -123,7 +123,7 @@ pub struct Details {
     pub(super) concurrency: Option<usize>,
     pub(super) leniency: Option<Leniency>,
     pub(super) resume: Option<Resume>,
-    pub(super) task: Option<TaskMode>,
+    pub(super) task: Option<TaskPolicy>,
     pub(super) output_schema: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) visible: Option<fn(&Requester) -> bool>,
     /// Which skill it is the `SKILL.md` of.
@@ -253,17 +253,17 @@ impl Details {
 
     /// Its calls become tasks, for clients that know tasks.
     pub fn task(&mut self) {
-        self.task = Some(TaskMode::Always);
+        self.task = Some(TaskPolicy::new(TaskMode::Always));
     }
 
     /// The same, and clients that do not know tasks cannot call it.
     pub fn task_required(&mut self) {
-        self.task = Some(TaskMode::Required);
+        self.task = Some(TaskPolicy::new(TaskMode::Required));
     }
 
     /// Its calls become tasks when they take longer than this.
     pub fn task_after(&mut self, time: Duration) {
-        self.task = Some(TaskMode::After(time));
+        self.task = Some(TaskPolicy::new(TaskMode::After(time)));
     }
 
     /// Who sees the tool and can call it.

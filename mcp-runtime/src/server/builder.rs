@@ -18,8 +18,8 @@ use crate::codec::{Encoder, Keep};
 use crate::context::{Host, Requester, ToolError};
 use crate::dispatch::{Admits, Dispatcher};
 use crate::engine::{
-    AnyStore, AnyTaskStore, CallLimits, MemoryOutcomes, MemoryTasks, Metrics, Resume, RoundLimits, Rounds, Seal,
-    StateKey, TaskLimits, Tasks,
+    AnyStore, CallLimits, MemoryOutcomes, Metrics, Resume, RoundLimits, Rounds, Seal, StateKey, TaskLimits, Tasks,
+    TasksIn,
 };
 use crate::error::{Error, ErrorKind};
 use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
@@ -78,7 +78,7 @@ pub struct Server {
     pub(super) outcomes: Option<Arc<dyn AnyStore>>,
     pub(super) metrics: Metrics,
     pub(super) task_limits: TaskLimits,
-    pub(super) tasks_in: Option<Arc<dyn AnyTaskStore>>,
+    pub(super) tasks_in: Option<TasksIn>,
     pub(super) completion_time: Duration,
     pub(super) completion_rate: Option<Admits>,
     pub(super) telemetry: Telemetry,
@@ -510,8 +510,7 @@ impl Server {
         let is_key_made_up = self.state_key.is_none() && std::env::var_os(STATE_KEY).is_none();
         let seal = Arc::new(Seal::new(&state_keys(self.state_key, self.previous_keys)?));
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
-        let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));
-        let tasks = Arc::new(Tasks::new(store, self.task_limits));
+        let tasks = Arc::new(Tasks::new(self.task_limits, self.tasks_in));
         let counters = self.metrics.0;
         let rounds = Rounds::new(self.info.name.clone(), seal.clone(), self.rounds, outcomes, counters, tasks.clone());
         let discovery = DiscoverResult {

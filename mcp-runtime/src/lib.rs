@@ -44,7 +44,9 @@ mod session;
 #[cfg(feature = "http")]
 #[doc = include_str!("docs/http.md")]
 pub mod streamable_http {}
+mod side_by_side;
 mod subscription;
+mod tally;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

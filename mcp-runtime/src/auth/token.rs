@@ -102,15 +102,31 @@ pub(crate) fn granted(extensions: &Extensions) -> Option<Vec<String>> {
 }
 
 /// Why a token is not accepted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum TokenError {
     /// It is not worth anything here; the text says why, and whoever sent it reads it.
-    #[error("{0}")]
     Invalid(&'static str),
     /// Nobody can say at the moment; the log has the reason, whoever sent it does not.
-    #[error("the token cannot be verified at the moment")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(reason) => f.write_str(reason),
+            Self::Unavailable(_) => f.write_str("the token cannot be verified at the moment"),
+        }
+    }
+}
+
+impl std::error::Error for TokenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Invalid(_) => None,
+            Self::Unavailable(source) => Some(&**source),
+        }
+    }
 }
 
 /// Says what a token is worth.

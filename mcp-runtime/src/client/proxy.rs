@@ -5,12 +5,11 @@ mod follow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::future::join_all;
-use futures_util::stream::FuturesUnordered;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -27,13 +26,15 @@ use crate::context::{Context, QuestionError, ToolError};
 use crate::engine::Resume;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{
-    Answered, CallToolResult, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
-    ErrorCode, ErrorObject, GetPromptResult, ListKind, ListRootsResult, LoggingLevel, LoggingMessageNotificationParams,
-    Method, ProgressNotificationParams, ReadResourceResult, ReceivedInputRequired, SubscriptionFilter,
+    Answered, BoxFuture, CallToolResult, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
+    ElicitResult, ErrorCode, ErrorObject, GetPromptResult, ListKind, ListRootsResult, LoggingLevel,
+    LoggingMessageNotificationParams, Method, ProgressNotificationParams, ReadResourceResult, ReceivedInputRequired,
+    SubscriptionFilter,
 };
 use crate::registry::{DynPrompt, DynTool, Replacement, Resource};
 use crate::sampling::{ProviderError, SamplingProvider};
 use crate::server::{Feed, Server};
+use crate::side_by_side::{MOST, in_order};
 
 impl ClientBuilder {
     /// Connects, and makes a server that offers what the other one does: its tools, prompts, resources and templates of
@@ -257,11 +258,13 @@ impl Upstream {
                 true => pauses.pause().await,
                 false => pauses = Pauses::default(),
             }
-            let questions = asked.input_requests.iter().map(|(key, request)| async move {
-                let answer = ctx.pass_on(&request.method, request.params.as_deref(), None).await;
-                answer.map(|answer| (key.clone(), json!(answer)))
+            let questions = asked.input_requests.iter().map(|(key, request)| -> BoxFuture<'_, _> {
+                Box::pin(async move {
+                    let answer = ctx.pass_on(&request.method, request.params.as_deref(), None).await;
+                    answer.map(|answer| (key.clone(), json!(answer)))
+                })
             });
-            let all: Result<_, _> = join_all(questions).await.into_iter().collect();
+            let all: Result<_, _> = in_order(questions.collect(), MOST).await.into_iter().collect();
             (answers, state) = (all.map_err(Failure::Question)?, asked.request_state);
         }
         Err(Failure::Broken(too_many_rounds(method.as_str(), self.client.options.max_rounds)))
@@ -322,24 +325,26 @@ impl Upstream {
         let (questions, mut asked) = mpsc::unbounded_channel::<Question>();
         self.relay.direct(Some(questions));
         let mut turn = Turn { relay: self.relay.clone(), wire: self.client.wire.clone(), held: Some(turn) };
-        let asking = async {
-            let mut asking = FuturesUnordered::new();
+        let mut asking: Vec<BoxFuture<'_, ()>> = Vec::new();
+        let asking = poll_fn(|cx| {
             loop {
-                tokio::select! {
-                    Some(Question { method, params, answer }) = asked.recv() => asking.push(async move {
-                        let result = ctx.pass_on(method.as_str(), Some(&params), None).await;
-                        // If it was given up meanwhile, nobody wants to know.
-                        let _ = answer.send(result.map_err(|error| match error {
-                            QuestionError::Refused(error) => error,
-                            other => ErrorObject::new(ErrorCode::InvalidRequest, other.to_string()),
-                        }));
-                    }),
-                    Some(()) = asking.next() => {}
-                    // The relay has the other end for as long as the turn lasts.
-                    else => std::future::pending().await,
-                }
+                asking.retain_mut(|answering| answering.as_mut().poll(cx).is_pending());
+                // The relay has the other end for as long as the turn lasts.
+                let Poll::Ready(Some(Question { method, params, answer })) =
+                    (if asking.len() < MOST { asked.poll_recv(cx) } else { Poll::Pending })
+                else {
+                    return Poll::Pending;
+                };
+                asking.push(Box::pin(async move {
+                    let result = ctx.pass_on(method.as_str(), Some(&params), None).await;
+                    // If it was given up meanwhile, nobody wants to know.
+                    let _ = answer.send(result.map_err(|error| match error {
+                        QuestionError::Refused(error) => error,
+                        other => ErrorObject::new(ErrorCode::InvalidRequest, other.to_string()),
+                    }));
+                }));
             }
-        };
+        });
         let result = self.request(method, params, ctx, asking).await;
         // It was answered, or given up in time: nothing more is asked for it. One that was not answered in time may
         // still be.

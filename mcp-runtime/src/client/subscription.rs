@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use futures_util::Stream;
-use futures_util::task::AtomicWaker;
+use futures_core::Stream;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use tokio::sync::oneshot;
@@ -54,7 +53,7 @@ impl From<Change> for ServerChange {
 pub struct Subscription {
     filter: SubscriptionFilter,
     changes: subscription::Subscription,
-    waker: Arc<AtomicWaker>,
+    waker: Arc<Mutex<Waker>>,
     /// Ready when the server has ended it, or the connection has.
     end: Option<BoxFuture<'static, Result<(), Error>>>,
     _gone: GivenUp,
@@ -178,11 +177,14 @@ impl Client {
     }
 }
 
-fn listener(events: &Arc<Events>, filter: SubscriptionFilter) -> (subscription::Subscription, Arc<AtomicWaker>) {
-    let waker = Arc::<AtomicWaker>::default();
+fn listener(events: &Arc<Events>, filter: SubscriptionFilter) -> (subscription::Subscription, Arc<Mutex<Waker>>) {
+    let waker = Arc::new(Mutex::new(Waker::noop().clone()));
     let changes = events.subscribe(filter, &Sight::unlimited(), {
         let waker = waker.clone();
-        move || waker.wake()
+        move || {
+            let waker = waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            waker.wake();
+        }
     });
     (changes, waker)
 }
@@ -209,7 +211,7 @@ impl Stream for Subscription {
     type Item = Result<ServerChange, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.waker.register(cx.waker());
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone_from(cx.waker());
         // Its end comes after everything else, also when it is there first.
         let ended = match &mut self.end {
             Some(end) => end.as_mut().poll(cx),

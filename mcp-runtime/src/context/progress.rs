@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
-use futures_util::Stream;
+use futures_core::Stream;
 use tokio::time::Instant;
 
 use super::{Context, ReportProgress};

@@ -1,5 +1,6 @@
 //! Questions to the client, whatever they are about.
 
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
@@ -14,22 +15,19 @@ use crate::sampling::{ProviderError, ProviderErrorKind};
 use crate::schema::shortened;
 
 /// Why a question to the client has no answer.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum QuestionError {
     /// The client did not declare that it can be asked this. A tool that returns this error
     /// tells its caller which capability is missing.
-    #[error("the client cannot be asked: it did not declare the capability `{}`", .required.names())]
     #[non_exhaustive]
     Unsupported {
         /// What it would have had to declare.
         required: Box<ClientCapabilities>,
     },
     /// The client, its user or its model refused, or the client is gone.
-    #[error("the client did not answer: {0}")]
-    Refused(#[source] ErrorObject),
+    Refused(ErrorObject),
     /// The client's answer is not what the specification says it must be.
-    #[error("the client's answer to `{method}` is not right: {reason}")]
     #[non_exhaustive]
     Invalid {
         /// What it was asked.
@@ -38,10 +36,8 @@ pub enum QuestionError {
         reason: String,
     },
     /// The model answered without any text.
-    #[error("the model's answer has no text")]
     NoText,
     /// The model that the server asks when its client cannot be asked did not answer.
-    #[error("the server's model did not answer: {reason}")]
     #[non_exhaustive]
     NoAnswer {
         /// What kind of failure it is.
@@ -50,25 +46,18 @@ pub enum QuestionError {
         reason: String,
     },
     /// These messages are no conversation that a model can be given. Nothing was asked.
-    #[error("a model cannot be given these messages: {reason}")]
     #[non_exhaustive]
     NotAConversation {
         /// What is wrong with them.
         reason: String,
     },
     /// The tools that a model was to be offered do not fit together. Nothing was asked.
-    #[error("a model cannot be offered these tools: {reason}")]
     #[non_exhaustive]
     ToolsDoNotFit {
         /// What is wrong with them.
         reason: String,
     },
     /// The model asked for tools until the end of its turns.
-    #[error(
-        "the model still asked for tools ({}) in the last of its {turns} turns; if it needs more, say so with \
-         `.max_turns(..)`. A turn is a round for clients that call again with each answer, and many of those stop after 10 \
-         rounds: ask for what is independent at the same time, or let the tool be a task, which takes no rounds", .tools.join(", ")
-    )]
     #[non_exhaustive]
     EndlessTools {
         /// How often it was asked.
@@ -77,8 +66,6 @@ pub enum QuestionError {
         tools: Vec<String>,
     },
     /// The model's answer is not of the type that it was asked for, however often it was told.
-    #[error("the model's answer is not of the type `{type_name}`: {}; the last of {attempts} attempts was {}",
-        .problems.join("; "), shortened(.answer))]
     #[non_exhaustive]
     NotTyped {
         /// The type.
@@ -92,7 +79,6 @@ pub enum QuestionError {
     },
     /// The type of an answer cannot be asked for with a form. Nothing was asked; the type must
     /// change.
-    #[error("`{type_name}` cannot be a form: {reason}")]
     #[non_exhaustive]
     NotAForm {
         /// The type.
@@ -101,12 +87,56 @@ pub enum QuestionError {
         reason: String,
     },
     /// What the user shall open is not a URL. Nothing was asked.
-    #[error("{url:?} is not a URL that a user can open: write it in full, as in \"https://example.com/\"")]
     #[non_exhaustive]
     NotAUrl {
         /// What was given.
         url: String,
     },
+}
+
+impl fmt::Display for QuestionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported { required } => {
+                write!(f, "the client cannot be asked: it did not declare the capability `{}`", required.names())
+            }
+            Self::Refused(error) => write!(f, "the client did not answer: {error}"),
+            Self::Invalid { method, reason } => write!(f, "the client's answer to `{method}` is not right: {reason}"),
+            Self::NoText => f.write_str("the model's answer has no text"),
+            Self::NoAnswer { reason, .. } => write!(f, "the server's model did not answer: {reason}"),
+            Self::NotAConversation { reason } => write!(f, "a model cannot be given these messages: {reason}"),
+            Self::ToolsDoNotFit { reason } => write!(f, "a model cannot be offered these tools: {reason}"),
+            Self::EndlessTools { turns, tools } => write!(
+                f,
+                "the model still asked for tools ({}) in the last of its {turns} turns; if it needs more, say so with \
+                 `.max_turns(..)`. A turn is a round for clients that call again with each answer, and many of those \
+                 stop after 10 rounds: ask for what is independent at the same time, or let the tool be a task, which \
+                 takes no rounds",
+                tools.join(", ")
+            ),
+            Self::NotTyped { type_name, attempts, problems, answer } => {
+                let (problems, answer) = (problems.join("; "), shortened(answer));
+                write!(
+                    f,
+                    "the model's answer is not of the type `{type_name}`: {problems}; the last of {attempts} attempts \
+                     was {answer}"
+                )
+            }
+            Self::NotAForm { type_name, reason } => write!(f, "`{type_name}` cannot be a form: {reason}"),
+            Self::NotAUrl { url } => {
+                write!(f, "{url:?} is not a URL that a user can open: write it in full, as in \"https://example.com/\"")
+            }
+        }
+    }
+}
+
+impl std::error::Error for QuestionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Refused(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl From<ProviderError> for QuestionError {

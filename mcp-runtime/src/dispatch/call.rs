@@ -10,10 +10,10 @@ use super::{Dispatched, Dispatcher, Request};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{
     Begun, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running, TaskMode,
-    Work, push,
+    Work, push, soon,
 };
 use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, Raw, ServerResult};
-use crate::registry::{Entry, Section};
+use crate::registry::{Entry, Places};
 use crate::telemetry::has_audience;
 use crate::tool::{PROMPT, Progress, Started, TOOL};
 
@@ -36,12 +36,12 @@ impl Dispatcher {
         self.call_by_name(request, Method::PromptsGet, &PROMPT, &request.registry.prompts)
     }
 
-    fn call_by_name<D>(
+    fn call_by_name(
         self: &Arc<Self>,
         request: &Request<'_, '_>,
         method: Method,
         kind: &Kind,
-        section: &Section<D>,
+        section: &Places,
     ) -> Result<Dispatched, ErrorObject> {
         let params = request.params.ok_or_else(|| params_are_missing(method, "name"))?;
         let name = params.text("name")?;
@@ -169,9 +169,9 @@ impl Dispatcher {
         };
         Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
             None => Dispatched::Running(push(running, reply())),
-            Some(call) => begun(match task {
-                Some(TaskMode::Always | TaskMode::Required) if self.tasks.has_room() => {
-                    self.tasks.begin(running, call, owner(), reply)
+            Some(call) => begun(match (task, self.tasks.with_room()) {
+                (Some(TaskMode::Always | TaskMode::Required), Some(tasks)) => {
+                    soon(tasks.create(running, call, owner()), reply)
                 }
                 _ => self.rounds.begin(running, &call, belongs(), policy, reply),
             }),
@@ -180,11 +180,12 @@ impl Dispatcher {
 
     /// When the call becomes a task, if the tool and the client know tasks.
     fn task_mode(&self, entry: &Entry, request: &Request<'_, '_>) -> Result<Option<TaskMode>, ErrorObject> {
-        let Some(mode) = entry.task.filter(|_| request.carrier == Carrier::Rounds) else { return Ok(None) };
+        let Some(policy) = entry.task.filter(|_| request.carrier == Carrier::Rounds) else { return Ok(None) };
         if (request.round)().capabilities().has_tasks() {
-            return Ok(Some(mode));
+            self.tasks.begin_with(policy);
+            return Ok(Some(policy.mode));
         }
-        if mode == TaskMode::Required {
+        if policy.mode == TaskMode::Required {
             return Err(ErrorObject::missing_capability(&ClientCapabilities::only_tasks()));
         }
         Ok(None)

@@ -132,10 +132,11 @@ impl<'a> Asked<'a> {
             for (given, value) in given.into_iter() {
                 let place = || format!("context.arguments.{}", shortened(&given));
                 let value = text(value).ok_or_else(|| must_be(&place(), "a string"))?;
-                arguments.insert(given.into_owned(), value.into_owned());
+                if given != name {
+                    arguments.insert(given.into_owned(), value.into_owned());
+                }
             }
         }
-        arguments.remove(&*name);
         Ok(Self { reference, argument: name, typed, arguments })
     }
 }

@@ -10,7 +10,7 @@ use std::cell::LazyCell;
 use super::{Dispatched, Dispatcher, Request};
 use crate::context::Requester;
 use crate::protocol::{ErrorCode, ErrorObject, ListKind, Listed, ServerResult};
-use crate::registry::Section;
+use crate::registry::Places;
 
 impl Dispatcher {
     pub(super) fn list(&self, request: &Request<'_, '_>, list: ListKind) -> Result<Dispatched, ErrorObject> {
@@ -22,12 +22,7 @@ impl Dispatcher {
         }
     }
 
-    fn page_of<D>(
-        &self,
-        request: &Request<'_, '_>,
-        list: ListKind,
-        section: &Section<D>,
-    ) -> Result<Dispatched, ErrorObject> {
+    fn page_of(&self, request: &Request<'_, '_>, list: ListKind, section: &Places) -> Result<Dispatched, ErrorObject> {
         let cursor = request.params.map_or(Ok(None), |params| params.optional_text("cursor"))?;
         let start = match cursor {
             Some(cursor) => self.start_of_page(list, section, &cursor)?,
@@ -53,7 +48,7 @@ impl Dispatcher {
     }
 
     /// What asks for the page after the item at this place.
-    fn cursor<D>(&self, list: ListKind, section: &Section<D>, last: usize) -> Result<String, ErrorObject> {
+    fn cursor(&self, list: ListKind, section: &Places, last: usize) -> Result<String, ErrorObject> {
         let key = section.key_at(last).unwrap_or_default();
         let write = |bytes: &mut Vec<u8>| {
             bytes.extend_from_slice(&(last as u64).to_be_bytes());
@@ -66,7 +61,7 @@ impl Dispatcher {
     }
 
     /// The place of the first item of a page: after the one that was last before it, or where that was.
-    fn start_of_page<D>(&self, list: ListKind, section: &Section<D>, cursor: &str) -> Result<usize, ErrorObject> {
+    fn start_of_page(&self, list: ListKind, section: &Places, cursor: &str) -> Result<usize, ErrorObject> {
         let read = |bytes: Vec<u8>| {
             let (place, key) = bytes.split_first_chunk()?;
             let place = usize::try_from(u64::from_be_bytes(*place)).ok()?;

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 
 use crate::context::{Host, Requester};
 use crate::engine::{CallLimits, Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
@@ -24,6 +23,7 @@ use crate::protocol::{
     SubscriptionFilter,
 };
 use crate::registry::{Entry, Registry};
+use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 
 /// Brings requests to the functions of a server.
@@ -43,7 +43,7 @@ pub(crate) struct Dispatcher {
     pub(crate) completion_rate: Option<Admits>,
     pub(crate) telemetry: Telemetry,
     /// The calls that have not ended.
-    pub(crate) calls: TaskTracker,
+    pub(crate) calls: Tally,
 }
 
 /// Counts something that a principal asks for, or says why it is refused. A function, so that what counts is no part of
@@ -118,8 +118,7 @@ impl Dispatcher {
     pub(crate) async fn end(&self, time: Duration) {
         self.rounds.end();
         self.tasks.end(time).await;
-        self.calls.close();
-        if timeout(time, self.calls.wait()).await.is_err() {
+        if timeout(time, self.calls.none()).await.is_err() {
             tracing::warn!(calls = self.calls.len(), "calls block their threads while the server ends");
         }
     }

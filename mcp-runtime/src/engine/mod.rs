@@ -23,9 +23,11 @@ mod seal;
 mod state;
 mod task;
 mod task_store;
+mod tasks;
 mod ticket;
 mod written;
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::task::Waker;
@@ -47,9 +49,9 @@ pub(crate) use rounds::{Begun, Enter, Owner, Retry, RoundLimits, RoundPolicy, Ro
 pub(crate) use running::{First, Kind, Running, Work};
 pub(crate) use seal::Seal;
 pub use seal::{InvalidStateKey, StateKey};
-pub(crate) use task::{Asked as TaskAsked, TaskLimits, TaskMode, Tasks};
 pub(crate) use task_store::AnyTaskStore;
 pub use task_store::{MemoryTasks, TaskMessage, TaskRecord, TaskStore};
+pub(crate) use tasks::{Asked as TaskAsked, TaskLimits, TaskMode, TaskPolicy, Tasks, TasksIn, soon};
 #[cfg(feature = "__bench")]
 pub(crate) use {
     journal::{Ask, Journal},
@@ -104,9 +106,16 @@ impl Resume {
 }
 
 /// A word that is none of `auto`, `parked` and `replay`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a call is resumed by `auto`, `parked` or `replay`")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidResume(());
+
+impl fmt::Display for InvalidResume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a call is resumed by `auto`, `parked` or `replay`")
+    }
+}
+
+impl std::error::Error for InvalidResume {}
 
 impl FromStr for Resume {
     type Err = InvalidResume;

@@ -16,6 +16,7 @@ use super::claim::Grant;
 use super::outcomes::RememberedOutcome;
 use super::rounds::{Begun, Belongs, RoundPolicy, Settled, Shared, millis, now, settle};
 use super::state::State;
+use super::tasks::RunsTasks;
 use super::ticket::{Registration, Seat, SeatState};
 use super::{Call, Cancel, Finished, Outcome, Reply, Running, after, spawn};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, InputRequiredResult};
@@ -42,7 +43,7 @@ enum Stop {
     Finished(Finished),
     Asks,
     /// It goes on as a task.
-    TakesLong,
+    TakesLong(Arc<dyn RunsTasks>),
     /// Nobody came back in time.
     Expired,
 }
@@ -113,10 +114,9 @@ impl Driver {
                     tracing::debug!(name, "a parked call was dropped: no answers came in time");
                     return;
                 }
-                Stop::TakesLong => {
+                Stop::TakesLong(tasks) => {
                     let Self { shared, registration, running, seat, belongs, .. } = self;
-                    let create = shared.tasks.create(running, seat.call.clone(), belongs.owner);
-                    let outcome = Box::pin(create).await;
+                    let outcome = tasks.create(running, seat.call.clone(), belongs.owner).await;
                     end_last_round(shared, registration, RememberedOutcome::new(outcome))
                 }
                 Stop::Asks => {
@@ -200,8 +200,12 @@ impl Driver {
                 }
                 let Some(time) = self.policy.task_after else { return Poll::Pending };
                 let long = long.get_or_insert_with(|| Box::pin(sleep_until(after(time))));
-                let is_long = long.as_mut().poll(cx).is_ready() && self.shared.tasks.has_room();
-                return if is_long { Poll::Ready(Stop::TakesLong) } else { Poll::Pending };
+                if long.as_mut().poll(cx).is_ready()
+                    && let Some(tasks) = self.shared.tasks.with_room()
+                {
+                    return Poll::Ready(Stop::TakesLong(tasks.clone()));
+                }
+                return Poll::Pending;
             }
             // Between rounds only: while a request waits, the call may take its time.
             if deadline.as_mut().poll(cx).is_ready() {

@@ -21,7 +21,7 @@ use super::outcomes::{AnswersDigest, Claimant, RememberedOutcome, Ticket};
 use super::parked::Driver;
 use super::seal::{Binding, Opened, Seal};
 use super::state::{Remembered, State};
-use super::task::Tasks;
+use super::tasks::Tasks;
 use super::ticket::{SeatState, Tickets};
 use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running, spawn};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Method, Outlet, Principal, Raw};

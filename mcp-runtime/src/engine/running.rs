@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
 use super::limits::{self, CallLimits, Limited, Place};
 use super::{Call, Finished, OnComplete};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, ServerResult};
+use crate::tally::{Counted, Tally};
 use crate::telemetry::{current, is_on};
 
 /// What a call has to do.
@@ -105,7 +104,7 @@ pub(crate) struct Running {
     /// It is a part of its call, which goes on when it ends.
     is_part: bool,
     /// Counts it for as long as its future is there; so it is the last to be dropped.
-    counted: Option<TaskTrackerToken>,
+    counted: Option<Counted>,
 }
 
 /// What the first poll led to.
@@ -146,8 +145,8 @@ impl Running {
 
     /// Counts it among the calls that have not ended.
     #[must_use]
-    pub(crate) fn counted_in(mut self, calls: &TaskTracker) -> Self {
-        self.counted = Some(calls.token());
+    pub(crate) fn counted_in(mut self, calls: &Tally) -> Self {
+        self.counted = Some(calls.count());
         self
     }
 

@@ -90,12 +90,19 @@ impl From<[u8; 32]> for StateKey {
 }
 
 /// Text that is no [`StateKey`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a state key is 32 bytes, written as Base64 or as 64 hexadecimal digits; \
-     make one with `openssl rand -base64 32`"
-)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidStateKey(());
+
+impl fmt::Display for InvalidStateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a state key is 32 bytes, written as Base64 or as 64 hexadecimal digits; \
+             make one with `openssl rand -base64 32`",
+        )
+    }
+}
+
+impl std::error::Error for InvalidStateKey {}
 
 impl FromStr for StateKey {
     type Err = InvalidStateKey;

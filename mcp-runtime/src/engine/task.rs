@@ -11,57 +11,21 @@ use std::time::{Duration, SystemTime};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::call::is_result;
-use super::claim::at_once;
-use super::rounds::{Begun, Owner, eventually, millis};
+use super::rounds::{Owner, millis};
 use super::task_store::{AnyTaskStore, Message, TaskMessage, TaskRecord};
-use super::{Call, Finished, Outcome, RawParams, Reply, Running, after, spawn};
+use super::tasks::{Asked, RunsTasks, TaskLimits, no_such_task};
+use super::{Call, Finished, Outcome, RawParams, Running, after, spawn};
 use crate::protocol::{
-    BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, Principal, ProgressToken, ServerNotification,
-    ServerResult, Task, TaskStatus,
+    BoxFuture, DetailedTask, ErrorCode, ErrorObject, OnAnswer, Outlet, ProgressToken, ServerNotification, ServerResult,
+    Task, TaskStatus,
 };
+use crate::tally::Tally;
 use crate::telemetry::{Ended, Operation};
 
-/// When a call becomes a task, for a client that knows tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TaskMode {
-    /// If it does not finish at once.
-    Always,
-    /// The same, and other clients cannot call it.
-    Required,
-    /// If it has run for so long in one round.
-    After(Duration),
-}
-
-/// How much tasks may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TaskLimits {
-    /// How long a task can be asked for after it was made.
-    pub(crate) time: Duration,
-    /// How long clients are told to wait before they ask again.
-    pub(crate) poll: Duration,
-    /// The most tasks that run at the same time.
-    pub(crate) running: usize,
-}
-
-impl Default for TaskLimits {
-    fn default() -> Self {
-        Self { time: Duration::from_secs(3600), poll: Duration::from_secs(1), running: 1_000 }
-    }
-}
-
-/// Which task is asked for, and by whom.
-pub(crate) struct Asked {
-    pub(crate) id: String,
-    pub(crate) principal: Option<Principal>,
-    /// The scopes that whoever asks is allowed, where that is known.
-    pub(crate) granted: Option<Vec<String>>,
-}
-
-/// The tasks of a server.
-pub(crate) struct Tasks {
+/// Runs tasks, and keeps them in a store.
+pub(super) struct Background {
     shared: Arc<Shared>,
 }
 
@@ -70,7 +34,7 @@ struct Shared {
     limits: TaskLimits,
     /// Those that this process runs.
     running: Mutex<HashMap<String, Arc<Seat>>>,
-    drivers: TaskTracker,
+    drivers: Tally,
     /// Cancelled when no answers come any more, and when there is no time left.
     no_answers: CancellationToken,
     no_time: CancellationToken,
@@ -82,27 +46,11 @@ impl Shared {
     }
 }
 
-impl Tasks {
-    pub(crate) fn new(store: Arc<dyn AnyTaskStore>, limits: TaskLimits) -> Self {
+impl Background {
+    pub(super) fn new(store: Arc<dyn AnyTaskStore>, limits: TaskLimits) -> Self {
         let (no_answers, no_time) = (CancellationToken::new(), CancellationToken::new());
-        let (running, drivers) = (Mutex::default(), TaskTracker::new());
+        let (running, drivers) = (Mutex::default(), Tally::default());
         Self { shared: Arc::new(Shared { store, limits, running, drivers, no_answers, no_time }) }
-    }
-
-    /// Ends all of them. Those that work have so long to finish; those that ask nobody can answer any more. That
-    /// they ended is in the store, for whoever asks other servers for them.
-    pub(crate) async fn end(&self, time: Duration) {
-        let Shared { drivers, no_answers, no_time, .. } = &*self.shared;
-        no_answers.cancel();
-        drivers.close();
-        if timeout(time, drivers.wait()).await.is_err() {
-            tracing::warn!(tasks = drivers.len(), "tasks were stopped: they did not end in time");
-            no_time.cancel();
-            // A store that does not answer must not hold up the end.
-            if timeout(time, drivers.wait()).await.is_err() {
-                self.abort();
-            }
-        }
     }
 
     fn abort(&self) {
@@ -110,52 +58,7 @@ impl Tasks {
         seats.iter().for_each(|seat| seat.abort());
     }
 
-    /// Whether one more may run.
-    pub(crate) fn has_room(&self) -> bool {
-        self.shared.running().len() < self.shared.limits.running
-    }
-
-    /// Makes a task of a call. The outcome of its request is that it did.
-    pub(crate) fn begin(
-        &self,
-        running: Running,
-        call: Arc<Call>,
-        owner: Owner,
-        reply: impl FnOnce() -> Reply,
-    ) -> Begun {
-        let create = create(self.shared.clone(), running, call, owner);
-        soon(Box::pin(create), reply)
-    }
-
-    /// The same, for a call whose round is open already.
-    pub(super) async fn create(&self, running: Running, call: Arc<Call>, owner: Owner) -> Outcome {
-        create(self.shared.clone(), running, call, owner).await
-    }
-
-    /// `tasks/get`.
-    pub(crate) fn get(&self, asked: Asked, reply: impl FnOnce() -> Reply) -> Begun {
-        let shared = self.shared.clone();
-        let get = async move { shared.find(&asked).await.map(|it| ServerResult::GetTask(Arc::new(it.detailed()))) };
-        soon(Box::pin(async move { Outcome::Complete(get.await) }), reply)
-    }
-
-    /// `tasks/update`: hands over answers. Those to questions that are not open go nowhere.
-    pub(crate) fn update(
-        &self,
-        asked: Asked,
-        mut answers: HashMap<String, RawParams>,
-        reply: impl FnOnce() -> Reply,
-    ) -> Begun {
-        answers.retain(|_, answer| is_result((&**answer).into()));
-        self.tell(asked, Message::Answers(answers), reply)
-    }
-
-    /// `tasks/cancel`: stops a task that is not over.
-    pub(crate) fn cancel(&self, asked: Asked, reply: impl FnOnce() -> Reply) -> Begun {
-        self.tell(asked, Message::Cancel, reply)
-    }
-
-    fn tell(&self, asked: Asked, message: Message, reply: impl FnOnce() -> Reply) -> Begun {
+    fn tell(&self, asked: Asked, message: Message) -> BoxFuture<'static, Outcome> {
         let shared = self.shared.clone();
         let tell = async move {
             match shared.find(&asked).await? {
@@ -167,21 +70,53 @@ impl Tasks {
             }
             Ok(ServerResult::Empty)
         };
-        soon(Box::pin(async move { Outcome::Complete(tell.await) }), reply)
+        Box::pin(async move { Outcome::Complete(tell.await) })
     }
 }
 
-impl Drop for Tasks {
+impl RunsTasks for Background {
+    fn end(&self, time: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Shared { drivers, no_answers, no_time, .. } = &*self.shared;
+            no_answers.cancel();
+            if timeout(time, drivers.none()).await.is_err() {
+                tracing::warn!(tasks = drivers.len(), "tasks were stopped: they did not end in time");
+                no_time.cancel();
+                // A store that does not answer must not hold up the end.
+                if timeout(time, drivers.none()).await.is_err() {
+                    self.abort();
+                }
+            }
+        })
+    }
+
+    fn has_room(&self) -> bool {
+        self.shared.running().len() < self.shared.limits.running
+    }
+
+    fn create(&self, running: Running, call: Arc<Call>, owner: Owner) -> BoxFuture<'static, Outcome> {
+        Box::pin(create(self.shared.clone(), running, call, owner))
+    }
+
+    fn get(&self, asked: Asked) -> BoxFuture<'static, Outcome> {
+        let shared = self.shared.clone();
+        let get = async move { shared.find(&asked).await.map(|it| ServerResult::GetTask(Arc::new(it.detailed()))) };
+        Box::pin(async move { Outcome::Complete(get.await) })
+    }
+
+    fn update(&self, asked: Asked, mut answers: HashMap<String, RawParams>) -> BoxFuture<'static, Outcome> {
+        answers.retain(|_, answer| is_result((&**answer).into()));
+        self.tell(asked, Message::Answers(answers))
+    }
+
+    fn cancel(&self, asked: Asked) -> BoxFuture<'static, Outcome> {
+        self.tell(asked, Message::Cancel)
+    }
+}
+
+impl Drop for Background {
     fn drop(&mut self) {
         self.abort();
-    }
-}
-
-/// A future that is usually ready at once: its output, or a task that waits for it.
-fn soon(future: BoxFuture<'static, Outcome>, reply: impl FnOnce() -> Reply) -> Begun {
-    match at_once(future) {
-        Ok(outcome) => Begun::Ended(outcome),
-        Err(future) => eventually(future, reply()),
     }
 }
 
@@ -220,9 +155,7 @@ impl Shared {
             None => self.store.get_boxed(id).await.map_err(unreachable)?.map(Found::Stored),
         };
         // Somebody else's task is as good as none.
-        let found = found.filter(|found| found.owner().principal == *principal).ok_or_else(|| {
-            ErrorObject::invalid_params(format!("there is no task `{id}`: it has expired, or was never made"))
-        })?;
+        let found = found.filter(|found| found.owner().principal == *principal).ok_or_else(|| no_such_task(id))?;
         let scopes = &found.owner().scopes;
         let is_allowed = |granted: &Vec<String>| scopes.iter().all(|scope| granted.iter().any(|it| it == scope));
         if granted.as_ref().is_none_or(is_allowed) {
@@ -277,7 +210,12 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, owner: O
     seat.call.change_span(operation.span().clone());
     let registration = Registration { shared: shared.clone(), seat: seat.clone() };
     let driver = Driver { registration, running, operation };
-    let driver = spawn(Box::pin(shared.drivers.track_future(driver.run()))).abort_handle();
+    let counted = shared.drivers.count();
+    let work = async move {
+        driver.run().await;
+        drop(counted);
+    };
+    let driver = spawn(Box::pin(work)).abort_handle();
     _ = seat.driver.set(driver);
     Outcome::Complete(Ok(ServerResult::CreateTask(Arc::new(task))))
 }

@@ -115,9 +115,16 @@ pub enum CallResponse {
 pub type CallError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error that is made to be read by whoever calls, masked or not.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal(String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 impl Refusal {
     /// An error with this text.

@@ -146,8 +146,7 @@ impl<'de> Deserialize<'de> for ErrorCode {
 /// An error for the peer: the `error` member of a response ([specification]).
 ///
 /// [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic#error-responses
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message} ({})", code.as_i64())]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ErrorObject {
     /// What kind of error it is.
@@ -158,6 +157,14 @@ pub struct ErrorObject {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<Value>>,
 }
+
+impl fmt::Display for ErrorObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code.as_i64())
+    }
+}
+
+impl std::error::Error for ErrorObject {}
 
 impl ErrorObject {
     /// An error of the given kind, without `data`.

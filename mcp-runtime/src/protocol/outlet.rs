@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Waker};
 
-use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
 
 use super::{ErrorObject, ProgressToken, ServerNotification};
@@ -27,7 +27,7 @@ pub(crate) trait Outlet: Send + Sync {
 
     /// Queues a notification if that needs no waiting. Whether it did.
     fn notify_at_once(&self, notification: ServerNotification) -> bool {
-        self.notify(notification).now_or_never().is_some()
+        self.notify(notification).as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     /// Sends a request to the client, where the revision has such requests. `question` is the

@@ -99,9 +99,16 @@ impl fmt::Display for ProtocolVersion {
 }
 
 /// A protocol version that this library does not know.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a protocol version that this library knows")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownProtocolVersion(String);
+
+impl fmt::Display for UnknownProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a protocol version that this library knows", self.0)
+    }
+}
+
+impl std::error::Error for UnknownProtocolVersion {}
 
 impl FromStr for ProtocolVersion {
     type Err = UnknownProtocolVersion;

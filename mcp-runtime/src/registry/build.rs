@@ -8,16 +8,17 @@ use serde_json::Value;
 use super::dynamic::is_name;
 use super::part::{Part, PartId, Parts, Rules};
 use super::served::Served;
-use super::spec::{Details, Offer, Offered, Prompts, Resources, SharedReceiver, Spec, Tools};
+use super::spec::{Details, Function, Offer, Offered, PromptSpec, Prompts, ResourceSpec, Resources, ToolSpec, Tools};
 use super::template::Template;
-use super::{Completable, Entry, EntryCall, Fill, Filter, Registry, Source, schema};
+use super::{Completable, DynPrompt, DynTool, Entry, EntryCall, Fill, Filter, Registry, Resource, Source, schema};
 use crate::context::{Host, States};
 use crate::engine::{CallLimits, Kind, Resume};
 use crate::layer::AnyLayer;
 use crate::protocol::{self, CacheScope, PromptArgument};
 use crate::schema::{nearest, wanted};
 use crate::tool::{
-    ArgumentSchema, ArgumentTable, ErasedCompleter, Handler, Leniency, PROMPT, ParamKind, RESOURCE, StateNeed, TOOL,
+    ArgumentSchema, ArgumentTable, ErasedCompleter, Handler, Leniency, PROMPT, ParamKind, ParamSpec, RESOURCE,
+    StateNeed, TOOL,
 };
 
 /// What a server was given.
@@ -45,6 +46,8 @@ pub(crate) struct Mount {
     pub(crate) resume: Resume,
     /// Whether something was to change it that cannot.
     pub(crate) has_handle: bool,
+    /// [`Built::mount`], which is no part of programs that mount nothing.
+    pub(crate) add: fn(&mut Built, Mount),
 }
 
 impl Mount {
@@ -118,6 +121,15 @@ struct Basis {
     completable: Vec<Completable>,
 }
 
+/// Who reads the descriptions of a tool's arguments.
+const READER: &str = "models choose arguments by their descriptions";
+
+impl Basis {
+    fn new(kind: &'static Kind, name: Arc<str>, module: &'static str, details: Details, call: EntryCall) -> Self {
+        Self { kind, name, module, details, call, fill: Fill::Nothing, completable: Vec::new() }
+    }
+}
+
 impl Built {
     pub(crate) fn new(offers: Offers, policy: Policy) -> Self {
         Self::upon(Registry::default(), offers, Rules::new(policy, Vec::new(), Vec::new()))
@@ -148,24 +160,16 @@ impl Built {
         }
         built.add(offers.tools, offers.prompts, offers.resources);
         for mount in offers.mounts {
-            built.mount(mount);
+            (mount.add)(built, mount);
         }
         built.judge_undescribed();
         self
     }
 
     fn add(&mut self, tools: Tools, prompts: Prompts, resources: Resources) {
-        for Offered { offer, layers, tags } in tools.offers {
+        for Offered { offer, layers, tags } in tools.offers.into_iter().chain(prompts.offers).chain(resources.offers) {
             (self.own_layers, self.own_tags) = (layers, tags);
-            self.tool(offer);
-        }
-        for Offered { offer, layers, tags } in prompts.offers {
-            (self.own_layers, self.own_tags) = (layers, tags);
-            self.prompt(offer);
-        }
-        for Offered { offer, layers, tags } in resources.offers {
-            (self.own_layers, self.own_tags) = (layers, tags);
-            self.resource(offer);
+            offer.add(self);
         }
     }
 
@@ -186,7 +190,7 @@ impl Built {
     }
 
     /// Adds what another server offers, with its layers inside of those of this one.
-    fn mount(&mut self, Mount { mut offers, policy, host, resume, has_handle }: Mount) {
+    pub(crate) fn mount(&mut self, Mount { mut offers, policy, host, resume, has_handle, .. }: Mount) {
         let host = Arc::new(host);
         let depth = host.prefix.len();
         offers.filters.iter_mut().for_each(|filter| filter.depth = depth);
@@ -243,61 +247,22 @@ impl Built {
         problems
     }
 
-    fn tool(&mut self, offer: Offer<super::ToolSpec, super::DynTool>) {
-        const READER: &str = "models choose arguments by their descriptions";
-        let kind = &TOOL;
-        let (mut described, details);
-        let (name, module, call);
-        match offer {
-            Offer::Function { spec, receiver } => {
-                (name, module, details) = (self.name(spec.name), spec.module, spec.details());
-                let leniency = details.leniency.unwrap_or(self.rules.policy.leniency);
-                let input = self.input(kind, &name, spec, READER);
-                let output = details.output_schema.map(schema::output_of);
-                described = protocol::Tool {
-                    name: name.as_ref().to_owned(),
-                    title: Some(spec.title.to_owned()),
-                    description: said(spec.description),
-                    input_schema: input.schema,
-                    output_schema: output.or_else(|| schema::output(spec.more)),
-                    ..protocol::Tool::default()
-                };
-                call = function(kind, &name, spec, input.slots, leniency, receiver);
-            }
-            Offer::Dynamic(tool) => {
-                (name, module, details) = (self.name(&tool.tool.name), "a `DynTool`", tool.details);
-                described = protocol::Tool { name: name.as_ref().to_owned(), ..tool.tool };
-                let leniency = details.leniency.unwrap_or(self.rules.policy.leniency);
-                let input = described.input_schema.clone();
-                let schema = ArgumentSchema::new(kind, name.clone(), input, leniency, tool.checked);
-                for gap in schema.gaps() {
-                    self.problems.push(format!(
-                        "tool `{name}` is not right: its schema has {gap}, which cannot be checked; \
-                         leave that out, or let the handler check its arguments with `.unchecked()`"
-                    ));
-                }
-                if let Some(Value::Object(properties)) = described.input_schema.get("properties") {
-                    let is_silent = |schema: &Value| schema.get("description").is_none();
-                    for (argument, _) in properties.iter().filter(|(_, schema)| is_silent(schema)) {
-                        let (of, argument) = ((kind.noun, name.clone()), argument.clone().into());
-                        self.undescribed.push(Undescribed { of, argument, reader: READER });
-                    }
-                }
-                call = EntryCall::Dynamic { handler: tool.handler, schema: Box::new(schema) };
-            }
-        }
-        if self.rules.host.is_some() && !is_name(&name) {
+    fn tool(&mut self, described: protocol::Tool, basis: Basis) {
+        let Basis { name, details, .. } = &basis;
+        if self.rules.host.is_some() && !is_name(name) {
             self.problems
                 .push(format!("tool `{name}` is not right: with its prefix, its name is longer than 128 characters"));
         }
-        described.annotations = details.annotations.clone();
-        described.icons = details.icons.clone();
-        described.meta = details.meta.clone();
+        let described = protocol::Tool {
+            annotations: details.annotations.clone(),
+            icons: details.icons.clone(),
+            meta: details.meta.clone(),
+            ..described
+        };
         let mirrored = crate::schema::mirrored(&described.input_schema).unwrap_or_else(|problem| {
             self.problems.push(format!("tool `{name}` is not right: {problem}"));
             Vec::new()
         });
-        let basis = Basis { kind, name, module, details, call, fill: Fill::Nothing, completable: Vec::new() };
         #[cfg(feature = "http")]
         let entry = Entry { mirrored, ..self.entry(basis) };
         #[cfg(not(feature = "http"))]
@@ -305,68 +270,21 @@ impl Built {
         self.problems.extend(self.registry.tools.insert(entry.name.clone(), entry, described));
     }
 
-    fn prompt(&mut self, offer: Offer<super::PromptSpec, super::DynPrompt>) {
-        let kind = &PROMPT;
-        let (mut described, details);
-        let (name, module, call, completable);
-        match offer {
-            Offer::Function { spec, receiver } => {
-                (name, module, details) = (self.name(spec.name), spec.module, spec.details());
-                let input = self.input(kind, &name, spec, "people fill in arguments by their descriptions");
-                described = protocol::Prompt {
-                    name: name.as_ref().to_owned(),
-                    title: Some(spec.title.to_owned()),
-                    description: said(spec.description),
-                    arguments: arguments(&input.schema),
-                    ..protocol::Prompt::default()
-                };
-                completable = input.completable;
-                call = function(kind, &name, spec, input.slots, Leniency::Text, receiver);
-            }
-            Offer::Dynamic(prompt) => {
-                let prompt = *prompt;
-                (name, module) = (self.name(&prompt.prompt.name), "a `DynPrompt`");
-                let schema = prompt.schema(kind, name.clone());
-                let names = prompt.prompt.arguments.iter().map(|argument| &*argument.name);
-                completable = self.completable(kind, &name, names, prompt.completers);
-                (described, details) = (prompt.prompt, prompt.details);
-                name.as_ref().clone_into(&mut described.name);
-                call = EntryCall::Dynamic { handler: prompt.handler, schema: Box::new(schema) };
-            }
-        }
-        described.icons = details.icons.clone();
-        described.meta = details.meta.clone();
+    fn prompt(&mut self, described: protocol::Prompt, basis: Basis) {
+        let described =
+            protocol::Prompt { icons: basis.details.icons.clone(), meta: basis.details.meta.clone(), ..described };
         let fill = Fill::Prompt { description: described.description.clone() };
-        let entry = self.entry(Basis { kind, name, module, details, call, fill, completable });
+        let entry = self.entry(Basis { fill, ..basis });
         self.problems.extend(self.registry.prompts.insert(entry.name.clone(), entry, described));
     }
 
-    fn resource(&mut self, offer: Offer<super::ResourceSpec, super::Resource>) {
-        let kind = &RESOURCE;
-        let mut described;
-        let (name, module, details, call, mut completable);
-        let mut completers = Vec::new();
-        match offer {
-            Offer::Function { spec, receiver } => {
-                (name, module, details) = (self.name(spec.name), spec.module, spec.details());
-                // There is no place for descriptions of variables.
-                let input = self.input(kind, &name, spec, "");
-                self.undescribed.retain(|it| it.of.0 != kind.noun);
-                described = protocol::Resource::new(spec.more.uri, &*name);
-                described.title = Some(spec.title.to_owned());
-                described.description = said(spec.description);
-                described.mime_type = spec.more.mime_type.or(spec.more.usual_mime_type).map(str::to_owned);
-                completable = input.completable;
-                call = function(kind, &name, spec, input.slots, Leniency::Text, receiver);
-            }
-            Offer::Dynamic(resource) => {
-                let resource = *resource;
-                (name, module, details) = (self.name(&resource.link.name), "a `Resource`", resource.details);
-                (described, completers, completable) = (resource.link, resource.completers, Vec::new());
-                name.as_ref().clone_into(&mut described.name);
-                call = dynamic(kind, &name, resource.handler);
-            }
-        }
+    fn resource(
+        &mut self,
+        mut described: protocol::Resource,
+        basis: Basis,
+        completers: Vec<(String, ErasedCompleter)>,
+    ) {
+        let Basis { kind, name, module, details, call, mut completable, .. } = basis;
         if let Some(host) = &self.rules.host {
             described.uri = host.uri(&described.uri).into_owned();
         }
@@ -462,20 +380,20 @@ impl Built {
     }
 
     /// The parameters of a function. `reader` says who wants to know what they are.
-    fn input<M: Copy>(
+    fn input(
         &mut self,
         kind: &'static Kind,
         name: &Arc<str>,
-        spec: &Spec<M>,
+        params: &'static [ParamSpec],
         reader: &'static str,
     ) -> schema::Input {
-        let mut input = schema::input(spec.params);
+        let mut input = schema::input(params);
         for problem in std::mem::take(&mut input.problems) {
             self.problems.push(format!("{} `{name}` is not right: {problem}", kind.noun));
         }
         let undescribed = |argument| Undescribed { of: (kind.noun, name.clone()), argument, reader };
         self.undescribed.extend(std::mem::take(&mut input.undescribed).into_iter().map(undescribed));
-        for param in spec.params {
+        for param in params {
             if let ParamKind::Injected { needs, .. } = param.kind {
                 let need = |state: &StateNeed| Need { of: format!("{} `{name}`", kind.noun), state: *state };
                 self.needs.extend(needs.iter().map(need));
@@ -532,16 +450,136 @@ fn said(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn function<M: Copy>(
-    kind: &'static Kind,
-    name: &Arc<str>,
-    spec: &Spec<M>,
-    slots: Vec<crate::tool::Slot>,
-    leniency: Leniency,
-    receiver: Option<SharedReceiver>,
-) -> EntryCall {
-    let table = ArgumentTable::new(kind, name.clone(), slots, leniency);
-    EntryCall::Function { function: spec.call, table, receiver: receiver.map(|SharedReceiver(receiver)| receiver) }
+impl Offer for Function<ToolSpec> {
+    fn name(&self) -> &str {
+        self.spec.name
+    }
+
+    fn add(self: Box<Self>, built: &mut Built) {
+        let (kind, Self { spec, receiver }) = (&TOOL, *self);
+        let (name, details) = (built.name(spec.name), spec.details());
+        let leniency = details.leniency.unwrap_or(built.rules.policy.leniency);
+        let input = built.input(kind, &name, spec.params, READER);
+        let output = details.output_schema.map(schema::output_of);
+        let described = protocol::Tool {
+            name: name.as_ref().to_owned(),
+            title: Some(spec.title.to_owned()),
+            description: said(spec.description),
+            input_schema: input.schema,
+            output_schema: output.or_else(|| schema::output(spec.more)),
+            ..protocol::Tool::default()
+        };
+        let table = ArgumentTable::new(kind, name.clone(), input.slots, leniency);
+        let call = EntryCall::Function { function: spec.call, table, receiver };
+        built.tool(described, Basis::new(kind, name, spec.module, details, call));
+    }
+}
+
+impl Offer for DynTool {
+    fn name(&self) -> &str {
+        &self.tool.name
+    }
+
+    fn add(self: Box<Self>, built: &mut Built) {
+        let (kind, tool) = (&TOOL, *self);
+        let (name, details) = (built.name(&tool.tool.name), tool.details);
+        let described = protocol::Tool { name: name.as_ref().to_owned(), ..tool.tool };
+        let leniency = details.leniency.unwrap_or(built.rules.policy.leniency);
+        let input = described.input_schema.clone();
+        let schema = ArgumentSchema::new(kind, name.clone(), input, leniency, tool.checked);
+        for gap in schema.gaps() {
+            built.problems.push(format!(
+                "tool `{name}` is not right: its schema has {gap}, which cannot be checked; \
+                 leave that out, or let the handler check its arguments with `.unchecked()`"
+            ));
+        }
+        if let Some(Value::Object(properties)) = described.input_schema.get("properties") {
+            let is_silent = |schema: &Value| schema.get("description").is_none();
+            for (argument, _) in properties.iter().filter(|(_, schema)| is_silent(schema)) {
+                let (of, argument) = ((kind.noun, name.clone()), argument.clone().into());
+                built.undescribed.push(Undescribed { of, argument, reader: READER });
+            }
+        }
+        let call = EntryCall::Dynamic { handler: tool.handler, schema: Box::new(schema) };
+        built.tool(described, Basis::new(kind, name, "a `DynTool`", details, call));
+    }
+}
+
+impl Offer for Function<PromptSpec> {
+    fn name(&self) -> &str {
+        self.spec.name
+    }
+
+    fn add(self: Box<Self>, built: &mut Built) {
+        let (kind, Self { spec, receiver }) = (&PROMPT, *self);
+        let (name, details) = (built.name(spec.name), spec.details());
+        let input = built.input(kind, &name, spec.params, "people fill in arguments by their descriptions");
+        let described = protocol::Prompt {
+            name: name.as_ref().to_owned(),
+            title: Some(spec.title.to_owned()),
+            description: said(spec.description),
+            arguments: arguments(&input.schema),
+            ..protocol::Prompt::default()
+        };
+        let table = ArgumentTable::new(kind, name.clone(), input.slots, Leniency::Text);
+        let call = EntryCall::Function { function: spec.call, table, receiver };
+        let basis = Basis::new(kind, name, spec.module, details, call);
+        built.prompt(described, Basis { completable: input.completable, ..basis });
+    }
+}
+
+impl Offer for DynPrompt {
+    fn name(&self) -> &str {
+        &self.prompt.name
+    }
+
+    fn add(self: Box<Self>, built: &mut Built) {
+        let (kind, prompt) = (&PROMPT, *self);
+        let name = built.name(&prompt.prompt.name);
+        let schema = prompt.schema(kind, name.clone());
+        let names = prompt.prompt.arguments.iter().map(|argument| &*argument.name);
+        let completable = built.completable(kind, &name, names, prompt.completers);
+        let described = protocol::Prompt { name: name.as_ref().to_owned(), ..prompt.prompt };
+        let call = EntryCall::Dynamic { handler: prompt.handler, schema: Box::new(schema) };
+        let basis = Basis::new(kind, name, "a `DynPrompt`", prompt.details, call);
+        built.prompt(described, Basis { completable, ..basis });
+    }
+}
+
+impl Offer for Function<ResourceSpec> {
+    fn name(&self) -> &str {
+        self.spec.name
+    }
+
+    fn add(self: Box<Self>, built: &mut Built) {
+        let (kind, Self { spec, receiver }) = (&RESOURCE, *self);
+        let (name, details) = (built.name(spec.name), spec.details());
+        // There is no place for descriptions of variables.
+        let input = built.input(kind, &name, spec.params, "");
+        built.undescribed.retain(|it| it.of.0 != kind.noun);
+        let mut described = protocol::Resource::new(spec.more.uri, &*name);
+        described.title = Some(spec.title.to_owned());
+        described.description = said(spec.description);
+        described.mime_type = spec.more.mime_type.or(spec.more.usual_mime_type).map(str::to_owned);
+        let table = ArgumentTable::new(kind, name.clone(), input.slots, Leniency::Text);
+        let call = EntryCall::Function { function: spec.call, table, receiver };
+        let basis = Basis::new(kind, name, spec.module, details, call);
+        built.resource(described, Basis { completable: input.completable, ..basis }, Vec::new());
+    }
+}
+
+impl Offer for Resource {
+    fn name(&self) -> &str {
+        &self.link.name
+    }
+
+    fn add(self: Box<Self>, built: &mut Built) {
+        let (kind, resource) = (&RESOURCE, *self);
+        let name = built.name(&resource.link.name);
+        let described = protocol::Resource { name: name.as_ref().to_owned(), ..resource.link };
+        let call = dynamic(kind, &name, resource.handler);
+        built.resource(described, Basis::new(kind, name, "a `Resource`", resource.details, call), resource.completers);
+    }
 }
 
 /// One that takes its arguments as they are.

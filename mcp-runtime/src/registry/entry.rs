@@ -13,7 +13,7 @@ use super::part::PartId;
 use super::served::Served;
 use super::{Completable, not_found};
 use crate::context::{Context, Host, Requester};
-use crate::engine::{CallLimits, Finished, Kind, Resume, TaskMode, Work};
+use crate::engine::{CallLimits, Finished, Kind, Resume, TaskPolicy, Work};
 use crate::layer::{AnyLayer, CallKind, Layered};
 use crate::protocol::{CacheScope, ErrorCode, Extensions, Raw, ServerResult};
 #[cfg(feature = "http")]
@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     /// How its calls go on, if it says so.
     pub(crate) resume: Option<Resume>,
     /// When its calls become tasks.
-    pub(crate) task: Option<TaskMode>,
+    pub(crate) task: Option<TaskPolicy>,
     pub(crate) call: EntryCall,
     pub(super) fill: Fill,
     pub(super) visible: Option<fn(&Requester) -> bool>,

@@ -32,7 +32,7 @@ pub use entry::Item;
 pub(crate) use entry::{Entry, EntryCall, Filter, LazyRequester};
 pub(crate) use part::{Part, PartId, Parts, Replacement, Rules};
 pub use resource::Resource;
-pub(crate) use section::Section;
+pub(crate) use section::{Places, Section};
 #[cfg(feature = "skills")]
 pub use skill::Skill;
 pub use spec::{

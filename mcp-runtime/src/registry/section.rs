@@ -1,5 +1,6 @@
 //! All functions of one kind, by what callers call them.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
@@ -21,21 +22,41 @@ pub(super) struct Place {
 /// All functions of one kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Section<D> {
-    pub(super) entries: Vec<Place>,
-    pub(super) by_key: HashMap<Arc<str>, usize>,
-    /// Whether there are some that not everyone sees.
-    has_hidden: bool,
+    places: Places,
     /// As lists describe them.
     pub(crate) described: Arc<Vec<D>>,
 }
 
+/// What there is of a section, however lists describe it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    pub(super) entries: Vec<Place>,
+    pub(super) by_key: HashMap<Arc<str>, usize>,
+    /// Whether there are some that not everyone sees.
+    has_hidden: bool,
+}
+
 impl<D> Default for Section<D> {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_key: HashMap::default(), has_hidden: false, described: Arc::default() }
+        Self { places: Places::default(), described: Arc::default() }
     }
 }
 
-impl<D> Section<D> {
+impl<D> Deref for Section<D> {
+    type Target = Places;
+
+    fn deref(&self) -> &Places {
+        &self.places
+    }
+}
+
+impl<D> DerefMut for Section<D> {
+    fn deref_mut(&mut self) -> &mut Places {
+        &mut self.places
+    }
+}
+
+impl Places {
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -76,13 +97,6 @@ impl<D> Section<D> {
         others.map(|place| place.is_on = is_on).count()
     }
 
-    /// Whether it lists the same as that one.
-    pub(crate) fn lists_as(&self, other: &Self) -> bool {
-        let is_on = |place: &Place| place.is_on;
-        Arc::ptr_eq(&self.described, &other.described)
-            && self.entries.iter().map(is_on).eq(other.entries.iter().map(is_on))
-    }
-
     /// Whether everyone sees the same.
     pub(crate) fn scope(&self) -> CacheScope {
         if self.has_hidden { CacheScope::Private } else { CacheScope::Public }
@@ -119,13 +133,6 @@ impl<D> Section<D> {
         }
     }
 
-    /// Those that whoever asks may see, as lists describe them.
-    pub(crate) fn seen_by<'s>(&'s self, requester: &'s LazyRequester<'_>) -> impl Iterator<Item = &'s D> {
-        let entries = self.entries.iter().zip(&*self.described);
-        let is_visible = |place: &Place| place.is_on && place.entry.is_visible(requester);
-        entries.filter(move |(place, _)| is_visible(place)).map(|(_, described)| described)
-    }
-
     #[cold]
     fn unknown(&self, noun: &str, name: &str, requester: &LazyRequester<'_>) -> String {
         let visible = self.iter().filter(|entry| entry.is_visible(requester));
@@ -138,14 +145,9 @@ impl<D> Section<D> {
     }
 }
 
-impl<D: Clone> Section<D> {
+impl Places {
     /// Adds one, or says that there is one of this key already.
-    pub(super) fn insert(&mut self, key: Arc<str>, entry: Entry, described: D) -> Option<String> {
-        self.insert_shared(key, Arc::new(entry), described)
-    }
-
-    /// The same for one that may be elsewhere, too.
-    fn insert_shared(&mut self, key: Arc<str>, entry: Arc<Entry>, described: D) -> Option<String> {
+    fn insert(&mut self, key: Arc<str>, entry: Arc<Entry>) -> Option<String> {
         if let Some(earlier) = self.by_key.get(&key).and_then(|place| self.entries.get(*place)) {
             let earlier = &earlier.entry;
             let noun = entry.kind.noun;
@@ -161,17 +163,61 @@ impl<D: Clone> Section<D> {
         self.has_hidden |= entry.is_hidden_to_some();
         self.by_key.insert(key, self.entries.len());
         self.entries.push(Place { entry, is_on: true });
-        Arc::make_mut(&mut self.described).push(described);
         None
     }
 
     /// Takes one away; says where it was.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<usize> {
+    fn remove(&mut self, key: &str) -> Option<usize> {
         let place = self.by_key.remove(key)?;
         self.entries.remove(place);
-        Arc::make_mut(&mut self.described).remove(place);
         self.by_key.values_mut().filter(|it| **it > place).for_each(|it| *it -= 1);
         self.has_hidden = self.entries.iter().any(|place| place.entry.is_hidden_to_some());
+        Some(place)
+    }
+
+    /// What each is known by, by place.
+    fn keys(&self) -> Vec<Arc<str>> {
+        let mut keys: Vec<_> = self.by_key.iter().collect();
+        keys.sort_unstable_by_key(|(_, place)| **place);
+        keys.into_iter().map(|(key, _)| key.clone()).collect()
+    }
+}
+
+impl<D> Section<D> {
+    /// Whether it lists the same as that one.
+    pub(crate) fn lists_as(&self, other: &Self) -> bool {
+        let is_on = |place: &Place| place.is_on;
+        Arc::ptr_eq(&self.described, &other.described)
+            && self.entries.iter().map(is_on).eq(other.entries.iter().map(is_on))
+    }
+
+    /// Those that whoever asks may see, as lists describe them.
+    pub(crate) fn seen_by<'s>(&'s self, requester: &'s LazyRequester<'_>) -> impl Iterator<Item = &'s D> {
+        let entries = self.entries.iter().zip(&*self.described);
+        let is_visible = |place: &Place| place.is_on && place.entry.is_visible(requester);
+        entries.filter(move |(place, _)| is_visible(place)).map(|(_, described)| described)
+    }
+}
+
+impl<D: Clone> Section<D> {
+    /// Adds one, or says that there is one of this key already.
+    pub(super) fn insert(&mut self, key: Arc<str>, entry: Entry, described: D) -> Option<String> {
+        self.insert_shared(key, Arc::new(entry), described)
+    }
+
+    /// The same for one that may be elsewhere, too.
+    fn insert_shared(&mut self, key: Arc<str>, entry: Arc<Entry>, described: D) -> Option<String> {
+        let problem = self.places.insert(key, entry);
+        if problem.is_none() {
+            Arc::make_mut(&mut self.described).push(described);
+        }
+        problem
+    }
+
+    /// Takes one away; says where it was.
+    pub(crate) fn remove(&mut self, key: &str) -> Option<usize> {
+        let place = self.places.remove(key)?;
+        Arc::make_mut(&mut self.described).remove(place);
         Some(place)
     }
 }
@@ -210,7 +256,7 @@ impl<D: PartialEq + Clone> Section<D> {
                 false => after.push((key, place, described)),
             }
         }
-        let new_places = new.entries.into_iter().zip(Arc::unwrap_or_clone(new.described));
+        let new_places = new.places.entries.into_iter().zip(Arc::unwrap_or_clone(new.described));
         for (key, (mut place, described)) in new_keys.into_iter().zip(new_places) {
             match gone.remove(&key) {
                 // Its limits, and what its layers know, go on.
@@ -229,12 +275,5 @@ impl<D: PartialEq + Clone> Section<D> {
             }
         }
         true
-    }
-
-    /// What each is known by, by place.
-    fn keys(&self) -> Vec<Arc<str>> {
-        let mut keys: Vec<_> = self.by_key.iter().collect();
-        keys.sort_unstable_by_key(|(_, place)| **place);
-        keys.into_iter().map(|(key, _)| key.clone()).collect()
     }
 }

@@ -9,11 +9,12 @@ use serde_json::Value;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::Built;
 use super::dyn_prompt::DynPrompt;
 use super::dynamic::DynTool;
 use super::resource::Resource;
 use crate::context::Requester;
-use crate::engine::{Resume, TaskMode};
+use crate::engine::{Resume, TaskMode, TaskPolicy};
 use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{Annotations, CacheScope, Icon, Meta, Role, ToolAnnotations};
 use crate::tool::{Leniency, ParamSpec, Receiver, Started, ToolCall};
@@ -122,7 +123,7 @@ pub struct Details {
     pub(super) concurrency: Option<usize>,
     pub(super) leniency: Option<Leniency>,
     pub(super) resume: Option<Resume>,
-    pub(super) task: Option<TaskMode>,
+    pub(super) task: Option<TaskPolicy>,
     pub(super) output_schema: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) visible: Option<fn(&Requester) -> bool>,
     /// Which skill it is the `SKILL.md` of.
@@ -252,17 +253,17 @@ impl Details {
 
     /// Its calls become tasks, for clients that know tasks.
     pub fn task(&mut self) {
-        self.task = Some(TaskMode::Always);
+        self.task = Some(TaskPolicy::new(TaskMode::Always));
     }
 
     /// The same, and clients that do not know tasks cannot call it.
     pub fn task_required(&mut self) {
-        self.task = Some(TaskMode::Required);
+        self.task = Some(TaskPolicy::new(TaskMode::Required));
     }
 
     /// Its calls become tasks when they take longer than this.
     pub fn task_after(&mut self, time: Duration) {
-        self.task = Some(TaskMode::After(time));
+        self.task = Some(TaskPolicy::new(TaskMode::After(time)));
     }
 
     /// Who sees the tool and can call it.
@@ -330,32 +331,35 @@ pub trait ResourceFn {
 }
 
 /// One item of a list, with what is said of it there.
-#[derive(Debug)]
-pub(super) struct Offered<S: 'static, D> {
-    pub(super) offer: Offer<S, D>,
+pub(super) struct Offered {
+    pub(super) offer: Box<dyn Offer>,
     pub(super) layers: Vec<AnyLayer>,
     pub(super) tags: Vec<Cow<'static, str>>,
 }
 
-impl<S, D> From<Offer<S, D>> for Offered<S, D> {
-    fn from(offer: Offer<S, D>) -> Self {
-        Self { offer, layers: Vec::new(), tags: Vec::new() }
+impl Offered {
+    fn new(offer: impl Offer + 'static) -> Self {
+        Self { offer: Box::new(offer), layers: Vec::new(), tags: Vec::new() }
     }
 }
 
-/// Where it comes from.
-#[derive(Debug)]
-pub(super) enum Offer<S: 'static, D> {
-    Function { spec: &'static S, receiver: Option<SharedReceiver> },
-    Dynamic(Box<D>),
-}
-
-pub(super) struct SharedReceiver(pub(super) Receiver);
-
-impl fmt::Debug for SharedReceiver {
+impl fmt::Debug for Offered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedReceiver")
+        f.debug_tuple("Offered").field(&self.offer.name()).finish()
     }
+}
+
+/// What a server can be given. Each kind knows how it is added, so that no program has code for kinds that it does not
+/// offer.
+pub(super) trait Offer: Send + Sync {
+    fn name(&self) -> &str;
+    fn add(self: Box<Self>, built: &mut Built);
+}
+
+/// A function, or the method of a value, that an attribute has a spec of.
+pub(super) struct Function<S: 'static> {
+    pub(super) spec: &'static S,
+    pub(super) receiver: Option<Receiver>,
 }
 
 macro_rules! lists {
@@ -363,7 +367,7 @@ macro_rules! lists {
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub struct $list {
-            pub(super) offers: Vec<Offered<$spec, $dynamic>>,
+            pub(super) offers: Vec<Offered>,
         }
 
         impl $list {
@@ -371,7 +375,7 @@ macro_rules! lists {
             #[doc(hidden)]
             #[must_use]
             pub fn new(specs: &[&'static $spec]) -> Self {
-                let offer = |spec: &&'static $spec| Offer::Function { spec: *spec, receiver: None }.into();
+                let offer = |spec: &&'static $spec| Offered::new(Function { spec: *spec, receiver: None });
                 Self { offers: specs.iter().map(offer).collect() }
             }
 
@@ -380,8 +384,8 @@ macro_rules! lists {
             #[must_use]
             pub fn methods<T: Send + Sync + 'static>(receiver: Arc<T>, specs: &[&'static $spec]) -> Self {
                 let receiver: Receiver = receiver;
-                let receiver = || Some(SharedReceiver(receiver.clone()));
-                let offer = |spec: &&'static $spec| Offer::Function { spec: *spec, receiver: receiver() }.into();
+                let receiver = || Some(receiver.clone());
+                let offer = |spec: &&'static $spec| Offered::new(Function { spec: *spec, receiver: receiver() });
                 Self { offers: specs.iter().map(offer).collect() }
             }
 
@@ -418,13 +422,13 @@ macro_rules! lists {
 
         impl From<$dynamic> for $list {
             fn from(one: $dynamic) -> Self {
-                Self { offers: vec![Offer::Dynamic(Box::new(one)).into()] }
+                Self { offers: vec![Offered::new(one)] }
             }
         }
 
         impl FromIterator<$dynamic> for $list {
             fn from_iter<I: IntoIterator<Item = $dynamic>>(all: I) -> Self {
-                Self { offers: all.into_iter().map(|one| Offer::Dynamic(Box::new(one)).into()).collect() }
+                Self { offers: all.into_iter().map(Offered::new).collect() }
             }
         }
     )+};

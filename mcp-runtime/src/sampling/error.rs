@@ -21,12 +21,11 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// let error = ProviderError::of(ProviderErrorKind::RateLimited).retry_after(Duration::from_secs(20));
 /// assert_eq!(error.to_string(), "the model is asked too often; try again in 20s");
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub struct ProviderError {
     kind: ProviderErrorKind,
     message: Cow<'static, str>,
     retry_after: Option<Duration>,
-    #[source]
     source: Option<BoxError>,
 }
 
@@ -139,6 +138,12 @@ impl fmt::Display for ProviderError {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl std::error::Error for ProviderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&**self.source.as_ref()?)
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -19,14 +18,17 @@ use crate::codec::{Encoder, Keep};
 use crate::context::{Host, Requester, ToolError};
 use crate::dispatch::{Admits, Dispatcher};
 use crate::engine::{
-    AnyStore, AnyTaskStore, CallLimits, MemoryOutcomes, MemoryTasks, Metrics, Resume, RoundLimits, Rounds, Seal,
-    StateKey, TaskLimits, Tasks,
+    AnyStore, CallLimits, MemoryOutcomes, Metrics, Resume, RoundLimits, Rounds, Seal, StateKey, TaskLimits, Tasks,
+    TasksIn,
 };
 use crate::error::{Error, ErrorKind};
 use crate::layer::{AnyLayer, CallError, CallRequest, CallResponse, CallService};
 use crate::protocol::{DiscoverResult, Extensions, Icon, Implementation, ProtocolVersion};
-use crate::registry::{Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Replacement, Resources, Tools};
+use crate::registry::{
+    Built, Describe, Filter, Item, Mount, Offers, Part, Policy, Prompts, Replacement, Resources, Tools,
+};
 use crate::sampling::{SamplingFallback, SamplingProvider};
+use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 use crate::tool::Leniency;
 use crate::transport::Transport;
@@ -76,7 +78,7 @@ pub struct Server {
     pub(super) outcomes: Option<Arc<dyn AnyStore>>,
     pub(super) metrics: Metrics,
     pub(super) task_limits: TaskLimits,
-    pub(super) tasks_in: Option<Arc<dyn AnyTaskStore>>,
+    pub(super) tasks_in: Option<TasksIn>,
     pub(super) completion_time: Duration,
     pub(super) completion_rate: Option<Admits>,
     pub(super) telemetry: Telemetry,
@@ -403,7 +405,8 @@ impl Server {
     pub fn mount(mut self, prefix: impl Into<Arc<str>>, other: Server) -> Self {
         let prefix = prefix.into();
         let Self { offers, feeds, policy, host, hooks, live, resume, .. } = other;
-        let mut mount = Mount { offers, policy, host, resume, has_handle: live.has_handle() };
+        let has_handle = live.has_handle();
+        let mut mount = Mount { offers, policy, host, resume, has_handle, add: Built::mount };
         mount.put_below(&prefix, &self.host);
         self.offers.mounts.push(mount);
         if live.may_change() {
@@ -507,8 +510,7 @@ impl Server {
         let is_key_made_up = self.state_key.is_none() && std::env::var_os(STATE_KEY).is_none();
         let seal = Arc::new(Seal::new(&state_keys(self.state_key, self.previous_keys)?));
         let outcomes = self.outcomes.unwrap_or_else(|| Arc::new(MemoryOutcomes::default()));
-        let store = self.tasks_in.unwrap_or_else(|| Arc::new(MemoryTasks::default()));
-        let tasks = Arc::new(Tasks::new(store, self.task_limits));
+        let tasks = Arc::new(Tasks::new(self.task_limits, self.tasks_in));
         let counters = self.metrics.0;
         let rounds = Rounds::new(self.info.name.clone(), seal.clone(), self.rounds, outcomes, counters, tasks.clone());
         let discovery = DiscoverResult {
@@ -528,7 +530,7 @@ impl Server {
             completion_limits: CallLimits::new(Some(self.completion_time), None),
             completion_rate: self.completion_rate,
             telemetry: self.telemetry,
-            calls: TaskTracker::new(),
+            calls: Tally::default(),
         };
         Ok(ReadyServer {
             live: self.live,
@@ -537,7 +539,7 @@ impl Server {
             limits: self.limits,
             extensions: Extensions::new(),
             lifespan: Arc::new(Lifespan::new(self.hooks)),
-            connections: TaskTracker::new(),
+            connections: Tally::default(),
             transport: None,
             is_key_made_up,
         })

@@ -1,17 +1,16 @@
 //! What happens before the first connection, beside all of them, and after the last.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::ToolError;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::BoxFuture;
+use crate::side_by_side::unless_it_panics;
 
 pub(super) type Hook<T> = Box<dyn FnOnce() -> BoxFuture<'static, T> + Send>;
 pub(super) type Work = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, ()> + Send>;
@@ -75,8 +74,8 @@ impl Lifespan {
     pub(super) async fn start(&self) -> Result<(), Error> {
         let mut starting = self.starting.lock().await;
         if let Starting::Doing(doing) = &mut *starting {
-            let done = AssertUnwindSafe(doing).catch_unwind().await;
-            let panicked = |_| Err("the server did not start: a hook of `Server::on_start` panicked".to_owned());
+            let done = unless_it_panics(doing).await;
+            let panicked = || Err("the server did not start: a hook of `Server::on_start` panicked".to_owned());
             let done = done.unwrap_or_else(panicked);
             self.has_started.store(done.is_ok(), Ordering::Release);
             *starting = Starting::Done(done);
@@ -109,7 +108,7 @@ impl Lifespan {
         // Whoever came first ends last.
         let hooks = std::mem::take(&mut *self.shutdown.lock().unwrap_or_else(PoisonError::into_inner));
         for hook in hooks.into_iter().rev() {
-            if AssertUnwindSafe(async { hook().await }).catch_unwind().await.is_err() {
+            if unless_it_panics(async { hook().await }).await.is_none() {
                 tracing::error!("a hook of `Server::on_shutdown` panicked");
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Server;
-use crate::engine::{Metrics, OutcomeStore, Resume, StateKey, TaskStore};
+use crate::engine::{Metrics, OutcomeStore, Resume, StateKey, TaskStore, TasksIn};
 use crate::layer::RateLimit;
 #[cfg(feature = "otel")]
 use crate::telemetry::Telemetry;
@@ -143,7 +143,7 @@ impl Server {
     /// address should share one. Which calls become tasks is said by `#[tool(task)]` and
     /// `#[tool(task_after = "..")]`.
     pub fn task_store(mut self, store: impl TaskStore) -> Self {
-        self.tasks_in = Some(Arc::new(store));
+        self.tasks_in = Some(TasksIn::new(Arc::new(store)));
         self
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Duration, timeout_at};
-use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Limits};
 use super::lifespan::Lifespan;
@@ -14,6 +13,7 @@ use crate::dispatch::Dispatcher;
 use crate::engine::after;
 use crate::error::Error;
 use crate::protocol::Extensions;
+use crate::tally::Tally;
 use crate::transport::Transport;
 
 /// A server that fits together and is ready for connections: any number, at the same time. They share what
@@ -41,7 +41,7 @@ pub struct ReadyServer {
     pub(super) limits: Limits,
     pub(super) extensions: Extensions,
     pub(super) lifespan: Arc<Lifespan>,
-    pub(super) connections: TaskTracker,
+    pub(super) connections: Tally,
     /// What carries the messages of its connections, as OpenTelemetry calls it, if that is known.
     pub(super) transport: Option<&'static str>,
     /// Whether what it seals ends with this process.
@@ -86,7 +86,7 @@ impl ReadyServer {
         writer: impl AsyncWrite + Unpin,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        let _counted = self.connections.token();
+        let _counted = self.connections.count();
         let shutdown = async {
             tokio::select! {
                 () = shutdown => {}
@@ -120,11 +120,10 @@ impl ReadyServer {
     /// it runs the hooks of [`Server::on_shutdown`](crate::Server::on_shutdown).
     pub async fn shutdown(&self) {
         self.lifespan.stop.cancel();
-        self.connections.close();
         let time = self.limits.drain;
         // Whoever does not read what it is told may keep its connection, and not the server.
         let deadline = after(time) + Duration::from_secs(2);
-        if timeout_at(deadline, self.connections.wait()).await.is_err() {
+        if timeout_at(deadline, self.connections.none()).await.is_err() {
             tracing::warn!(connections = self.connections.len(), "connections were left: they did not end in time");
         }
         tokio::join!(self.dispatcher.end(time), self.lifespan.end_background(time));

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::panic::resume_unwind;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
 
 use super::{ReadyServer, Server};
@@ -128,13 +128,13 @@ async fn among_workers<T: Send + 'static>(future: BoxFuture<'static, T>) -> T {
     if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
         return future.await;
     }
-    match AbortOnDropHandle::new(tokio::spawn(future.instrument(current()))).await {
-        Ok(output) => output,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            // The runtime ends, and with it whoever waits here.
-            Err(_) => std::future::pending().await,
-        },
+    let mut only = JoinSet::new();
+    only.spawn(future.instrument(current()));
+    match only.join_next().await.map(|ended| ended.map_err(JoinError::try_into_panic)) {
+        Some(Ok(output)) => output,
+        Some(Err(Ok(panic))) => resume_unwind(panic),
+        // The runtime ends, and with it whoever waits here.
+        Some(Err(Err(_))) | None => std::future::pending().await,
     }
 }
 

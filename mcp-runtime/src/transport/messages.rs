@@ -5,7 +5,8 @@ use std::io::{self, Cursor};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures_util::{Sink, Stream, StreamExt as _};
+use futures_core::Stream;
+use futures_sink::Sink;
 use tokio::io::AsyncWrite;
 use tokio_util::io::StreamReader;
 
@@ -84,12 +85,29 @@ where
     type Writer = Writer;
 
     fn split(self) -> (Reader, Writer) {
-        let lines = self.stream.map(|message| message.map(|it| line(it.as_ref())).map_err(io::Error::other));
-        (Box::new(StreamReader::new(Box::pin(lines))), Box::new(Lines { sink: Box::pin(self.sink), begun: Vec::new() }))
+        let lines = AsLines(Box::pin(self.stream));
+        (Box::new(StreamReader::new(lines)), Box::new(Lines { sink: Box::pin(self.sink), begun: Vec::new() }))
     }
 
     fn network(&self) -> Option<&'static str> {
         self.network
+    }
+}
+
+/// Makes lines of messages.
+struct AsLines<R>(Pin<Box<R>>);
+
+impl<R, M, E> Stream for AsLines<R>
+where
+    R: Stream<Item = Result<M, E>>,
+    M: AsRef<[u8]>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Item = io::Result<Cursor<Vec<u8>>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let message = ready!(self.0.as_mut().poll_next(cx));
+        Poll::Ready(message.map(|message| message.map(|it| line(it.as_ref())).map_err(io::Error::other)))
     }
 }
 

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::Stream as _;
-use futures_util::future::join_all;
+use futures_core::Stream as _;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -18,8 +17,9 @@ use super::Upstream;
 use crate::client::rounds::Pauses;
 use crate::client::{Client, ServerChange, Subscription};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{Method, SubscriptionFilter};
+use crate::protocol::{BoxFuture, Method, SubscriptionFilter};
 use crate::server::Feed;
+use crate::side_by_side::{MOST, in_order};
 
 /// How long it is waited the first time before the other server is asked once more.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -400,13 +400,15 @@ impl Watching<'_> {
     /// A legacy server is told of each by itself.
     async fn become_each(&mut self, wanted: &BTreeSet<String>) -> bool {
         let upstream = self.upstream;
-        let each = self.added(wanted).into_iter().map(|uri| async move {
-            let asked = BTreeSet::from([uri]);
-            let made = Watched::begin(upstream, &asked).await;
-            (asked, made)
+        let each = self.added(wanted).into_iter().map(|uri| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let asked = BTreeSet::from([uri]);
+                let made = Watched::begin(upstream, &asked).await;
+                (asked, made)
+            })
         });
         let mut is_complete = true;
-        for (asked, made) in join_all(each).await {
+        for (asked, made) in in_order(each.collect(), MOST).await {
             match made {
                 Ok(watched) => self.go_on_with(&asked, watched),
                 Err(error) => is_complete &= self.could_not(asked, &error),

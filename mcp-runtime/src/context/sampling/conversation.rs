@@ -1,9 +1,9 @@
 //! A conversation with a model that may use tools.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
-use futures_util::stream::{FuturesOrdered, StreamExt};
 use serde_json::value::to_raw_value;
 
 use super::answer::SamplingResult;
@@ -15,10 +15,11 @@ use crate::context::toolbox::Toolbox;
 use crate::context::{Context, Requester, SampleStep};
 use crate::engine::digest_of;
 use crate::protocol::{
-    CallToolResult, CreateMessageRequestParams, Role, SamplingMessage, Tool, ToolChoice, ToolResultContent,
+    BoxFuture, CallToolResult, CreateMessageRequestParams, Role, SamplingMessage, Tool, ToolChoice, ToolResultContent,
     ToolUseContent,
 };
 use crate::sampling::SamplingFallback;
+use crate::side_by_side::in_order;
 
 /// A conversation with a model that may use tools, up to now.
 pub struct Conversation {
@@ -144,22 +145,13 @@ impl Conversation {
         uses: &[ToolUseContent],
         known: impl Fn(&ToolUseContent) -> Option<ToolResultContent>,
     ) -> Vec<ToolResultContent> {
-        let mut waiting = uses.iter().map(|asked| {
-            let known = known(asked);
-            async move {
-                match known {
-                    Some(result) => result,
-                    None => self.use_tool(asked).await,
-                }
+        let results = uses.iter().map(|asked| -> BoxFuture<'_, _> {
+            match known(asked) {
+                Some(result) => Box::pin(ready(result)),
+                None => Box::pin(self.use_tool(asked)),
             }
         });
-        let mut running: FuturesOrdered<_> = waiting.by_ref().take(self.at_once).collect();
-        let mut results = Vec::with_capacity(uses.len());
-        while let Some(result) = running.next().await {
-            results.push(result);
-            running.extend(waiting.next());
-        }
-        results
+        in_order(results.collect(), self.at_once).await
     }
 
     /// Calls one tool, once: its result is kept like that of a step, whatever it is, since the model

@@ -249,8 +249,8 @@ impl<K: Kind> Sample<K> {
         self.with(|params| params.tool_choice = Some(choice))
     }
 
-    /// How many of the tools that the model asks for in one turn run at the same time; all of them by
-    /// default. 0 counts as 1.
+    /// How many of the tools that the model asks for in one turn run at the same time; by default all
+    /// of them, up to 256. 0 counts as 1.
     pub fn tool_concurrency(self, tools: usize) -> Self {
         self.with_more(|more| more.at_once = tools.max(1))
     }

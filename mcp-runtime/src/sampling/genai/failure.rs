@@ -1,5 +1,6 @@
 //! Why a provider gave no answer, and whether it makes sense to ask again.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use genai::{ModelIden, webc};
@@ -21,9 +22,16 @@ pub(super) struct Failure {
 }
 
 /// What happened, for the log. It has no key and no address in it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[derive(Debug)]
 struct Detail(String);
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Detail {}
 
 impl Failure {
     pub(super) fn lasting(error: ProviderError) -> Self {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::StatusCode;
 use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Endpoint;
 use super::answer::{Answer, USUAL};
@@ -19,6 +18,7 @@ use crate::protocol::{ErrorCode, ErrorObject, Method, RequestId};
 use crate::server::live::Offering;
 use crate::server::outbox::{Outbox, Outgoing};
 use crate::session::Key;
+use crate::tally::Counted;
 
 /// Replies to requests that came together; most come alone.
 pub(super) type Replies = SmallVec<[Vec<u8>; 1]>;
@@ -40,7 +40,7 @@ pub(super) struct Driver {
     answered: Answered,
     /// Calls that have nothing more to say.
     ended: HashSet<Key>,
-    _counted: TaskTrackerToken,
+    _counted: Counted,
 }
 
 impl Driver {
@@ -63,7 +63,7 @@ impl Driver {
             stream: stream.clone(),
             answered,
             ended: HashSet::new(),
-            _counted: endpoint.ready.connections.token(),
+            _counted: endpoint.ready.connections.count(),
         };
         tokio::spawn(driver.run());
         Posted { endpoint, session, stream, open }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Endpoint;
 use super::answer::Answer;
@@ -24,6 +23,7 @@ use crate::server::outbox::{Outbox, Outgoing};
 use crate::server::room::Place;
 use crate::session::Pending as InFlight;
 use crate::subscription::Sight;
+use crate::tally::Counted;
 use crate::transport::http::sse;
 
 /// An answer that is there, or will be.
@@ -63,7 +63,7 @@ pub(super) struct Exchange {
     pub(super) deadline: Option<Instant>,
     /// The place of a stream, for as long as it is open.
     pub(super) _place: Option<Place>,
-    pub(super) _counted: TaskTrackerToken,
+    pub(super) _counted: Counted,
 }
 
 /// Why an exchange goes on.

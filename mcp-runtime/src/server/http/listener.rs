@@ -198,7 +198,7 @@ async fn connection(
     _permit: OwnedSemaphorePermit,
 ) {
     let Endpoint { settings, ready: server, .. } = &*endpoint;
-    let _counted = server.connections.token();
+    let _counted = server.connections.count();
     let opened = tokio::select! {
         opened = timeout(settings.idle_time, Socket::open(stream, settings.idle_time)) => opened,
         () = server.lifespan.stop.cancelled() => return,

@@ -124,7 +124,7 @@ pub(super) fn request(
         pending: None,
         deadline: None,
         _place: origin.place.take().filter(|_| listens),
-        _counted: ready.connections.token(),
+        _counted: ready.connections.count(),
     };
     match dispatched {
         Dispatched::Done(outcome) => exchange.answered(outcome).into(),

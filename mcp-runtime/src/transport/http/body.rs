@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
 
 use super::Active;

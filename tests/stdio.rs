@@ -20,6 +20,11 @@ impl Fixture {
         Self::start_with(|_| {})
     }
 
+    /// One whose calls have time to end, however busy the machine is.
+    fn start_patient() -> Self {
+        Self::start_with(|command| _ = command.env("FIXTURE_DRAIN_SECONDS", "60"))
+    }
+
     /// Starts the fixture and shakes hands.
     fn start_with(change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
@@ -104,7 +109,7 @@ fn a_tool_that_blocks_holds_nobody_up() {
 
 #[test]
 fn calls_that_run_when_the_input_ends_may_finish() {
-    let mut fixture = Fixture::start();
+    let mut fixture = Fixture::start_patient();
     fixture.call(1, "block", "{}");
     fixture.call(2, "explode_later", "{}");
     fixture.call(3, "release", "{}");
@@ -122,7 +127,7 @@ fn calls_that_never_finish_do_not_keep_the_process() {
 
 #[test]
 fn a_question_that_nobody_can_answer_any_more_fails() {
-    let mut fixture = Fixture::start();
+    let mut fixture = Fixture::start_patient();
     fixture.call(1, "ask", r#"{"question":"why?"}"#);
     assert!(fixture.receive().contains("sampling/createMessage"));
     let (rest, _) = fixture.end();
@@ -131,7 +136,7 @@ fn a_question_that_nobody_can_answer_any_more_fails() {
 
 #[test]
 fn a_question_asked_after_the_end_of_input_fails_at_once() {
-    let mut fixture = Fixture::start();
+    let mut fixture = Fixture::start_patient();
     fixture.call(1, "ask_thrice", "{}");
     let answer = r#""result":{"role":"assistant","content":{"type":"text","text":"a"},"model":"m"}"#;
     for _ in 0..2 {

@@ -1,6 +1,7 @@
 //! What the server of the official Rust SDK does.
 #![expect(deprecated, reason = "the SDK marks sampling and subscribing as the specification does since 2026-07-28")]
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +26,7 @@ pub(crate) struct Waiter {
     touched: broadcast::Sender<()>,
     /// One for each subscription that is accepted and not yet served. They are made before it is acknowledged, which
     /// the SDK does before it calls `listen`: a client may touch the note in between.
-    accepted: Arc<Mutex<Vec<broadcast::Receiver<()>>>>,
+    accepted: Arc<Mutex<VecDeque<broadcast::Receiver<()>>>>,
 }
 
 impl Default for Waiter {
@@ -201,12 +202,12 @@ impl ServerHandler for Waiter {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        self.accepted.lock().expect("it is whole").push(self.touched.subscribe());
+        self.accepted.lock().expect("it is whole").push_back(self.touched.subscribe());
         Some(requested.clone())
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut touched = self.accepted.lock().expect("it is whole").pop().expect("it was accepted");
+        let mut touched = self.accepted.lock().expect("it is whole").pop_front().expect("it was accepted");
         loop {
             tokio::select! {
                 _ = context.cancelled() => return Ok(()),

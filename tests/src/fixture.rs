@@ -19,7 +19,11 @@ async fn main() -> Result<()> {
         Ok("library") => mcp_tests::library::server(world.unwrap_or_default()),
         _ => mcp_tests::server_in(Arc::default(), world),
     };
-    let mut server = server.drain_timeout(Duration::from_millis(500)).task_poll_interval(Duration::from_millis(10));
+    let drain = match std::env::var("FIXTURE_DRAIN_SECONDS") {
+        Ok(seconds) => Duration::from_secs(seconds.parse()?),
+        Err(_) => Duration::from_millis(500),
+    };
+    let mut server = server.drain_timeout(drain).task_poll_interval(Duration::from_millis(10));
     if let Ok(calls) = std::env::var("FIXTURE_CALLS_IN_FLIGHT") {
         server = server.max_calls_in_flight(calls.parse()?);
     }

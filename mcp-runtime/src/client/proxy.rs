@@ -46,6 +46,8 @@ impl ClientBuilder {
     /// on other replicas. An older one does not say for which call it asks something: its calls are made one at a
     /// time, and one that has asked cannot go on after a restart ([`Resume::Parked`]).
     ///
+    /// Of the questions that a call has at the same time, 256 are passed on; one more is when one is answered.
+    ///
     /// Whoever makes a call hears the progress and the log messages of the other server, as far as they can be told
     /// apart: a server that does not say of which call a message is, is believed when one call runs.
     ///

@@ -101,7 +101,8 @@ pub(crate) trait RunsTasks: Send + Sync {
 /// The tasks of a server.
 pub(crate) struct Tasks {
     limits: TaskLimits,
-    runner: OnceLock<Arc<dyn RunsTasks>>,
+    /// `None` if the server has ended before anything was to run: nothing is any more.
+    runner: OnceLock<Option<Arc<dyn RunsTasks>>>,
 }
 
 impl Tasks {
@@ -109,26 +110,30 @@ impl Tasks {
     pub(crate) fn new(limits: TaskLimits, kept: Option<TasksIn>) -> Self {
         let runner = OnceLock::new();
         if let Some(TasksIn(make)) = kept {
-            runner.get_or_init(|| make(limits));
+            runner.get_or_init(|| Some(make(limits)));
         }
         Self { limits, runner }
     }
 
     /// Ends all of them, as [`RunsTasks::end`] does.
     pub(crate) async fn end(&self, time: Duration) {
-        if let Some(runner) = self.runner.get() {
+        if let Some(runner) = self.runner.get_or_init(|| None) {
             runner.end(time).await;
         }
     }
 
+    fn runner(&self) -> Option<&Arc<dyn RunsTasks>> {
+        self.runner.get()?.as_ref()
+    }
+
     /// From now on calls may become tasks.
     pub(crate) fn begin_with(&self, policy: TaskPolicy) {
-        self.runner.get_or_init(|| (policy.in_memory)(self.limits));
+        self.runner.get_or_init(|| Some((policy.in_memory)(self.limits)));
     }
 
     /// What can run one more.
     pub(crate) fn with_room(&self) -> Option<&Arc<dyn RunsTasks>> {
-        self.runner.get().filter(|runner| runner.has_room())
+        self.runner().filter(|runner| runner.has_room())
     }
 
     pub(crate) fn get(&self, asked: Asked, reply: impl FnOnce() -> Reply) -> Begun {
@@ -154,7 +159,7 @@ impl Tasks {
         reply: impl FnOnce() -> Reply,
         ask: impl FnOnce(&dyn RunsTasks, Asked) -> BoxFuture<'static, Outcome>,
     ) -> Begun {
-        match self.runner.get() {
+        match self.runner() {
             Some(runner) => soon(ask(&**runner, asked), reply),
             None => Begun::Ended(Outcome::Complete(Err(no_such_task(&asked.id)))),
         }
@@ -171,4 +176,21 @@ pub(crate) fn soon(future: BoxFuture<'static, Outcome>, reply: impl FnOnce() -> 
 
 pub(super) fn no_such_task(id: &str) -> ErrorObject {
     ErrorObject::invalid_params(format!("there is no task `{id}`: it has expired, or was never made"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_becomes_a_task_when_the_server_has_ended() {
+        let policy = TaskPolicy::new(TaskMode::Always);
+        let tasks = Tasks::new(TaskLimits::default(), None);
+        tasks.begin_with(policy);
+        assert!(tasks.with_room().is_some());
+        let ended = Tasks::new(TaskLimits::default(), None);
+        ended.end(Duration::ZERO).await;
+        ended.begin_with(policy);
+        assert!(ended.with_room().is_none());
+    }
 }

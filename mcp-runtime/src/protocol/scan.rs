@@ -32,7 +32,11 @@ impl<'a> Raw<'a> {
 
     /// The same, to be kept.
     pub(crate) fn to_raw_value(self) -> Box<RawValue> {
-        to_raw_value(&self).unwrap_or_default()
+        match to_raw_value(&self) {
+            Ok(kept) if kept.get().len() == self.0.len() => kept,
+            // A serde_json that does it otherwise; what was found right is.
+            _ => RawValue::from_string(self.0.to_owned()).unwrap_or_default(),
+        }
     }
 }
 

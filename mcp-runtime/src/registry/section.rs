@@ -147,7 +147,7 @@ impl Places {
 
 impl Places {
     /// Adds one, or says that there is one of this key already.
-    fn insert(&mut self, key: Arc<str>, entry: Arc<Entry>) -> Option<String> {
+    fn add_entry(&mut self, key: Arc<str>, entry: Arc<Entry>) -> Option<String> {
         if let Some(earlier) = self.by_key.get(&key).and_then(|place| self.entries.get(*place)) {
             let earlier = &earlier.entry;
             let noun = entry.kind.noun;
@@ -167,7 +167,7 @@ impl Places {
     }
 
     /// Takes one away; says where it was.
-    fn remove(&mut self, key: &str) -> Option<usize> {
+    fn take_entry(&mut self, key: &str) -> Option<usize> {
         let place = self.by_key.remove(key)?;
         self.entries.remove(place);
         self.by_key.values_mut().filter(|it| **it > place).for_each(|it| *it -= 1);
@@ -207,7 +207,7 @@ impl<D: Clone> Section<D> {
 
     /// The same for one that may be elsewhere, too.
     fn insert_shared(&mut self, key: Arc<str>, entry: Arc<Entry>, described: D) -> Option<String> {
-        let problem = self.places.insert(key, entry);
+        let problem = self.places.add_entry(key, entry);
         if problem.is_none() {
             Arc::make_mut(&mut self.described).push(described);
         }
@@ -216,7 +216,7 @@ impl<D: Clone> Section<D> {
 
     /// Takes one away; says where it was.
     pub(crate) fn remove(&mut self, key: &str) -> Option<usize> {
-        let place = self.places.remove(key)?;
+        let place = self.places.take_entry(key)?;
         Arc::make_mut(&mut self.described).remove(place);
         Some(place)
     }

@@ -250,7 +250,7 @@ impl<K: Kind> Sample<K> {
     }
 
     /// How many of the tools that the model asks for in one turn run at the same time; by default all
-    /// of them, up to 256. 0 counts as 1.
+    /// of them. 0 counts as 1, and more than 256 as 256.
     pub fn tool_concurrency(self, tools: usize) -> Self {
         self.with_more(|more| more.at_once = tools.max(1))
     }

@@ -169,11 +169,9 @@ impl Dispatcher {
         };
         Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
             None => Dispatched::Running(push(running, reply())),
-            Some(call) => begun(match (task, self.tasks.with_room()) {
-                (Some(TaskMode::Always | TaskMode::Required), Some(tasks)) => {
-                    soon(tasks.create(running, call, owner()), reply)
-                }
-                _ => self.rounds.begin(running, &call, belongs(), policy, reply),
+            Some(call) => begun(match task.filter(|mode| mode.is_at_once()).and_then(|_| self.tasks.with_room()) {
+                Some(tasks) => soon(tasks.create(running, call, owner()), reply),
+                None => self.rounds.begin(running, &call, belongs(), policy, reply),
             }),
         })
     }

@@ -15,8 +15,8 @@ use smallvec::SmallVec;
 use super::state::{CallId, number};
 use crate::protocol::{Raw, Text, end_of_text, plain};
 
-/// A call's arguments in canonical form; none at all count as `{}`.
-pub(crate) fn arguments(raw: Option<Raw<'_>>) -> Cow<'_, [u8]> {
+/// An object, such as a call's arguments, in canonical form; none at all counts as `{}`.
+pub(crate) fn object(raw: Option<Raw<'_>>) -> Cow<'_, [u8]> {
     canonical(raw.map_or("{}", Raw::get))
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn canonical(json: &str) -> Cow<'_, [u8]> {
 
 /// Tells the answers to a call apart; none at all count as `{}`.
 pub(super) fn answers(call: &CallId, raw: Option<Raw<'_>>) -> [u8; 16] {
-    SipHasher24::new_with_key(call).hash(&arguments(raw)).as_bytes()
+    SipHasher24::new_with_key(call).hash(&object(raw)).as_bytes()
 }
 
 /// Sixteen hexadecimal digits: enough to tell the questions of one call apart, and the same in all of its runs.

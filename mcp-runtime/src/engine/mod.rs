@@ -38,7 +38,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 pub(crate) use call::{Call, OnComplete};
 pub(crate) use claim::AnyStore;
-pub(crate) use digest::{arguments as canonical_arguments, short as digest_of};
+pub(crate) use digest::{object as canonical_object, short as digest_of};
 pub(crate) use journal::{Question, QuestionId, Required, Step, StepKey};
 pub(crate) use limits::CallLimits;
 pub use metrics::Metrics;

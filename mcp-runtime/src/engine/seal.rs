@@ -42,7 +42,7 @@ impl Binding<'_> {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let texts = [self.server, self.method, self.name, self.principal.unwrap_or_default()].map(str::as_bytes);
         let [server, method, name, principal] = texts;
-        let arguments = digest::arguments(self.arguments);
+        let arguments = digest::object(self.arguments);
         let parts = [&*arguments, server, method, name, principal];
         let mut bytes = Vec::with_capacity(2 + parts.iter().map(|part| size_of::<u64>() + part.len()).sum::<usize>());
         bytes.push(VERSION);

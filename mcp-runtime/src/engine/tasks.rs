@@ -23,6 +23,13 @@ pub(crate) enum TaskMode {
     After(Duration),
 }
 
+impl TaskMode {
+    /// Whether it does so as soon as it does not finish.
+    pub(crate) fn is_at_once(self) -> bool {
+        matches!(self, Self::Always | Self::Required)
+    }
+}
+
 /// The same of a tool, and what runs its tasks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TaskPolicy {

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::around::{Around, Policy};
 use super::{CallError, CallKind, CallRequest, CallResponse, CallResult, then};
-use crate::engine::canonical_arguments;
+use crate::engine::canonical_object;
 use crate::protocol::{BoxFuture, Principal};
 
 /// Keeps results, and gives them again to the same call with the same arguments by the same
@@ -185,7 +185,7 @@ impl Policy for Cache {
         S: Service<CallRequest, Response = CallResponse, Error = CallError>,
         S::Future: Send + 'static,
     {
-        let arguments = canonical_arguments(request.arguments.as_deref().map(Into::into)).into();
+        let arguments = canonical_object(request.arguments.as_deref().map(Into::into)).into();
         let Some(audience) = self.audience(&request) else { return Box::pin(inner.call(request)) };
         let key: Key = (request.kind(), request.called.clone(), arguments, audience);
         if let Some(response) = self.find(&key) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::arguments::{integral_floats, json_in_text, refusal};
-use super::input::Started;
+use super::call::Started;
 use super::kind::TOOL;
 use super::output::IntoToolResult;
 use super::table::{Field, Leniency};

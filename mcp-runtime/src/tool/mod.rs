@@ -2,6 +2,7 @@
 //! here and compiled once.
 
 mod arguments;
+mod call;
 mod completion;
 mod constraint;
 mod content;
@@ -16,6 +17,8 @@ mod resource;
 mod table;
 
 pub(crate) use arguments::Arguments;
+pub(crate) use call::{Progress, Receiver};
+pub use call::{Started, ToolCall};
 pub use completion::{
     Awaited, Completer, CompleterOf, Completing, Fixed, Free, IntoCompletion, Iterated, Lent, Listed, Plain, Proposing,
 };
@@ -27,10 +30,9 @@ pub use constraint::{
 pub use content::IntoContent;
 pub(crate) use dynamic::{ArgumentSchema, Handler, handler};
 pub use input::{
-    Args, Extension, FromShared, Inject, Lend, NoVariable, Started, State, ToolArgument, ToolCall, ToolParam, ToolRef,
-    Undescribed, Unnamed,
+    Args, Extension, FromShared, Inject, Lend, NoVariable, State, ToolArgument, ToolParam, ToolRef, Undescribed,
+    Unnamed,
 };
-pub(crate) use input::{Progress, Receiver};
 pub(crate) use kind::{COMPLETION, PROMPT, RESOURCE, TOOL};
 pub use marker::{All, Beside, Distinct, Given, Injected, Marked, checked};
 pub use output::{IntoToolResult, Json, ListItem};

@@ -9,7 +9,8 @@ use super::Completing;
 use super::values::IntoCompletion;
 use crate::context::ToolError;
 use crate::protocol::BoxFuture;
-use crate::tool::input::{Inject, Started, ToolCall};
+use crate::tool::call::{Started, ToolCall};
+use crate::tool::input::Inject;
 use crate::tool::kind::COMPLETION;
 use crate::tool::param::StateNeed;
 

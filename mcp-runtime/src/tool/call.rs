@@ -45,7 +45,7 @@ impl<'a> ToolCall<'a> {
     ///
     /// # Errors
     ///
-    /// When the server was not given one of this type. Name it in [`Inject::NEEDS`]: then a server
+    /// When the server was not given one of this type. Name it in [`Inject::NEEDS`](super::Inject::NEEDS): then a server
     /// without it does not start.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<Arc<T>, ToolError> {
         self.host

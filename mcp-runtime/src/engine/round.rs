@@ -1,6 +1,7 @@
 //! What a call knows about the request that drives it at the moment.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::protocol::{
@@ -27,8 +28,8 @@ pub(crate) struct Round {
 pub(crate) enum Client {
     /// It was said in a handshake.
     Known(Arc<ClientFacts>),
-    /// It is in the metadata of the request; these are its capabilities.
-    Said(Box<str>),
+    /// It is in the metadata of the request; there are its capabilities.
+    Said(Range<usize>),
 }
 
 /// What a client says of itself.
@@ -74,7 +75,7 @@ impl Round {
     pub(crate) fn capabilities(&self) -> &ClientCapabilities {
         let said = match &self.client {
             Client::Known(facts) => return &facts.capabilities,
-            Client::Said(said) => said,
+            Client::Said(place) => self.meta.as_deref().and_then(|meta| meta.get(place.clone())).unwrap_or("{}"),
         };
         self.decoded.capabilities.get_or_init(|| read(said))
     }
@@ -85,11 +86,8 @@ impl Round {
 
     /// About how many bytes it holds.
     pub(super) fn size(&self) -> usize {
-        let said = match &self.client {
-            Client::Known(_) => 0,
-            Client::Said(said) => size_of::<ClientCapabilities>() + said.len(),
-        };
-        size_of::<Self>() + self.meta.as_ref().map_or(0, |meta| meta.len()) + said
+        let decoded = self.decoded.capabilities.get().map_or(0, |_| size_of::<ClientCapabilities>());
+        size_of::<Self>() + self.meta.as_ref().map_or(0, |meta| meta.len()) + decoded
     }
 }
 

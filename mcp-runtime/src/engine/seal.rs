@@ -15,11 +15,11 @@ use std::str::FromStr;
 
 use aes_gcm_siv::{AeadInOut as _, Aes256GcmSiv, KeyInit as _, Nonce, Tag};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::digest;
 use super::state::{Remembered, State};
-use crate::protocol::Raw;
+use crate::protocol::{Raw, URL_SAFE_NO_PAD};
 
 const VERSION: u8 = 5;
 const NONCE: usize = 12;

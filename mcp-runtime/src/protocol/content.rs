@@ -1,7 +1,7 @@
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::base64::STANDARD;
 use super::{Icon, Meta};
 
 /// A piece of what a tool returns or a message says ([specification]).

@@ -1,6 +1,7 @@
 //! The specification as types: no I/O, no async, one neutral type per thing, shaped as the
 //! newest revision has it. What older revisions spell differently is the codec's business.
 
+mod base64;
 mod capabilities;
 mod completion;
 mod content;
@@ -52,6 +53,7 @@ pub use tasks::{TASKS_EXTENSION, Task, TaskStatus};
 pub use tools::*;
 pub use version::*;
 
+pub(crate) use base64::URL_SAFE_NO_PAD;
 pub(crate) use extensions::Extensions;
 pub(crate) use input_required::{InputRequest, InputRequiredResult};
 #[cfg(feature = "client")]

@@ -4,13 +4,14 @@
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use smallvec::SmallVec;
 
-use super::text::{RESERVED_KEY, Text, is_reserved, plain};
+use super::text::{RESERVED_KEY, Text, end_in_words, is_reserved, plain, plain_behind};
 
 /// A JSON value as it came: right, and not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,13 @@ impl<'a> Raw<'a> {
 
     pub(crate) fn is_object(self) -> bool {
         self.0.starts_with('{')
+    }
+
+    /// Where it stands in one that it was read from.
+    pub(crate) fn place_in(self, whole: Raw<'_>) -> Option<Range<usize>> {
+        let begin = self.0.as_ptr().addr().checked_sub(whole.0.as_ptr().addr())?;
+        let place = begin..begin + self.0.len();
+        (place.end <= whole.0.len()).then_some(place)
     }
 
     /// The same, to be kept.
@@ -213,22 +221,49 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes past a text. Whether it stands there as it is, without escapes.
+    #[inline]
     fn string(&mut self) -> Option<bool> {
-        let bytes = self.text.as_bytes();
-        if *bytes.get(self.at)? != b'"' {
+        let (quote, inside) = self.text.as_bytes().get(self.at..)?.split_first()?;
+        if *quote != b'"' {
             return None;
         }
         self.at += 1;
-        let mut is_plain = true;
+        // Most end in the first words.
+        if let Some(end) = end_in_words(inside)
+            && inside.get(end) == Some(&b'"')
+        {
+            self.at += end + 1;
+            return Some(true);
+        }
+        self.past_text()
+    }
+
+    /// Goes past the rest of a text. Apart, so that what most texts need saves no registers.
+    #[inline(never)]
+    fn past_text(&mut self) -> Option<bool> {
+        let inside = self.text.as_bytes().get(self.at..)?;
+        let end = plain_behind(inside);
+        self.at += end;
+        match inside.get(end)? {
+            b'"' => {
+                self.at += 1;
+                Some(true)
+            }
+            _ => self.past_escapes(),
+        }
+    }
+
+    /// Goes past the rest of a text, from where something does not stand for itself.
+    #[cold]
+    fn past_escapes(&mut self) -> Option<bool> {
+        let bytes = self.text.as_bytes();
         loop {
-            self.at += plain(bytes.get(self.at..)?);
             match *bytes.get(self.at)? {
                 b'"' => {
                     self.at += 1;
-                    return Some(is_plain);
+                    return Some(false);
                 }
                 b'\\' => {
-                    is_plain = false;
                     self.at += match *bytes.get(self.at + 1)? {
                         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
                         b'u' if bytes.get(self.at + 2..self.at + 6)?.iter().all(u8::is_ascii_hexdigit) => 6,
@@ -237,6 +272,7 @@ impl<'a> Scanner<'a> {
                 }
                 _ => return None,
             }
+            self.at += plain(bytes.get(self.at..)?);
         }
     }
 
@@ -349,10 +385,46 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_found_where_it_was_read() {
+        let json = r#" {"a":[1],"b":[1]}"#;
+        let mut places = Vec::new();
+        let (members, whole) = Scanner::new(json)
+            .whole(|scanner| {
+                let mut members = Vec::new();
+                scanner.object(|_, scanner| {
+                    members.push(scanner.value()?);
+                    Some(())
+                })?;
+                Some(members)
+            })
+            .expect("an object");
+        places.extend(members.iter().map(|member| member.place_in(whole)));
+        assert_eq!(places, [Some(5..8), Some(13..16)]);
+        assert_eq!(whole.place_in(members[0]), None);
+    }
+
+    #[test]
     fn what_is_kept_is_what_came() {
         for json in ["null", r#"{"a" : [1, "\u00e9\n"] }"#, r#""é""#] {
             let mut scanner = Scanner::new(json);
             assert_eq!(scanner.value().map(Raw::to_raw_value).expect("JSON").get(), json);
+        }
+    }
+
+    #[test]
+    fn what_is_deep_is_closed_as_it_was_opened() {
+        for depth in [1, 63, 64, 65, 127, 128, 129, 200] {
+            let open = |at: usize| if at.is_multiple_of(3) { "[" } else { "{\"a\":" };
+            let close = |at: usize| if at.is_multiple_of(3) { "]" } else { "}" };
+            let begin: String = (0..depth).map(open).collect();
+            let end: String = (0..depth).rev().map(close).collect();
+            let json = format!("{begin}1{end}");
+            assert_eq!(scan(&json), Some(&*json));
+            for at in 0..end.len() {
+                let mut wrong = end.clone().into_bytes();
+                wrong[at] = if wrong[at] == b']' { b'}' } else { b']' };
+                assert_eq!(scan(&format!("{begin}1{}", String::from_utf8_lossy(&wrong))), None, "{depth} {at}");
+            }
         }
     }
 

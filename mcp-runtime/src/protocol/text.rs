@@ -96,11 +96,15 @@ pub(crate) fn quote(text: &str, mut write: impl FnMut(&str)) {
 /// How many bytes from here on stand for themselves in a text.
 #[inline]
 pub(crate) fn plain(bytes: &[u8]) -> usize {
-    // Most names end in the first word.
-    match bytes.first_chunk::<8>().and_then(first_special) {
-        Some(place) => place,
-        None => plain_behind(bytes),
-    }
+    // Most names end in the first words.
+    end_in_words(bytes).unwrap_or_else(|| plain_behind(bytes))
+}
+
+/// Where the first byte is that does not stand for itself, if that is in the first two words.
+#[inline]
+pub(crate) fn end_in_words(bytes: &[u8]) -> Option<usize> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    first_special(first).or_else(|| Some(8 + first_special(rest.first_chunk()?)?))
 }
 
 /// Where the first byte of a word is that does not stand for itself, if one does not.
@@ -117,7 +121,7 @@ fn first_special(word: &[u8; 8]) -> Option<usize> {
 }
 
 /// The same for longer ones.
-fn plain_behind(bytes: &[u8]) -> usize {
+pub(super) fn plain_behind(bytes: &[u8]) -> usize {
     // Most are short all the same, and looked at piece by piece; of long ones, whole blocks are.
     const SHORT: usize = 64;
     let Some((short, long)) = bytes.split_first_chunk::<SHORT>() else { return plain_pieces(bytes) };

@@ -43,20 +43,24 @@ impl<'a, 'm> Caller<'a, 'm> {
         if meta.is_some_and(|meta| !meta.is_object()) {
             return Err(ErrorObject::invalid_params("`params._meta` must be an object"));
         }
-        let version = meta.and_then(|meta| meta.get(keys::PROTOCOL_VERSION));
-        if version.is_some() || method == Some(Method::ServerDiscover) {
-            return stateless::identify(meta);
+        let said = Said::of(meta);
+        if said.version.is_some() || method == Some(Method::ServerDiscover) {
+            return stateless::identify(meta, &said);
         }
         let Some(session) = legacy else { return Err(nobody_has_said_it()) };
-        let progress_token = progress_token(meta)?;
+        let progress_token = said.progress_token()?;
         Ok(Self { revision: session.revision, meta, progress_token, who: Who::Legacy(session) })
     }
 
     /// What a call needs to know of the request.
     pub(crate) fn round(&self, request_id: RequestId, extensions: Extensions) -> Round {
-        let meta = self.meta.map(|meta| meta.whole().get().into());
+        let whole = self.meta.map(Members::whole);
+        let meta = whole.map(|meta| meta.get().into());
         let (client, log_level) = match &self.who {
-            Who::Stateless { capabilities, log_level } => (Client::Said(capabilities.get().into()), *log_level),
+            Who::Stateless { capabilities, log_level } => {
+                let place = whole.and_then(|meta| capabilities.place_in(meta)).unwrap_or_default();
+                (Client::Said(place), *log_level)
+            }
             Who::Legacy(session) => (Client::Known(session.client.clone()), Some(session.log_level())),
         };
         let progress_token = self.progress_token.clone();
@@ -97,8 +101,37 @@ fn nobody_has_said_it() -> ErrorObject {
     ))
 }
 
-fn progress_token(meta: Option<&Members<'_>>) -> Result<Option<ProgressToken>, ErrorObject> {
-    let Some(raw) = meta.and_then(|meta| meta.get(keys::PROGRESS_TOKEN)) else { return Ok(None) };
-    serde_json::from_str(raw.get())
-        .map_err(|_| ErrorObject::invalid_params("`params._meta.progressToken` must be a string or an integer"))
+/// What the metadata of a request says of who makes it, and how.
+#[derive(Default)]
+struct Said<'a> {
+    version: Option<Raw<'a>>,
+    capabilities: Option<Raw<'a>>,
+    info: Option<Raw<'a>>,
+    log_level: Option<Raw<'a>>,
+    progress_token: Option<Raw<'a>>,
+}
+
+impl<'a> Said<'a> {
+    /// Looks at each member once; of two with one name the last one counts.
+    fn of(meta: Option<&'a Members<'_>>) -> Self {
+        let mut said = Self::default();
+        for (name, value) in meta.into_iter().flat_map(Members::iter) {
+            let place = match name {
+                keys::PROTOCOL_VERSION => &mut said.version,
+                keys::CLIENT_CAPABILITIES => &mut said.capabilities,
+                keys::CLIENT_INFO => &mut said.info,
+                keys::LOG_LEVEL => &mut said.log_level,
+                keys::PROGRESS_TOKEN => &mut said.progress_token,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        said
+    }
+
+    fn progress_token(&self) -> Result<Option<ProgressToken>, ErrorObject> {
+        let Some(raw) = self.progress_token else { return Ok(None) };
+        serde_json::from_str(raw.get())
+            .map_err(|_| ErrorObject::invalid_params("`params._meta.progressToken` must be a string or an integer"))
+    }
 }

@@ -1,26 +1,24 @@
 //! Modern requests: each one says its protocol version and what its client can do.
 
-use super::{Caller, LEVELS, Who, progress_token};
-use crate::protocol::{ErrorObject, Members, ProtocolVersion, keys};
+use super::{Caller, LEVELS, Said, Who};
+use crate::protocol::{ErrorObject, Members, ProtocolVersion, keys, text};
 
-pub(super) fn identify<'a, 'm>(meta: Option<&'a Members<'m>>) -> Result<Caller<'a, 'm>, ErrorObject> {
-    let none = Members::default();
-    let members = meta.unwrap_or(&none);
+pub(super) fn identify<'a, 'm>(meta: Option<&'a Members<'m>>, said: &Said<'a>) -> Result<Caller<'a, 'm>, ErrorObject> {
     let version =
-        members.text(keys::PROTOCOL_VERSION).map_err(|_| must_be(keys::PROTOCOL_VERSION, "there and be a string"))?;
+        said.version.and_then(text).ok_or_else(|| must_be(keys::PROTOCOL_VERSION, "there and be a string"))?;
     // What is in them is read when somebody wants to know.
-    let capabilities = members
-        .get(keys::CLIENT_CAPABILITIES)
+    let capabilities = said
+        .capabilities
         .filter(|raw| raw.is_object())
         .ok_or_else(|| must_be(keys::CLIENT_CAPABILITIES, "there and be an object"))?;
-    if members.get(keys::CLIENT_INFO).is_some_and(|raw| !raw.is_object()) {
+    if said.info.is_some_and(|raw| !raw.is_object()) {
         return Err(must_be(keys::CLIENT_INFO, "an object"));
     }
-    let log_level = match members.get(keys::LOG_LEVEL) {
+    let log_level = match said.log_level {
         None => None,
         Some(raw) => Some(serde_json::from_str(raw.get()).map_err(|_| must_be(keys::LOG_LEVEL, LEVELS))?),
     };
-    let progress_token = progress_token(meta)?;
+    let progress_token = said.progress_token()?;
     let revision = version
         .parse()
         .ok()

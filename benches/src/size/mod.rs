@@ -15,13 +15,16 @@ use crate::{Result, say};
 
 const STARTS: usize = 30;
 const PROFILE: &str = "lto = true\ncodegen-units = 1\nstrip = true";
+/// For one that shall be small rather than fast.
+const SMALL: &str = "lto = true\ncodegen-units = 1\nstrip = true\nopt-level = \"s\"";
 
 /// A server as a package.
 struct Package {
     name: &'static str,
     transport: Transport,
     dependencies: String,
-    source: &'static str,
+    profile: &'static str,
+    source: String,
 }
 
 struct Built {
@@ -50,14 +53,14 @@ pub(crate) fn compare() -> Result<()> {
         "A server of `add`: bytes, link-time optimized and stripped; crates; its memory after the first answer; the time",
     )?;
     say(&format!("from start to first answer (median of {STARTS}, in turns)"))?;
-    say(&format!("{:<28}{:>12}{:>8}{:>11}{:>16}", "", "bytes", "crates", "MiB", "milliseconds"))?;
+    say(&format!("{:<32}{:>12}{:>8}{:>11}{:>16}", "", "bytes", "crates", "MiB", "milliseconds"))?;
     for ((server, mut times), memory) in built.into_iter().zip(starts).zip(idle) {
         times.sort();
         let size = fs::metadata(&server.program)?.len();
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let memory = memory as f64 / f64::from(1 << 20);
         let time = times[STARTS / 2].as_secs_f64() * 1e3;
-        say(&format!("{:<28}{size:>12}{:>8}{memory:>11.2}{time:>16.2}", server.name, server.crates))?;
+        say(&format!("{:<32}{size:>12}{:>8}{memory:>11.2}{time:>16.2}", server.name, server.crates))?;
     }
     Ok(())
 }
@@ -65,11 +68,16 @@ pub(crate) fn compare() -> Result<()> {
 fn packages() -> Vec<Package> {
     const JSON: &str = "serde = { version = \"1\", features = [\"derive\"] }\nserde_json = \"1\"\n";
     const TOKIO: &str = "tokio = { version = \"1\", features = [\"rt-multi-thread\", \"macros\", \"net\"] }\n";
+    const TOKIO_ON_ONE_THREAD: &str = "tokio = { version = \"1\", features = [\"rt\", \"macros\", \"net\"] }\n";
     const AXUM: &str = "axum = { version = \"0.8\", default-features = false, features = [\"http1\", \"tokio\"] }\n";
-    let ours = |wanted: &str| {
+    let runtime = |wanted: &str| {
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/../mcp-runtime");
-        format!("mcp-runtime = {{ path = \"{here}\", {wanted} }}\n{TOKIO}")
+        format!("mcp-runtime = {{ path = \"{here}\", {wanted} }}\n")
     };
+    let ours = |wanted: &str| runtime(wanted) + TOKIO;
+    let on_one_thread = |wanted: &str| runtime(wanted) + TOKIO_ON_ONE_THREAD;
+    let with_one_thread =
+        |source: &str| source.replace("#[tokio::main]", "#[tokio::main(flavor = \"current_thread\")]");
     let rmcp = |feature: &str| {
         let features = format!("\"server\", \"macros\", \"{feature}\"");
         format!(
@@ -77,22 +85,43 @@ fn packages() -> Vec<Package> {
              schemars = \"1\"\n{JSON}{TOKIO}"
         )
     };
-    let package = |name, transport, dependencies, source| Package { name, transport, dependencies, source };
+    let package = |name, transport, dependencies, source: &str| Package {
+        name,
+        transport,
+        dependencies,
+        profile: PROFILE,
+        source: source.to_owned(),
+    };
     let bare = concat!(include_str!("../bare.rs"), include_str!("bare.rs"));
     let (stdio, http) = (Transport::Stdio, Transport::Http);
+    let (over_stdio, over_http) = (include_str!("ours.rs"), include_str!("ours_http.rs"));
+    let one_thread =
+        package("ours, stdio, one thread", stdio, on_one_thread("features = []"), &with_one_thread(over_stdio));
+    let small = Package {
+        name: "ours, stdio, one thread, small",
+        profile: SMALL,
+        dependencies: one_thread.dependencies.clone(),
+        source: one_thread.source.clone(),
+        ..one_thread
+    };
+    let http_on_one_thread =
+        package("ours, HTTP, one thread", http, on_one_thread("features = [\"http\"]"), &with_one_thread(over_http));
     vec![
         package("bare loop", stdio, JSON.to_owned(), bare),
-        package("ours, stdio", stdio, ours("features = []"), include_str!("ours.rs")),
-        package("ours, stdio, no features", stdio, ours("default-features = false"), include_str!("ours.rs")),
+        package("ours, stdio", stdio, ours("features = []"), over_stdio),
+        package("ours, stdio, no features", stdio, ours("default-features = false"), over_stdio),
+        one_thread,
+        small,
         package("rmcp, stdio", stdio, rmcp("transport-io"), include_str!("rmcp.rs")),
-        package("ours, HTTP", http, ours("features = [\"http\"]"), include_str!("ours_http.rs")),
+        package("ours, HTTP", http, ours("features = [\"http\"]"), over_http),
+        http_on_one_thread,
         package("rmcp, HTTP", http, rmcp("transport-streamable-http-server") + AXUM, include_str!("rmcp_http.rs")),
     ]
 }
 
 fn build(package: &Package) -> Result<Built> {
     let directory = target().join("size").join(package.name.replace(", ", "-").replace(' ', "-"));
-    leaf::write(&directory, &package.dependencies, PROFILE, package.source)?;
+    leaf::write(&directory, &package.dependencies, package.profile, &package.source)?;
     cargo(&directory, &["build", "--release"])?;
     let crates = crates(&directory, "leaf")?;
     Ok(Built {

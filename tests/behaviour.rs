@@ -24,6 +24,7 @@ mod prompts;
 mod replay;
 mod reports;
 mod resources;
+mod resting;
 mod sampling;
 mod schemas;
 mod skills;

@@ -410,6 +410,55 @@ async fn a_call_may_do_other_things_before_it_asks(over: Over) {
     }
 }
 
+/// Ask, and wait for somebody else at the same time.
+#[tool]
+async fn ask_meanwhile(
+    ctx: Context,
+    signal: State<Notify>,
+    heard: State<tokio::sync::mpsc::UnboundedSender<&'static str>>,
+) -> Result<String> {
+    let wait = async {
+        signal.notified().await;
+        let _ = heard.send("heard");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let _ = heard.send("slept");
+    };
+    let (answer, ()) = tokio::join!(ctx.sample("meanwhile"), wait);
+    Ok(answer?.text()?.to_owned())
+}
+
+async fn a_call_goes_on_with_other_things_while_its_client_has_its_question(over: Over) {
+    for &era in over.eras() {
+        for asks_first in [false, true] {
+            let signal = Arc::new(Notify::new());
+            let (sender, heard) = tokio::sync::mpsc::unbounded_channel();
+            let server = Server::new("t").state(signal.clone()).state(sender).tools(tools![ask_meanwhile]);
+            let heard = Arc::new(tokio::sync::Mutex::new(heard));
+            let handler = move |_| {
+                let (signal, heard) = (signal.clone(), heard.clone());
+                async move {
+                    // From another thread, at once or as soon as the call has surely come to rest.
+                    let rested = async {
+                        for _ in 0..if asks_first { 100 } else { 0 } {
+                            tokio::task::yield_now().await;
+                        }
+                    };
+                    rested.await;
+                    std::thread::spawn(move || signal.notify_one());
+                    let mut heard = heard.lock().await;
+                    let said = [heard.recv().await, heard.recv().await];
+                    assert_eq!(said, [Some("heard"), Some("slept")]);
+                    Ok(CreateMessageResult::text("m", "answered"))
+                }
+            };
+            let client = over.client(server).era(era).on_sampling(handler).connect().await.expect("a connection");
+            let call = client.call::<String>("ask_meanwhile", ());
+            let answer = tokio::time::timeout(Duration::from_secs(60), call).await.expect("it is woken");
+            assert_eq!(answer.expect("an answer"), "answered", "{era:?}");
+        }
+    }
+}
+
 /// Spawn a task that outlives its call and asks.
 #[tool]
 async fn leave_behind(ctx: Context, outcome: State<tokio::sync::mpsc::UnboundedSender<String>>) {
@@ -446,19 +495,23 @@ async fn hold(number: u32, ctx: Context, drops: State<tokio::sync::mpsc::Unbound
 
 /// A modern client by hand, that never comes back with answers.
 async fn abandon_calls(server: Server, calls: u32) -> (impl Future<Output = ()>, tokio::io::DuplexStream) {
-    use tokio::io::AsyncWriteExt as _;
     let (mut ours, theirs) = tokio::io::duplex(1 << 20);
     let serving = async move {
         server.serve(theirs).await.expect("it serves");
     };
     for number in 1..=calls {
-        let call = format!(
-            r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"hold","arguments":{{"number":{number}}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{"sampling":{{}}}}}}}}}}"#
-        );
-        ours.write_all(call.as_bytes()).await.expect("written");
-        ours.write_all(b"\n").await.expect("written");
+        call_hold(&mut ours, number).await;
     }
     (serving, ours)
+}
+
+async fn call_hold(client: &mut tokio::io::DuplexStream, number: u32) {
+    use tokio::io::AsyncWriteExt as _;
+    let call = format!(
+        r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"hold","arguments":{{"number":{number}}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{"sampling":{{}}}}}}}}}}"#
+    );
+    client.write_all(call.as_bytes()).await.expect("written");
+    client.write_all(b"\n").await.expect("written");
 }
 
 #[tokio::test]
@@ -466,11 +519,16 @@ async fn the_oldest_parked_call_makes_room_and_its_destructors_run() {
     let (sender, mut drops) = tokio::sync::mpsc::unbounded_channel::<u32>();
     let server = Server::new("t").state(sender).tools(tools![hold]).max_parked_calls(2);
     let (serving, _client) = abandon_calls(server, 4).await;
+    let mut serving = Box::pin(serving);
     tokio::select! {
-        () = serving => panic!("it serves on"),
+        () = &mut serving => panic!("it serves on"),
         dropped = async { [drops.recv().await, drops.recv().await] } => assert_eq!(dropped, [Some(1), Some(2)]),
     }
     assert!(drops.try_recv().is_err(), "the two youngest are kept while the server lives");
+    drop(serving);
+    let mut dropped = [drops.recv().await, drops.recv().await];
+    dropped.sort_unstable();
+    assert_eq!(dropped, [Some(3), Some(4)], "and no longer");
 }
 
 #[tokio::test]
@@ -496,6 +554,33 @@ async fn parked_calls_are_bounded_in_time() {
         dropped = drops.recv() => assert_eq!(dropped, Some(1)),
     }
     assert!(begin.elapsed() >= Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_parked_call_has_its_own_time() {
+    const TIME: Duration = Duration::from_secs(5);
+    let (sender, mut drops) = tokio::sync::mpsc::unbounded_channel::<u32>();
+    let server = Server::new("t").state(sender).tools(tools![hold]).parked_timeout(TIME);
+    let (serving, mut client) = abandon_calls(server, 1).await;
+    let begin = tokio::time::Instant::now();
+    let calls = async {
+        // One while the first waits, and one when nobody waits any more.
+        tokio::time::sleep(TIME / 2).await;
+        call_hold(&mut client, 2).await;
+        let first = (drops.recv().await, begin.elapsed());
+        let second = (drops.recv().await, begin.elapsed());
+        call_hold(&mut client, 3).await;
+        [first, second, (drops.recv().await, begin.elapsed())]
+    };
+    tokio::select! {
+        () = serving => panic!("it serves on"),
+        dropped = calls => {
+            assert_eq!(dropped.map(|(number, _)| number), [Some(1), Some(2), Some(3)]);
+            for ((_, after), least) in dropped.into_iter().zip([TIME, TIME + TIME / 2, 2 * TIME + TIME / 2]) {
+                assert!((least..least + TIME / 4).contains(&after), "{after:?} and {least:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -533,6 +618,7 @@ mcp_tests::over_every_transport! {
     a_question_that_is_dropped_is_withdrawn,
     a_legacy_client_hears_of_a_withdrawn_question,
     a_call_may_do_other_things_before_it_asks,
+    a_call_goes_on_with_other_things_while_its_client_has_its_question,
     a_task_that_outlives_its_call_gets_an_error_and_does_not_hang,
     a_capability_that_is_missing_is_named,
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use mcp_runtime::client::Era;
 use mcp_runtime::prelude::*;
 use mcp_runtime::{
-    AnswersDigest, Claim, Claimant, Extensions, MemoryOutcomes, OutcomeStore, RememberedOutcome, Resume, Ticket,
+    Answers, Claim, Claimant, Extensions, MemoryOutcomes, OutcomeStore, RememberedOutcome, Resume, Ticket,
 };
 use mcp_tests::checked;
 use mcp_tests::raw::{Call, Peer, said};
@@ -570,7 +570,7 @@ struct SlowOutcomes(MemoryOutcomes, u8);
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl OutcomeStore for SlowOutcomes {
-    async fn claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Result<Claim, BoxError> {
+    async fn claim(&self, ticket: Ticket, answers: Answers, claimant: Claimant) -> Result<Claim, BoxError> {
         wait(self.1).await;
         let claim = self.0.claim(ticket, answers, claimant).await;
         wait(self.1).await;

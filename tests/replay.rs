@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use mcp_runtime::prelude::*;
 use mcp_runtime::{
-    AnswersDigest, Claim, Claimant, Extensions, MemoryOutcomes, OutcomeStore, Principal, RememberedOutcome, Resume,
-    Ticket,
+    Answers, Claim, Claimant, Extensions, MemoryOutcomes, OutcomeStore, Principal, RememberedOutcome, Resume, Ticket,
 };
 use mcp_tests::over::Over;
 use mcp_tests::raw::{Call, Peer, said, shout, text};
@@ -668,7 +667,7 @@ struct Elsewhere {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl OutcomeStore for Elsewhere {
-    async fn claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Result<Claim, BoxError> {
+    async fn claim(&self, ticket: Ticket, answers: Answers, claimant: Claimant) -> Result<Claim, BoxError> {
         tokio::task::yield_now().await;
         if self.fails.load(Ordering::SeqCst) {
             return Err("out of reach".into());
@@ -729,7 +728,7 @@ async fn a_store_that_is_elsewhere_is_waited_for(over: Over) {
 struct Broken;
 
 impl OutcomeStore for Broken {
-    async fn claim(&self, _: Ticket, _: AnswersDigest, _: Claimant) -> Result<Claim, BoxError> {
+    async fn claim(&self, _: Ticket, _: Answers, _: Claimant) -> Result<Claim, BoxError> {
         panic!("a mistake in the store")
     }
 

@@ -116,7 +116,7 @@ impl Client {
 pub(crate) fn aead(times: u64) -> Result<()> {
     use aes_gcm_siv::{AeadInOut as _, Aes256GcmSiv, KeyInit as _, Nonce};
     let cipher = Aes256GcmSiv::new(&[7; 32].into());
-    let (plain, bound) = ([1_u8; 212], [2_u8; 95]);
+    let (plain, bound) = ([1_u8; 152], [2_u8; 128]);
     for time in 0..times {
         let mut nonce = [0; 12];
         nonce[..8].copy_from_slice(&time.to_le_bytes());

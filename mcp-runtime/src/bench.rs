@@ -149,9 +149,8 @@ impl Call {
     pub fn seal(&mut self) -> Option<String> {
         let Self { seal, journal } = self;
         let (state, reports) = (State { call: [7; 16], round: 1, expires: u64::MAX }, Reports::default());
-        journal.with_memory(|memory| {
-            seal.seal(&binding().to_bytes(), |out| state.encode(memory.map(|memory| (memory, &reports)), out))
-        })
+        let known = journal.known();
+        seal.seal(&binding().to_bytes(), |out| state.encode(known.as_ref().map(|known| (known, &reports)), out))
     }
 
     /// Opens a state.

@@ -61,7 +61,7 @@ pub use context::{
     SamplingResult, ToolError, Typed, Units, WholeAnswer,
 };
 pub use engine::{
-    AnswersDigest, Claim, Claimant, InvalidResume, InvalidStateKey, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore,
+    Answers, Claim, Claimant, InvalidResume, InvalidStateKey, MemoryOutcomes, MemoryTasks, Metrics, OutcomeStore,
     RememberedOutcome, Resume, StateKey, TaskMessage, TaskRecord, TaskStore, Ticket,
 };
 pub use error::{Error, ErrorKind};

@@ -12,7 +12,7 @@ use crate::engine::{
     Begun, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running, TaskMode,
     Work, push, soon,
 };
-use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Params, Raw, ServerResult};
+use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Outlet, Params, Raw, ServerResult};
 use crate::registry::{Entry, Places};
 use crate::telemetry::has_audience;
 use crate::tool::{PROMPT, Progress, Started, TOOL};
@@ -114,7 +114,7 @@ impl Dispatcher {
         if request.carrier == Carrier::Rounds {
             let answers = params.input_responses()?;
             if let Some(state) = params.optional_text("requestState")? {
-                let (round, outlet, reply) = ((request.round)(), request.origin.outlet(), reply());
+                let outlet: &dyn Fn() -> Arc<dyn Outlet> = &|| request.origin.outlet();
                 let enter: &dyn Fn(&Arc<Call>) -> Running = &|call| {
                     let host = entry.host(&self.host);
                     enter_again(host, entry, called, arguments, request.extensions, call).counted_in(&self.calls)
@@ -129,6 +129,7 @@ impl Dispatcher {
                     })
                 };
                 let belongs = belongs();
+                let round = request.round;
                 let retry = Retry { belongs, policy, state: &state, answers, round, outlet, enter, enter_later, reply };
                 return self.rounds.retry(retry).map(begun);
             }
@@ -163,11 +164,17 @@ impl Dispatcher {
                 return Ok(Dispatched::Done(finished));
             }
         };
-        let running = match Running::new(entry.name.clone(), entry.kind, &entry.limits, work, call).first_poll() {
+        let rounds = call.clone().filter(|_| request.carrier == Carrier::Rounds);
+        let running = Running::new(entry.name.clone(), entry.kind, &entry.limits, work, call);
+        let polled = match &rounds {
+            Some(call) => running.first_poll_of(call),
+            None => running.first_poll(),
+        };
+        let running = match polled {
             First::Finished(finished) => return Ok(Dispatched::Done(finished)),
             First::Pending(running) => running.counted_in(&self.calls),
         };
-        Ok(match running.call().filter(|_| request.carrier == Carrier::Rounds).cloned() {
+        Ok(match rounds {
             None => Dispatched::Running(push(running, reply())),
             Some(call) => begun(match task.filter(|mode| mode.is_at_once()).and_then(|_| self.tasks.with_room()) {
                 Some(tasks) => soon(tasks.create(running, call, owner()), reply),

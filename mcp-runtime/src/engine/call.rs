@@ -1,19 +1,20 @@
 //! One call over all of its rounds: what its context and its driver share.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
 
 use foldhash::HashMap;
+use smallvec::SmallVec;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use super::journal::{Ask, Journal, Memory, Question, QuestionId, Step, StepKey};
+use super::journal::{Ask, Journal, Known, Memory, Question, QuestionId, Step, StepKey};
 use super::state::{CallId, Reports};
 use super::{RawParams, Resume, Round, digest};
 use crate::protocol::{
     Answered, BoxFuture, ClientCapabilities, ErrorCode, ErrorObject, InputRequest, Members, Outlet, Raw,
 };
-use crate::telemetry::Trail;
+use crate::telemetry::{Left, Trail};
 
 /// One call over all of its rounds: what its `Context` and its driver share.
 pub(crate) struct Call {
@@ -28,6 +29,10 @@ pub(super) struct CallState {
     /// One for each question of the journal that somebody waits for.
     pub(super) wakers: Vec<Option<Waker>>,
     pub(super) driver: Option<Waker>,
+    /// Where its driver rests, if it does.
+    rests_in: Option<Weak<dyn Rests>>,
+    /// Its future was woken since it was last polled without a driver that can be woken.
+    is_woken: bool,
     pub(super) round: Arc<Round>,
     /// The way to the client, while a round is open.
     pub(super) outlet: Option<Arc<dyn Outlet>>,
@@ -96,6 +101,8 @@ impl Call {
             journal,
             wakers: Vec::new(),
             driver: None,
+            rests_in: None,
+            is_woken: false,
             round: Arc::new(round),
             outlet: Some(outlet),
             trail: Trail::begin(),
@@ -287,10 +294,26 @@ impl Call {
         }
     }
 
+    /// It is about to be polled, and not for the first time, by whoever need not be woken.
+    pub(super) fn polled_in_place(&self) {
+        let mut state = self.lock();
+        state.journal.polled_again();
+        state.is_woken = false;
+    }
+
+    /// Whether its driver may rest there, since nothing has woken the future.
+    pub(super) fn rest_in(&self, place: Weak<dyn Rests>) -> bool {
+        let mut state = self.lock();
+        if !state.is_woken {
+            state.rests_in = Some(place);
+        }
+        !state.is_woken
+    }
+
     /// Shows what a run that starts over must know.
-    pub(super) fn with_memory<T>(&self, see: impl FnOnce(Option<(&Memory, &Reports)>) -> T) -> T {
+    pub(super) fn with_known<T>(&self, see: impl FnOnce(Option<(&Known<'_>, &Reports)>) -> T) -> T {
         let CallState { journal, reports, .. } = &mut *self.lock();
-        journal.with_memory(|memory| see(memory.map(|memory| (memory, &*reports))))
+        see(journal.known().as_ref().map(|known| (known, &*reports)))
     }
 
     /// Whether it may run again from the top.
@@ -357,20 +380,27 @@ impl Call {
         }
     }
 
-    /// A request that brings answers takes the call over. What is not answered is asked again.
+    /// A request that brings answers takes the call over. What is not answered is asked again. What comes back is to be
+    /// settled where no lock is held.
     pub(super) fn resume(
         self: &Arc<Self>,
         round: Round,
         outlet: Arc<dyn Outlet>,
         answer_of: impl Fn(&str) -> Option<RawParams>,
-    ) {
+    ) -> Resumed {
         let next = Trail::begin();
-        let (wakers, left) = {
+        let (wakers, left, last) = {
             let mut state = self.lock();
             let left = state.trail.go_on(next);
-            state.round = Arc::new(round);
+            // Most often nobody else has the last round, and its place serves again.
+            let last = match Arc::get_mut(&mut state.round) {
+                Some(place) => (Some(std::mem::replace(place, round)), None),
+                None => (None, Some(std::mem::replace(&mut state.round, Arc::new(round)))),
+            };
             state.outlet = Some(outlet);
-            let mut wakers = Vec::new();
+            // Whoever brings the answers polls it, if it rests.
+            state.rests_in = None;
+            let mut wakers: SmallVec<[Waker; 2]> = SmallVec::new();
             for id in state.journal.open_questions() {
                 if let Some(answer) = answer_of(state.journal.key(id)) {
                     state.journal.answer(id, Ok(answer));
@@ -382,11 +412,9 @@ impl Call {
                 wakers.extend(state.wakers[refused.index()].take());
             }
             wakers.extend(state.driver.take());
-            (wakers, left)
+            (wakers, left, last)
         };
-        left.settle();
-        self.is_heard();
-        wakers.into_iter().for_each(Waker::wake);
+        Resumed { call: self.clone(), wakers, left, _last: last }
     }
 
     /// The questions that the client has not seen, as the end of a round carries them.
@@ -482,6 +510,48 @@ impl Call {
     }
 }
 
+/// What is left to do when a request has taken a call over: code of others runs then.
+#[must_use]
+pub(super) struct Resumed {
+    call: Arc<Call>,
+    wakers: SmallVec<[Waker; 2]>,
+    left: Left,
+    _last: (Option<Round>, Option<Arc<Round>>),
+}
+
+impl Resumed {
+    pub(super) fn settle(self) {
+        self.left.settle();
+        self.call.is_heard();
+        self.wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Where the driver of a call may rest.
+pub(super) trait Rests: Send + Sync {
+    /// Something has woken its future: it rests no longer.
+    fn rouse(&self);
+}
+
+/// Where a future is polled in place it is woken by its call, which knows who drives it by then.
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let (driver, rests_in) = {
+            let mut state = self.lock();
+            state.is_woken = true;
+            (state.driver.take(), state.rests_in.take())
+        };
+        if let Some(place) = rests_in.and_then(|place| place.upgrade()) {
+            place.rouse();
+        }
+        driver.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl CallState {
     /// What the client would have to declare to be asked this.
     pub(super) fn missing(&self, question: QuestionId) -> Option<ClientCapabilities> {
@@ -506,71 +576,4 @@ pub(super) fn call_ended() -> ErrorObject {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use serde_json::value::RawValue;
-
-    use super::*;
-    use crate::engine::Client;
-    use crate::protocol::{Extensions, RequestId, ServerNotification};
-
-    struct Nowhere;
-
-    impl Outlet for Nowhere {
-        fn notify(&self, _: ServerNotification) -> BoxFuture<'_, ()> {
-            Box::pin(std::future::ready(()))
-        }
-
-        fn request(&self, _: usize, _: &'static str, _: RawParams, _: crate::protocol::OnAnswer) {}
-
-        fn withdraw(&self, _: usize) {}
-    }
-
-    pub(in crate::engine) fn round() -> Round {
-        Round {
-            request_id: RequestId::Number(1),
-            meta: None,
-            client: Client::Known(Arc::default()),
-            progress_token: None,
-            log_level: None,
-            extensions: Extensions::new(),
-            decoded: Default::default(),
-        }
-    }
-
-    fn call() -> Arc<Call> {
-        Call::new(round(), Arc::new(Nowhere), None)
-    }
-
-    fn poll(call: &Call, id: &mut Option<QuestionId>) -> Poll<Answered> {
-        let question = || Question {
-            method: "roots/list",
-            params: RawValue::NULL.to_owned(),
-            key: None,
-            within: None,
-            required: |_| None,
-        };
-        call.poll_answer(id, question, &mut TaskContext::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn when_a_call_ends_its_questions_fail_and_can_still_be_dropped() {
-        let call = call();
-        let mut id = None;
-        assert!(poll(&call, &mut id).is_pending());
-        call.end();
-        assert!(matches!(poll(&call, &mut id), Poll::Ready(Err(_))));
-        assert!(matches!(poll(&call, &mut None), Poll::Ready(Err(_))), "a question after the end fails too");
-        call.abandon(id.expect("it was asked"));
-        assert!(call.cancelled().is_cancelled());
-    }
-
-    #[test]
-    fn progress_only_grows() {
-        let call = call();
-        let moved: Vec<_> = [1.0, 1.0, 0.5, 2.0, f64::NAN].into_iter().map(|progress| call.advance(progress)).collect();
-        let before = moved.iter().map(Option::is_some).collect::<Vec<_>>();
-        assert_eq!(before, [true, false, false, true, false]);
-        call.take_back(2.0, 1.0);
-        assert_eq!(call.advance(1.5), Some(1.0), "what could not be told was not told");
-    }
-}
+pub(super) mod tests;

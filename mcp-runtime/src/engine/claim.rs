@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinHandle};
 
-use super::outcomes::{AnswersDigest, Claim, Claimant, OutcomeStore, RememberedOutcome, Ticket};
+use super::answers::Answers;
+use super::outcomes::{Claim, Claimant, OutcomeStore, RememberedOutcome, Ticket};
 use super::spawn;
 use crate::protocol::BoxFuture;
 
@@ -19,7 +20,7 @@ pub(crate) trait AnyStore: Send + Sync {
     fn claim_boxed(
         self: Arc<Self>,
         of: ClaimOf,
-        answers: AnswersDigest,
+        answers: Answers,
         time: Duration,
     ) -> BoxFuture<'static, Result<Claimed, BoxError>>;
     fn renew_boxed(&self, of: ClaimOf) -> BoxFuture<'_, ()>;
@@ -43,7 +44,7 @@ impl<S: OutcomeStore> AnyStore for S {
     fn claim_boxed(
         self: Arc<Self>,
         of: ClaimOf,
-        answers: AnswersDigest,
+        answers: Answers,
         time: Duration,
     ) -> BoxFuture<'static, Result<Claimed, BoxError>> {
         Box::pin(async move {
@@ -84,7 +85,7 @@ impl<S: OutcomeStore> AnyStore for S {
 pub(crate) fn claim(
     store: Arc<dyn AnyStore>,
     of: ClaimOf,
-    answers: AnswersDigest,
+    answers: Answers,
     time: Duration,
 ) -> Result<Result<Claimed, BoxError>, BoxFuture<'static, Result<Claimed, BoxError>>> {
     at_once(store.claim_boxed(of, answers, time)).map_err(|claiming| -> BoxFuture<'static, _> {

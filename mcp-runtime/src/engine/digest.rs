@@ -1,14 +1,15 @@
 //! JSON in a form that does not depend on how it is written (order of keys, white space, `1` or `1.0`), and digests
 //! of that.
 //!
-//! Digests are [SipHash-2-4] of 128 bits. Where a client must not find two things with one digest, the id of a call is
-//! the key, which no client knows.
+//! Where a client must not find two things with one digest, that is [SipHash-2-4] of 128 bits, and the id of a call is the
+//! key, which no client knows. Elsewhere it is SipHash-1-3 of 64 bits, without a key.
 //!
 //! [SipHash-2-4]: https://www.aumasson.jp/siphash/siphash.pdf
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
+use siphasher::sip::SipHasher13;
 use siphasher::sip128::SipHasher24;
 use smallvec::SmallVec;
 
@@ -22,6 +23,9 @@ pub(crate) fn object(raw: Option<Raw<'_>>) -> Cow<'_, [u8]> {
 
 /// JSON in canonical form.
 pub(crate) fn canonical(json: &str) -> Cow<'_, [u8]> {
+    if end_of_canonical(json.as_bytes(), 0, DEPTH) == Some(json.len()) {
+        return json.as_bytes().into();
+    }
     let mut writer = Writer::new(json);
     if writer.value(DEPTH).is_some() {
         return writer.finish();
@@ -31,20 +35,20 @@ pub(crate) fn canonical(json: &str) -> Cow<'_, [u8]> {
     [b"r", json.as_bytes()].concat().into()
 }
 
-/// Tells the answers to a call apart; none at all count as `{}`.
-pub(super) fn answers(call: &CallId, raw: Option<Raw<'_>>) -> [u8; 16] {
-    SipHasher24::new_with_key(call).hash(&object(raw)).as_bytes()
+/// Tells the answers to a call apart.
+pub(super) fn answers(call: &CallId, json: &str) -> [u8; 16] {
+    SipHasher24::new_with_key(call).hash(&canonical(json)).as_bytes()
 }
 
 /// Sixteen hexadecimal digits: enough to tell the questions of one call apart, and the same in all of its runs.
 pub(crate) fn short(raw: &RawValue) -> [u8; 16] {
-    let digest = (unkeyed(&canonical(raw.get())) >> 64) as u64;
+    let digest = unkeyed(&canonical(raw.get()));
     std::array::from_fn(|place| b"0123456789abcdef"[(digest >> (60 - 4 * place)) as usize % 16])
 }
 
 /// Enough to tell the log messages of one call apart.
 pub(crate) fn of_log(message: &[u8]) -> u32 {
-    (unkeyed(message) >> 96) as u32
+    (unkeyed(message) >> 32) as u32
 }
 
 /// What is derived from the id of a call, for one purpose and occurrence.
@@ -56,8 +60,8 @@ pub(crate) fn derived(id: &CallId, purpose: &str, occurrence: u64) -> [u8; 16] {
 }
 
 /// Tells things apart that nobody gains by confusing.
-fn unkeyed(message: &[u8]) -> u128 {
-    SipHasher24::new().hash(message).as_u128()
+fn unkeyed(message: &[u8]) -> u64 {
+    SipHasher13::new().hash(message)
 }
 
 /// As deep as serde_json reads.
@@ -73,6 +77,73 @@ struct Writer<'a> {
     /// What has the canonical form from here up to `at`, and is not copied yet.
     run: usize,
     out: Vec<u8>,
+}
+
+/// Where a value ends that begins there and has its canonical form throughout, as most have that software writes.
+fn end_of_canonical(json: &[u8], mut at: usize, depth: u32) -> Option<usize> {
+    let past_text = |at: usize| {
+        let inside = json.get(at..)?.strip_prefix(b"\"")?;
+        let end = plain(inside);
+        (*inside.get(end)? == b'"').then_some(at + end + 2)
+    };
+    match *json.get(at)? {
+        b'"' => past_text(at),
+        b'{' => {
+            let depth = depth.checked_sub(1)?;
+            at += 1;
+            if *json.get(at)? == b'}' {
+                return Some(at + 1);
+            }
+            let mut before: &[u8] = &[u8::MAX; 2];
+            loop {
+                let end = past_text(at)?;
+                let name = json.get(at..end)?;
+                // Most differ in their first letter, which stands behind the quote.
+                let first = (name.get(1), before.get(1));
+                if first.0 > first.1 || (first.0 == first.1 && name > before) || *json.get(end)? != b':' {
+                    return None;
+                }
+                before = name;
+                at = end_of_canonical(json, end + 1, depth)?;
+                match *json.get(at)? {
+                    b',' => at += 1,
+                    b'}' => return Some(at + 1),
+                    _ => return None,
+                }
+            }
+        }
+        b'[' => {
+            let depth = depth.checked_sub(1)?;
+            at += 1;
+            if *json.get(at)? == b']' {
+                return Some(at + 1);
+            }
+            loop {
+                at = end_of_canonical(json, at, depth)?;
+                match *json.get(at)? {
+                    b',' => at += 1,
+                    b']' => return Some(at + 1),
+                    _ => return None,
+                }
+            }
+        }
+        b'n' | b't' => Some(at + 4),
+        b'f' => Some(at + 5),
+        _ => end_of_whole(json, at),
+    }
+}
+
+/// Where a whole number ends that begins there and has few enough digits to be written in one way only.
+fn end_of_whole(json: &[u8], at: usize) -> Option<usize> {
+    /// Fewer digits than these are fewer than any integer has.
+    const FEW: usize = 18;
+    let rest = json.get(at..)?;
+    let sign = usize::from(rest.first() == Some(&b'-'));
+    let digits = rest[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_whole = !matches!(rest.get(sign + digits), Some(b'.' | b'e' | b'E'));
+    // A zero has no sign.
+    let is_zero = rest.get(sign) == Some(&b'0');
+    (is_whole && (1..=FEW).contains(&digits) && !(is_zero && sign == 1)).then_some(at + sign + digits)
 }
 
 /// Where a member of an object is written: the end of its name, and its own.
@@ -153,17 +224,10 @@ impl<'a> Writer<'a> {
     }
 
     fn number(&mut self) -> Option<()> {
-        /// Fewer digits than these are fewer than any integer has.
-        const FEW: usize = 18;
-        let rest = &self.json.as_bytes()[self.at..];
-        let sign = usize::from(rest.first() == Some(&b'-'));
-        let digits = rest[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let is_whole = !matches!(rest.get(sign + digits), Some(b'.' | b'e' | b'E'));
-        // A zero has no sign.
-        let is_zero = rest.get(sign) == Some(&b'0');
-        if is_whole && (1..=FEW).contains(&digits) && !(is_zero && sign == 1) {
-            return self.past(sign + digits);
+        if let Some(end) = end_of_whole(self.json.as_bytes(), self.at) {
+            return self.past(end - self.at);
         }
+        let rest = &self.json.as_bytes()[self.at..];
         let is_part = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let length = rest.iter().take_while(is_part).count();
         let digits = self.json.get(self.at..self.at + length)?;
@@ -295,7 +359,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Map, Value};
 
-    use super::canonical;
+    use super::*;
 
     #[test]
     fn writing_does_not_matter() {
@@ -382,6 +446,19 @@ mod tests {
             prop_assert_eq!(canonical(&as_one), canonical(&again));
             if one != other {
                 prop_assert_ne!(canonical(&as_one), canonical(&as_other));
+            }
+        }
+
+        #[test]
+        fn what_is_not_written_anew_is_what_would_be_written(value in json()) {
+            for json in [value.to_string(), rewritten(&value)] {
+                let mut writer = Writer::new(&json);
+                prop_assert!(writer.value(DEPTH).is_some());
+                let written = writer.finish();
+                prop_assert_eq!(canonical(&json), written.clone());
+                if end_of_canonical(json.as_bytes(), 0, DEPTH) == Some(json.len()) {
+                    prop_assert_eq!(&*written, json.as_bytes());
+                }
             }
         }
 

@@ -5,33 +5,17 @@
 //! key that does not depend on the order in which things happen: [`Memory`] is that, and what
 //! `requestState` carries.
 
+mod question;
 mod records;
 
-use std::sync::LazyLock;
-
 use foldhash::HashMap;
-use memchr::memmem::Finder;
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 
+use self::question::{About, is_numbered, numbered};
+pub(crate) use self::question::{Question, Required};
 pub(crate) use self::records::{Keyed, Records};
-use super::digest;
-use crate::protocol::{Answered, ClientCapabilities, ErrorObject, InputRequest, plain};
-
-/// Something only the client can give.
-#[derive(Debug)]
-pub(crate) struct Question {
-    pub(crate) method: &'static str,
-    pub(crate) params: super::RawParams,
-    /// The author's name for it, if they gave one.
-    pub(crate) key: Option<String>,
-    /// The step in whose body it is asked.
-    pub(crate) within: Option<StepKey>,
-    /// What a client that declared these capabilities would have to declare, too, to be asked.
-    pub(crate) required: Required,
-}
-
-/// What is missing in the capabilities of a client for a question.
-pub(crate) type Required = fn(&ClientCapabilities) -> Option<ClientCapabilities>;
+use crate::protocol::{Answered, ErrorObject, InputRequest};
 
 /// The place of a question in the journal of its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,9 +108,20 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Entry {
     question: Question,
-    /// Made when the question first has to be named.
-    key: Option<String>,
+    key: Key,
     state: State,
+    /// The answer that came in this run, for one that starts over.
+    kept: Option<super::RawParams>,
+}
+
+/// What a question is known by.
+#[derive(Debug)]
+enum Key {
+    /// It did not have to be named.
+    Unnamed,
+    /// Its name, which has this place among those that were used.
+    Name(usize),
+    Numbered(String),
 }
 
 #[derive(Debug)]
@@ -159,14 +154,14 @@ pub(crate) struct Memory {
     pub(crate) fruitless: u32,
 }
 
-/// Uses a name once more; how often that makes it.
-fn used(names: &mut Keyed<usize>, name: &str) -> usize {
-    if let Some(uses) = names.find_mut(name) {
-        *uses += 1;
-        return *uses;
-    }
-    names.keep(name.to_owned(), 1);
-    1
+/// [`Memory`] as the journal has it that is kept for a run that starts over.
+pub(crate) struct Known<'a> {
+    pub(crate) answers: SmallVec<[(&'a str, &'a str); 2]>,
+    pub(crate) steps: &'a Records,
+    pub(crate) open: SmallVec<[(&'a str, About<'a>); 1]>,
+    pub(crate) untaken: &'a [(String, String)],
+    pub(crate) given_up: SmallVec<[&'a str; 1]>,
+    pub(crate) fruitless: u32,
 }
 
 /// Takes the value of a key out of a list; of several, the last one.
@@ -220,7 +215,7 @@ impl Journal {
             // Most calls ask once, and many may wait.
             self.entries.reserve_exact(1);
         }
-        let mut entry = Entry { question, key: None, state: State::Unsent };
+        let mut entry = Entry { question, key: Key::Unnamed, state: State::Unsent, kept: None };
         if !self.early.is_empty()
             && let Some(answer) = taken(&mut self.early, entry.key(&mut self.names))
         {
@@ -264,8 +259,8 @@ impl Journal {
             return;
         }
         let entry = &mut self.entries[id.0];
-        if let (Some(memory), Ok(value)) = (&mut self.memory, &answer) {
-            memory.answers.keep(entry.key(&mut self.names).to_owned(), value.clone());
+        if let (Some(_), Ok(value)) = (&self.memory, &answer) {
+            entry.kept = Some(value.clone());
         }
         entry.state = State::Answered(answer);
     }
@@ -330,22 +325,23 @@ impl Journal {
         self.memory.is_some()
     }
 
-    /// Shows what a run that starts over must know, with the questions that the client has now;
-    /// nothing for a call that never will.
-    pub(crate) fn with_memory<T>(&mut self, see: impl FnOnce(Option<&Memory>) -> T) -> T {
-        let Some(memory) = &mut self.memory else { return see(None) };
-        let open = self.entries.iter_mut().filter(|entry| matches!(entry.state, State::Sent));
-        memory.open.extend(open.map(|entry| (entry.key(&mut self.names).to_owned(), entry.question.about())));
+    /// What a run that starts over must know, with the questions that the client has now; nothing for a
+    /// call that never will.
+    pub(crate) fn known(&mut self) -> Option<Known<'_>> {
+        let memory = self.memory.as_ref()?;
+        let is_sent = |entry: &&mut Entry| matches!(entry.state, State::Sent);
+        for entry in self.entries.iter_mut().filter(is_sent) {
+            entry.key(&mut self.names);
+        }
+        let open = self.entries.iter().filter(|entry| matches!(entry.state, State::Sent));
+        let open = open.filter_map(|entry| Some((entry.named(&self.names)?, entry.question.about()))).collect();
+        let kept = self.entries.iter().filter_map(|entry| Some((entry.named(&self.names)?, &**entry.kept.as_ref()?)));
+        let answers = memory.answers.iter().map(|(key, answer)| (key, &**answer)).chain(kept);
+        let answers = answers.map(|(key, answer)| (key, answer.get())).collect();
         let is_alone = |(_, name): &&(String, String)| self.names.find(name) == Some(&1);
-        let given_up = self.given_up.iter().filter(is_alone).map(|(key, _)| key.clone()).collect();
-        // What an earlier run gave up counts on in this one.
-        let earlier = std::mem::replace(&mut memory.given_up, given_up);
-        memory.untaken.clone_from(&self.untaken);
-        let seen = see(Some(memory));
-        // The rest stands elsewhere, while the call waits.
-        (memory.open, memory.untaken) = Default::default();
-        memory.given_up = earlier;
-        seen
+        let given_up = self.given_up.iter().filter(is_alone).map(|(key, _)| key.as_str()).collect();
+        let Memory { steps, fruitless, .. } = memory;
+        Some(Known { answers, steps, open, untaken: &self.untaken, given_up, fruitless: *fruitless })
     }
 
     /// The round ends with questions. If this run and the last one were given answers, took none of
@@ -363,7 +359,7 @@ impl Journal {
         if memory.fruitless < FRUITLESS {
             return None;
         }
-        let asks = self.entries.iter().find(|entry| entry.is_open()).map(|entry| entry.question.about());
+        let asks = self.entries.iter().find(|entry| entry.is_open()).map(|entry| entry.question.about().concat());
         self.untaken.iter().map(|(_, about)| about).min().cloned().zip(asks)
     }
 
@@ -403,12 +399,13 @@ impl Journal {
         for entry in &mut self.entries {
             entry.forget();
             entry.state = State::Closed;
+            entry.kept = None;
         }
         self.memory = None;
     }
 
     /// The questions that the client has and did not answer yet.
-    pub(crate) fn open_questions(&self) -> Vec<QuestionId> {
+    pub(crate) fn open_questions(&self) -> SmallVec<[QuestionId; 2]> {
         let open = self.entries.iter().enumerate().filter(|(_, entry)| matches!(entry.state, State::Sent));
         open.map(|(index, _)| QuestionId(index)).collect()
     }
@@ -438,8 +435,8 @@ impl Journal {
     }
 
     /// The questions that the client has not seen; from now on it has.
-    pub(crate) fn take_unsent(&mut self) -> Vec<QuestionId> {
-        let mut unsent = Vec::new();
+    pub(crate) fn take_unsent(&mut self) -> SmallVec<[QuestionId; 2]> {
+        let mut unsent = SmallVec::new();
         for (index, entry) in self.entries.iter_mut().enumerate() {
             if matches!(entry.state, State::Unsent) {
                 entry.state = State::Sent;
@@ -501,58 +498,9 @@ impl Journal {
         let texts: usize = self.entries.iter().map(|entry| entry.question.params.get().len()).sum();
         let names = self.names.size(|_| 0);
         let early: usize = self.early.iter().map(|(key, answer)| key.len() + answer.get().len()).sum();
-        let memory = self.memory.as_ref().map_or(0, Memory::size);
+        let kept = self.entries.iter().filter_map(|entry| entry.kept.as_ref());
+        let memory = self.memory.as_ref().map_or(0, Memory::size) + kept.map(|kept| kept.get().len()).sum::<usize>();
         texts + names + early + self.entries.capacity() * size_of::<Entry>() + memory
-    }
-}
-
-/// A name with its occurrence, so that no two pairs of them read the same: the first occurrence is
-/// not said, unless the name looks as if it was.
-fn numbered(name: String, occurrence: usize) -> String {
-    let looks_numbered = || {
-        let unnumbered = name.trim_end_matches(|it: char| it.is_ascii_digit());
-        unnumbered.len() < name.len() && unnumbered.ends_with('-')
-    };
-    if occurrence == 1 && !looks_numbered() { name } else { format!("{name}-{occurrence}") }
-}
-
-impl Question {
-    /// The author's name for it, or method and digest of the canonical parameters; in a step, that of
-    /// the step before it.
-    fn name(&self) -> String {
-        let name = match &self.key {
-            Some(key) => key.clone(),
-            None => {
-                let mut name = Vec::with_capacity(self.method.len() + 17);
-                name.extend_from_slice(self.method.as_bytes());
-                name.iter_mut().filter(|byte| **byte == b'/').for_each(|slash| *slash = b'_');
-                name.push(b'-');
-                name.extend_from_slice(&digest::short(&self.params));
-                String::from_utf8(name).unwrap_or_default()
-            }
-        };
-        match &self.within {
-            Some(step) => format!("{}/{name}", step.as_text()),
-            None => name,
-        }
-    }
-
-    /// The question as a message can say it: with the first thing that it says to whoever is asked, or else with its
-    /// parameters.
-    pub(crate) fn about(&self) -> String {
-        const LONGEST: usize = 60;
-        let params = self.params.get();
-        static TEXT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"text\":\""));
-        static MESSAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"message\":\""));
-        let said = [&TEXT, &MESSAGE].into_iter().find_map(|before| {
-            let at = before.find(params.as_bytes())?;
-            params.get(at + before.needle().len()..)
-        });
-        let said = said.map(|behind| behind.split_at(plain(behind.as_bytes())));
-        let (said, rest) = said.filter(|(said, _)| !said.is_empty()).unwrap_or((params, ""));
-        let end = (0..=LONGEST.min(said.len())).rev().find(|end| said.is_char_boundary(*end)).unwrap_or_default();
-        let is_whole = end == said.len() && !rest.starts_with('\\');
-        ["`", self.method, "` ", &said[..end], if is_whole { "" } else { "…" }].concat()
     }
 }
 
@@ -563,17 +511,32 @@ impl Entry {
     }
 
     /// The key of the question, from its name and how often that was used.
-    fn key(&mut self, names: &mut Keyed<usize>) -> &str {
-        self.key.get_or_insert_with(|| {
-            let name = self.question.name();
-            let uses = used(names, &name);
-            numbered(name, uses)
-        })
+    fn key<'k>(&'k mut self, names: &'k mut Keyed<usize>) -> &'k str {
+        if matches!(self.key, Key::Unnamed) {
+            let (place, uses) = names.place_of(self.question.name());
+            *uses += 1;
+            let uses = *uses;
+            let name = names.key_at(place);
+            self.key = if is_numbered(name, uses) { Key::Numbered(format!("{name}-{uses}")) } else { Key::Name(place) };
+        }
+        self.named(names).unwrap_or_default()
     }
 
-    /// The parameters of a question that is over are of no use.
+    /// The key, if the question had to be named.
+    fn named<'k>(&'k self, names: &'k Keyed<usize>) -> Option<&'k str> {
+        match &self.key {
+            Key::Unnamed => None,
+            Key::Name(place) => Some(names.key_at(*place)),
+            Key::Numbered(key) => Some(key),
+        }
+    }
+
+    /// The parameters of a question that is over are of no use. Few bytes are not worth the effort.
     fn forget(&mut self) {
-        self.question.params = RawValue::NULL.to_owned();
+        const FEW: usize = 256;
+        if self.question.params.get().len() > FEW {
+            self.question.params = RawValue::NULL.to_owned();
+        }
     }
 }
 

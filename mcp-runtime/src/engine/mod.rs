@@ -6,6 +6,7 @@
 //! and where the call must end its round first, [`rounds`] with a future that is [`parked`]
 //! between them, or *replayed*: run again from the top on what `requestState` remembers.
 
+mod answers;
 mod audience;
 mod call;
 mod claim;
@@ -36,13 +37,14 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::task::{AbortHandle, JoinHandle};
 
+pub use answers::Answers;
 pub(crate) use call::{Call, OnComplete};
 pub(crate) use claim::AnyStore;
 pub(crate) use digest::{object as canonical_object, short as digest_of};
 pub(crate) use journal::{Question, QuestionId, Required, Step, StepKey};
 pub(crate) use limits::CallLimits;
 pub use metrics::Metrics;
-pub use outcomes::{AnswersDigest, Claim, Claimant, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
+pub use outcomes::{Claim, Claimant, MemoryOutcomes, OutcomeStore, RememberedOutcome, Ticket};
 pub(crate) use push::push;
 pub(crate) use round::{Client, ClientFacts, Decoded, Round};
 pub(crate) use rounds::{Begun, Enter, Owner, Retry, RoundLimits, RoundPolicy, Rounds};

@@ -11,6 +11,7 @@ use foldhash::HashMap;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::answers::Answers;
 use super::state::CallId;
 use super::written::Written;
 use super::{Outcome, after};
@@ -36,25 +37,6 @@ impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.call.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         write!(f, "-{}", self.round)
-    }
-}
-
-/// The answers that a client sent with a [`Ticket`], as a digest. It tells the answers to one call apart, and says
-/// nothing beyond that: answers to another call have other digests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AnswersDigest(pub(crate) [u8; 16]);
-
-impl AnswersDigest {
-    /// Its bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl From<[u8; 16]> for AnswersDigest {
-    fn from(bytes: [u8; 16]) -> Self {
-        Self(bytes)
     }
 }
 
@@ -141,7 +123,7 @@ impl fmt::Display for Claimant {
 /// It must hold what it was given until its time is over, or at least as long as it can: what is
 /// forgotten too soon may be done twice. Outcomes are what tools return: keep them where you would
 /// keep that. In a store outside of the process, a claim is an entry under the [`Ticket`] with the
-/// answers and the [`Claimant`], made only if there is none (in Redis, `SET` with `NX` and `PX`).
+/// [digest](Answers::digest) of the answers and the [`Claimant`], made only if there is none (in Redis, `SET` with `NX` and `PX`).
 pub trait OutcomeStore: Send + Sync + 'static {
     /// For how long a claim lasts before it must be renewed: 30 seconds, unless a store says
     /// otherwise. When the server dies that has it, others wait for that long. `None` for a store
@@ -160,7 +142,7 @@ pub trait OutcomeStore: Send + Sync + 'static {
     fn claim(
         &self,
         ticket: Ticket,
-        answers: AnswersDigest,
+        answers: Answers,
         claimant: Claimant,
     ) -> impl Future<Output = Result<Claim, BoxError>> + Send;
 
@@ -195,7 +177,7 @@ impl<S: OutcomeStore> OutcomeStore for Arc<S> {
     fn claim(
         &self,
         ticket: Ticket,
-        answers: AnswersDigest,
+        answers: Answers,
         claimant: Claimant,
     ) -> impl Future<Output = Result<Claim, BoxError>> + Send {
         S::claim(self, ticket, answers, claimant)
@@ -223,7 +205,8 @@ impl<S: OutcomeStore> OutcomeStore for Arc<S> {
 /// An [`OutcomeStore`] in the memory of the process. Clones share what they remember: servers of
 /// one process that are to continue each other's calls are given clones of one.
 ///
-/// It holds up to 10,000 outcomes of up to 64 MiB together; then the oldest ones go.
+/// It holds up to 10,000 outcomes of up to 64 MiB together, with the answers that led to them if these are short; then
+/// the oldest ones go.
 #[derive(Clone, Default)]
 pub struct MemoryOutcomes {
     inner: Arc<Shared>,
@@ -256,7 +239,7 @@ struct Slots {
 }
 
 struct Slot {
-    answers: AnswersDigest,
+    answers: Answers,
     kept: Kept,
 }
 
@@ -278,15 +261,15 @@ impl MemoryOutcomes {
         self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Option<Claim> {
+    fn try_claim(&self, ticket: Ticket, answers: &Answers, claimant: Claimant) -> Option<Claim> {
         let mut slots = self.lock();
         slots.forget_old();
         match slots.by_ticket.get(&ticket) {
-            Some(slot) if slot.answers != answers => Some(Claim::Refused),
+            Some(slot) if slot.answers != *answers => Some(Claim::Refused),
             Some(Slot { kept: Kept::Done(.., outcome), .. }) => Some(Claim::Done(outcome.clone())),
             Some(_) => None,
             None => {
-                slots.by_ticket.insert(ticket, Slot { answers, kept: Kept::Running(claimant) });
+                slots.by_ticket.insert(ticket, Slot { answers: answers.clone(), kept: Kept::Running(claimant) });
                 Some(Claim::Granted)
             }
         }
@@ -315,10 +298,9 @@ impl Slots {
         }
     }
 
-    /// The answers of a claim that runs, if it is this one.
-    fn claimed_by(&self, ticket: &Ticket, claimant: Claimant) -> Option<AnswersDigest> {
-        let slot = self.by_ticket.get(ticket)?;
-        matches!(slot.kept, Kept::Running(by) if by == claimant).then_some(slot.answers)
+    /// A claim that runs, if it is this one.
+    fn claimed_by(&mut self, ticket: &Ticket, claimant: Claimant) -> Option<&mut Slot> {
+        self.by_ticket.get_mut(ticket).filter(|slot| matches!(slot.kept, Kept::Running(by) if by == claimant))
     }
 }
 
@@ -327,15 +309,15 @@ impl OutcomeStore for MemoryOutcomes {
         None
     }
 
-    async fn claim(&self, ticket: Ticket, answers: AnswersDigest, claimant: Claimant) -> Result<Claim, BoxError> {
-        if let Some(claim) = self.try_claim(ticket, answers, claimant) {
+    async fn claim(&self, ticket: Ticket, answers: Answers, claimant: Claimant) -> Result<Claim, BoxError> {
+        if let Some(claim) = self.try_claim(ticket, &answers, claimant) {
             return Ok(claim);
         }
         loop {
             let mut changed = std::pin::pin!(self.inner.changed.notified());
             // From here on no change is missed.
             changed.as_mut().enable();
-            if let Some(claim) = self.try_claim(ticket, answers, claimant) {
+            if let Some(claim) = self.try_claim(ticket, &answers, claimant) {
                 return Ok(claim);
             }
             changed.await;
@@ -351,16 +333,17 @@ impl OutcomeStore for MemoryOutcomes {
     ) -> Result<(), BoxError> {
         const OVERHEAD: usize = 2 * (size_of::<Ticket>() + size_of::<Slot>());
         let Bounds { outcomes, bytes } = self.inner.bounds;
-        let size = outcome.size() + OVERHEAD;
         {
             let mut slots = self.lock();
-            let Some(answers) = slots.claimed_by(&ticket, claimant) else { return Ok(()) };
-            slots.by_ticket.remove(&ticket);
+            let Some(slot) = slots.claimed_by(&ticket, claimant) else { return Ok(()) };
+            let size = outcome.size() + slot.answers.size() + OVERHEAD;
             // One that is larger than all of them may be would only drive out the others.
             if size <= bytes && outcomes > 0 {
+                slot.kept = Kept::Done(size, after(time), outcome);
                 slots.bytes += size;
                 slots.done.push_back(ticket);
-                slots.by_ticket.insert(ticket, Slot { answers, kept: Kept::Done(size, after(time), outcome) });
+            } else {
+                slots.by_ticket.remove(&ticket);
             }
             while slots.done.len() > outcomes || slots.bytes > bytes {
                 slots.remove_oldest();
@@ -401,8 +384,8 @@ mod tests {
         Ticket::new([1; 16], round)
     }
 
-    fn answers(byte: u8) -> AnswersDigest {
-        AnswersDigest([byte; 16])
+    fn answers(byte: u8) -> Answers {
+        [byte; 16].into()
     }
 
     fn outcome(text: &str) -> Arc<RememberedOutcome> {

@@ -13,16 +13,16 @@ use serde_json::value::RawValue;
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::Instrument as _;
 
+use super::answers::Answers;
 use super::call::is_result;
 use super::claim::{AnyStore, ClaimOf, Claimed, Grant, claim};
-use super::digest;
 use super::metrics::Counters;
-use super::outcomes::{AnswersDigest, Claimant, RememberedOutcome, Ticket};
+use super::outcomes::{Claimant, RememberedOutcome, Ticket};
 use super::parked::Driver;
 use super::seal::{Binding, Opened, Seal};
 use super::state::{Remembered, State};
 use super::tasks::Tasks;
-use super::ticket::{SeatState, Tickets};
+use super::ticket::{Resting, Seat, SeatState, Tickets};
 use super::{Call, Cancel, First, Outcome, Reply, Resume, Round, Running, spawn};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, Members, Method, Outlet, Principal, Raw};
 use crate::telemetry::current;
@@ -76,7 +76,7 @@ pub(super) struct Shared {
 
 /// Requests that wait for a store that is elsewhere, and then for what comes of their round.
 pub(super) struct Later {
-    digest: AnswersDigest,
+    answers: Answers,
     state: Mutex<LaterState>,
     /// There as soon as the task was started.
     task: OnceLock<AbortHandle>,
@@ -97,14 +97,14 @@ impl Later {
     }
 
     /// Waits with the others, if it is not over. Says under which number.
-    fn join(&self, reply: &mut Option<Reply>) -> Option<u64> {
+    fn join(&self, reply: &dyn Fn() -> Reply) -> Option<u64> {
         let mut state = self.lock();
         if state.is_over {
             return None;
         }
         let number = state.next;
         state.next += 1;
-        state.replies.push((number, reply.take()?));
+        state.replies.push((number, reply()));
         Some(number)
     }
 
@@ -162,13 +162,13 @@ pub(crate) struct Retry<'a, 'm> {
     pub(crate) state: &'a str,
     /// `inputResponses`.
     pub(crate) answers: Option<&'a Members<'m>>,
-    pub(crate) round: Round,
-    pub(crate) outlet: Arc<dyn Outlet>,
+    pub(crate) round: &'a dyn Fn() -> Round,
+    pub(crate) outlet: &'a dyn Fn() -> Arc<dyn Outlet>,
     /// Enters the function once more, if nothing is left of the call.
     pub(crate) enter: &'a dyn Fn(&Arc<Call>) -> Running,
     /// Makes what does so when the request is gone.
     pub(crate) enter_later: &'a dyn Fn() -> Enter,
-    pub(crate) reply: Reply,
+    pub(crate) reply: &'a dyn Fn() -> Reply,
 }
 
 /// Enters the function of a call that runs again.
@@ -228,32 +228,34 @@ impl Rounds {
         let Retry { belongs, policy, state, answers, round, outlet, enter, enter_later, reply } = retry;
         let opened = self.shared.seal.open_state(&belongs.bound, state, now());
         let opened = opened.ok_or_else(|| self.shared.refuse())?;
-        let mut reply = Some(reply);
-        let digest = AnswersDigest(digest::answers(&opened.state.call, answers.map(Members::whole)));
+        let sent = Answers::new(opened.state.call, answers.map(Members::whole));
         let ticket = Ticket::new(opened.state.call, opened.state.round);
         // Whoever repeats what is running waits with it.
-        let later = self.shared.later().get(&ticket).filter(|later| later.digest == digest).cloned();
+        let later = self.shared.later().get(&ticket).filter(|later| later.answers == sent).cloned();
         if let Some(later) = later
-            && let Some(number) = later.join(&mut reply)
+            && let Some(number) = later.join(reply)
         {
             self.shared.counters.repeated.add(1);
             return Ok(Begun::Running(Cancel::later(later, number)));
         }
-        if let Some(seat) = self.shared.tickets.find(&opened.state.call) {
-            let joined = seat.lock().join(opened.state.round, digest, &mut reply);
+        let seat = self.shared.tickets.find(&opened.state.call);
+        if let Some(seat) = &seat {
+            let joined = seat.lock().join(opened.state.round, &sent, reply);
             if let Some(number) = joined {
                 self.shared.counters.repeated.add(1);
-                return Ok(Begun::Running(Cancel::seat(seat, number)));
+                return Ok(Begun::Running(Cancel::seat(seat.clone(), number)));
             }
         }
-        let Some(reply) = reply else { return Err(self.shared.refuse()) };
-        let waiting = Waiting { belongs, policy, opened, digest, round, outlet };
+        let waiting = Waiting { belongs, policy, opened, seat, answers: sent.clone() };
+        let request = || (round(), outlet());
         let of = ClaimOf { ticket, claimant: Claimant::new() };
-        match claim(self.shared.store.clone(), of, digest, self.shared.limits.state_time) {
-            Ok(claim) => self.shared.claimed(claim, waiting, answers, enter, reply),
+        match claim(self.shared.store.clone(), of, sent, self.shared.limits.state_time) {
+            Ok(claim) => self.shared.claimed(claim, waiting, request, answers, enter, reply),
             Err(claim) => {
                 let answers = answers.map(|answers| answers.whole().to_raw_value());
-                Ok(Begun::Running(self.later(claim, waiting, answers, enter_later(), reply)))
+                // By then it may be another one.
+                let waiting = Waiting { seat: None, ..waiting };
+                Ok(Begun::Running(self.later(claim, waiting, request(), answers, enter_later(), reply)))
             }
         }
     }
@@ -263,9 +265,10 @@ impl Rounds {
         &self,
         claim: BoxFuture<'static, Result<Claimed, BoxError>>,
         waiting: Waiting,
+        request: (Round, Arc<dyn Outlet>),
         answers: Option<Box<RawValue>>,
         enter: Enter,
-        reply: Reply,
+        reply: &dyn Fn() -> Reply,
     ) -> Cancel {
         /// Cancels what goes on elsewhere if this task is aborted.
         struct Guard(Option<Cancel>);
@@ -296,8 +299,9 @@ impl Rounds {
         }
         let shared = self.shared.clone();
         let ticket = Ticket::new(waiting.opened.state.call, waiting.opened.state.round);
-        let later = Arc::new(Later { digest: waiting.digest, state: Mutex::default(), task: OnceLock::new() });
-        let number = later.join(&mut Some(reply)).unwrap_or_default();
+        let later =
+            Arc::new(Later { answers: waiting.answers.clone(), state: Mutex::default(), task: OnceLock::new() });
+        let number = later.join(reply).unwrap_or_default();
         shared.later().insert(ticket, later.clone());
         let entered = Entered { shared: shared.clone(), ticket, later: later.clone() };
         let span = current();
@@ -307,7 +311,8 @@ impl Rounds {
             let answer: Reply = Box::new(move |outcome| _ = sender.send(outcome));
             let claim = claim.instrument(span.clone()).await;
             let answers = answers.as_deref().map(|answers| Members::of(answers.into()));
-            let begun = span.in_scope(|| shared.claimed(claim, waiting, answers.as_ref(), &*enter, answer));
+            let begun =
+                span.in_scope(|| shared.claimed(claim, waiting, || request, answers.as_ref(), &*enter, || answer));
             // The request is over when it is answered, and that is not in this task's hands.
             drop(span);
             let outcome = match begun {
@@ -352,9 +357,9 @@ struct Waiting {
     belongs: Belongs,
     policy: RoundPolicy,
     opened: Opened,
-    digest: AnswersDigest,
-    round: Round,
-    outlet: Arc<dyn Outlet>,
+    /// Where the call is, if that was looked up just now.
+    seat: Option<Arc<Seat>>,
+    answers: Answers,
 }
 
 impl Shared {
@@ -376,11 +381,12 @@ impl Shared {
         self: &Arc<Self>,
         claim: Result<Claimed, BoxError>,
         waiting: Waiting,
+        request: impl FnOnce() -> (Round, Arc<dyn Outlet>),
         answers: Option<&Members<'_>>,
         enter: &dyn Fn(&Arc<Call>) -> Running,
-        reply: Reply,
+        reply: impl FnOnce() -> Reply,
     ) -> Result<Begun, ErrorObject> {
-        let Waiting { belongs, policy, opened, digest, round, outlet } = waiting;
+        let Waiting { belongs, policy, opened, seat, answers: sent } = waiting;
         let State { call: id, round: number, .. } = opened.state;
         let grant = match claim {
             Ok(Claimed::Granted(grant)) => grant,
@@ -396,7 +402,9 @@ impl Shared {
             }
         };
         let answer_of = |key: &str| answers?.get(key).filter(|answer| is_result(*answer)).map(Raw::to_raw_value);
-        if let Some(seat) = self.tickets.find(&id) {
+        if let Some(seat) = seat.or_else(|| self.tickets.find(&id)) {
+            // Dropped after the lock, if it comes to that.
+            let resting;
             // The seat stays locked until the answers are in, so that the driver sees all or none.
             let mut state = seat.lock();
             if !state.gone && (number < state.round || (number == state.round && state.open)) {
@@ -412,16 +420,24 @@ impl Shared {
             } else if let Some(outcome) = state.early.take() {
                 drop(state);
                 self.tickets.drop_call(&id, &seat, &self.counters);
-                return Ok(settle(Some(grant), outcome.outcome()).begun(|| reply));
+                return Ok(settle(Some(grant), outcome.outcome()).begun(reply));
             } else if !state.gone && self.tickets.unpark(&id, &seat, &self.counters) {
-                state.opened_by = Some(digest);
+                state.opened_by = Some(sent);
                 state.grant = Some(grant);
                 state.fresh = true;
-                let waits = state.open(reply);
-                seat.call.resume(round, outlet, answer_of);
-                drop(state);
                 self.counters.resumed.add(1);
-                return Ok(Begun::Running(Cancel::seat(seat, waits)));
+                // Where nobody polls it, whoever brings the answers does.
+                resting = state.resting.take();
+                let mut reply = Some(reply);
+                let waits = state.open(if resting.is_none() { reply.take().map(|reply| reply()) } else { None });
+                let (round, outlet) = request();
+                let resumed = seat.call.resume(round, outlet, answer_of);
+                drop(state);
+                resumed.settle();
+                return Ok(match (resting, reply) {
+                    (Some(Resting { driver, .. }), Some(reply)) => driver.go_on(waits, reply),
+                    _ => Begun::Running(Cancel::seat(seat, waits)),
+                });
             }
             // One that was evicted just now runs again, like one that is gone.
         }
@@ -437,16 +453,17 @@ impl Shared {
         };
         self.counters.replayed.add(1);
         let Remembered { memory, reports } = remembered;
+        let (round, outlet) = request();
         let call = Call::again(id, round, outlet, memory, reports, answer_of);
-        match enter(&call).first_poll() {
+        match enter(&call).first_poll_of(&call) {
             First::Finished(finished) => {
                 call.end();
-                Ok(settle(Some(grant), Outcome::Complete(finished)).begun(|| reply))
+                Ok(settle(Some(grant), Outcome::Complete(finished)).begun(reply))
             }
             First::Pending(running) => {
-                let state = SeatState::again(number, digest);
+                let state = SeatState::again(number, sent);
                 let driver = Driver::new(self.clone(), running, call, belongs, policy, state);
-                Ok(driver.begin(|| reply, Some(grant)))
+                Ok(driver.begin(reply, Some(grant)))
             }
         }
     }

@@ -150,9 +150,18 @@ impl Running {
         self
     }
 
-    /// Polls in place; the waker does not matter, since a driver that takes over polls again.
-    pub(crate) fn first_poll(mut self) -> First {
-        match Pin::new(&mut self).poll(&mut TaskContext::from_waker(Waker::noop())) {
+    /// Polls in place; the waker does not matter, since whatever takes over polls again.
+    pub(crate) fn first_poll(self) -> First {
+        self.first_poll_with(Waker::noop())
+    }
+
+    /// Polls in place. This call learns when the future is to be polled again: nothing may take over for a while.
+    pub(crate) fn first_poll_of(self, call: &Arc<Call>) -> First {
+        self.first_poll_with(&call.clone().into())
+    }
+
+    fn first_poll_with(mut self, waker: &Waker) -> First {
+        match Pin::new(&mut self).poll(&mut TaskContext::from_waker(waker)) {
             Poll::Ready(finished) => First::Finished(finished),
             Poll::Pending => First::Pending(self),
         }
@@ -169,10 +178,6 @@ impl Running {
             Some(call) => call.span(),
             None => self.span.clone(),
         }
-    }
-
-    pub(crate) fn call(&self) -> Option<&Arc<Call>> {
-        self.call.as_ref()
     }
 
     /// What is to be done now that the call has completed, if there is something.

@@ -16,7 +16,7 @@
 
 use serde_json::value::RawValue;
 
-use super::journal::{Memory, Records};
+use super::journal::{Known, Memory, Records};
 
 /// Names a call for as long as anything is remembered of it; not to be guessed.
 pub(crate) type CallId = [u8; 16];
@@ -57,24 +57,22 @@ impl Default for Reports {
 impl State {
     /// Writes it after what is there, with what a run that starts over must know: nothing for a call
     /// that cannot.
-    pub(crate) fn encode(&self, remembered: Option<(&Memory, &Reports)>, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, remembered: Option<(&Known<'_>, &Reports)>, out: &mut Vec<u8>) {
         number(out, self.expires);
         out.extend_from_slice(&self.call);
         number(out, self.round.into());
         out.push(remembered.is_some().into());
-        let Some((memory, reports)) = remembered else { return };
+        let Some((known, reports)) = remembered else { return };
         out.extend_from_slice(&reports.progress.to_be_bytes());
         number(out, reports.logs.len() as u64);
         reports.logs.iter().for_each(|digest| out.extend_from_slice(&digest.to_be_bytes()));
-        for records in [&memory.answers, &memory.steps] {
-            pairs(out, records.iter().map(|(key, value)| (key, value.get())));
-        }
-        for questions in [&memory.open, &memory.untaken] {
-            pairs(out, questions.iter().map(|(key, about)| (&**key, &**about)));
-        }
-        number(out, memory.given_up.len() as u64);
-        memory.given_up.iter().for_each(|key| text(out, key));
-        number(out, memory.fruitless.into());
+        pairs(out, known.answers.iter().map(|(key, answer)| (*key, [*answer])));
+        pairs(out, known.steps.iter().map(|(key, result)| (key, [result.get()])));
+        pairs(out, known.open.iter().map(|(key, about)| (*key, *about)));
+        pairs(out, known.untaken.iter().map(|(key, about)| (key.as_str(), [about.as_str()])));
+        number(out, known.given_up.len() as u64);
+        known.given_up.iter().for_each(|key| text(out, [*key]));
+        number(out, known.fruitless.into());
     }
 
     /// It, and the bytes of what it remembers: most calls wait, and need no memory. `None` for bytes
@@ -111,15 +109,17 @@ pub(super) fn number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-fn text(out: &mut Vec<u8>, text: &str) {
-    number(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
+/// A text, in one piece or several.
+fn text<const N: usize>(out: &mut Vec<u8>, pieces: [&str; N]) {
+    number(out, pieces.iter().map(|piece| piece.len() as u64).sum());
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece.as_bytes()));
 }
 
-fn pairs<'p>(out: &mut Vec<u8>, pairs: impl ExactSizeIterator<Item = (&'p str, &'p str)>) {
+/// Texts under their keys.
+fn pairs<'p, const N: usize>(out: &mut Vec<u8>, pairs: impl ExactSizeIterator<Item = (&'p str, [&'p str; N])>) {
     number(out, pairs.len() as u64);
     for (key, value) in pairs {
-        text(out, key);
+        text(out, [key]);
         text(out, value);
     }
 }
@@ -226,7 +226,8 @@ mod tests {
 
     fn encode((state, remembered): &Whole) -> Vec<u8> {
         let mut bytes = Vec::new();
-        state.encode(remembered.as_ref().map(|it| (&it.memory, &it.reports)), &mut bytes);
+        let remembered = remembered.as_ref().map(|it| (it.memory.known(), &it.reports));
+        state.encode(remembered.as_ref().map(|(known, reports)| (known, *reports)), &mut bytes);
         bytes
     }
 

@@ -134,14 +134,6 @@ impl Outbox {
         Some(outcome)
     }
 
-    /// Drops the outcomes that came: who has it from elsewhere was owed none, and is not told that it was dropped.
-    #[cfg(feature = "http")]
-    pub(super) fn forget_replies(&self) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.retain(|(_, outgoing)| !matches!(outgoing, Outgoing::Reply(_)));
-        self.len.store(queue.len(), Ordering::Release);
-    }
-
     /// Waits until there is something.
     pub(super) async fn filled(&self) {
         while self.is_empty() {

@@ -19,7 +19,7 @@ pub(crate) use operation::{Ended, Facts, Operation, Target, Telemetry};
 pub(crate) use otel::Origin;
 #[cfg(feature = "otlp")]
 pub use otlp::Otlp;
-pub(crate) use trail::{Trail, current};
+pub(crate) use trail::{Left, Trail, current};
 
 use tracing::Level;
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};

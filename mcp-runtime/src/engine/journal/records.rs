@@ -1,13 +1,14 @@
 //! What is kept of a call under names: answers, results of steps, and how often each name was used.
 
 use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use crate::engine::RawParams;
 
-/// Values, each under its key, in the order in which they came.
+/// Values, each under its key, in the order in which they came. Most calls keep one, and many may wait.
 #[derive(Debug, Clone)]
 pub(crate) struct Keyed<V> {
-    list: Vec<(String, V)>,
+    list: SmallVec<[(String, V); 1]>,
     /// Where each key is; empty while there are few, which are found faster by looking at them.
     places: HashMap<String, usize>,
 }
@@ -25,18 +26,18 @@ impl<V> Keyed<V> {
 
     /// Keeps a value; the first one under a key stays.
     pub(crate) fn keep(&mut self, key: String, value: V) {
-        if self.place(&key).is_some() {
-            return;
+        if self.place(&key).is_none() {
+            self.add(key, value);
         }
+    }
+
+    /// Adds what is not there.
+    fn add(&mut self, key: String, value: V) {
         if self.list.len() == FEW {
             self.places = self.list.iter().enumerate().map(|(place, (key, _))| (key.clone(), place)).collect();
         }
         if self.list.len() >= FEW {
             self.places.insert(key.clone(), self.list.len());
-        }
-        if self.list.is_empty() {
-            // Most calls keep one, and many may wait.
-            self.list.reserve_exact(1);
         }
         self.list.push((key, value));
     }
@@ -45,8 +46,23 @@ impl<V> Keyed<V> {
         self.place(key).map(|place| &self.list[place].1)
     }
 
-    pub(super) fn find_mut(&mut self, key: &str) -> Option<&mut V> {
-        self.place(key).map(|place| &mut self.list[place].1)
+    /// Where the value of a key is, and it; it is made if it is not there.
+    pub(super) fn place_of(&mut self, key: String) -> (usize, &mut V)
+    where
+        V: Default,
+    {
+        let place = match self.place(&key) {
+            Some(place) => place,
+            None => {
+                self.add(key, V::default());
+                self.list.len() - 1
+            }
+        };
+        (place, &mut self.list[place].1)
+    }
+
+    pub(super) fn key_at(&self, place: usize) -> &str {
+        &self.list[place].0
     }
 
     fn place(&self, key: &str) -> Option<usize> {
@@ -60,13 +76,14 @@ impl<V> Keyed<V> {
     pub(super) fn size(&self, of_value: impl Fn(&V) -> usize) -> usize {
         let list: usize = self.list.iter().map(|(key, value)| key.len() + of_value(value)).sum();
         let places: usize = self.places.keys().map(|key| key.len() + size_of::<(String, usize)>()).sum();
-        list + self.list.capacity() * size_of::<(String, V)>() + places
+        let spilled = if self.list.spilled() { self.list.capacity() } else { 0 };
+        list + spilled * size_of::<(String, V)>() + places
     }
 }
 
 impl<V> Default for Keyed<V> {
     fn default() -> Self {
-        Self { list: Vec::new(), places: HashMap::default() }
+        Self { list: SmallVec::new(), places: HashMap::default() }
     }
 }
 

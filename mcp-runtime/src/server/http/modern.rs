@@ -100,10 +100,6 @@ pub(super) fn request(
         is_observed: false,
     };
     let dispatched = ready.dispatcher.dispatch(&request);
-    if let (Dispatched::Done(_), Some(outbox)) = (&dispatched, outbox.get()) {
-        // A call that was continued and is done already has been promised a reply that it does not need.
-        outbox.forget_replies();
-    }
     let dispatched = match dispatched {
         Dispatched::Done(outcome) if outbox.get().is_none_or(|outbox: &Arc<Outbox>| outbox.is_empty()) => {
             return whole(endpoint, &offering, revision, id, known, outcome).into();

@@ -73,14 +73,15 @@ fn file() -> PathBuf {
 fn measure(waiting: u64) -> Result<(Counts, Vec<Limit>)> {
     let mut counts = Counts::new();
     let (worst, worst_http) = add(&mut counts)?;
-    let large = echo(&mut counts)?;
+    let (long, longest) = echo(&mut counts)?;
     let growth = tools(&mut counts)?;
     let parked = rounds::instructions(&mut counts)?;
     let beside = growth::instructions(waiting)?;
     let limits = vec![
         Limit { name: "A call of `add` beside the bare loop", value: worst, at_most: 1.4 },
         Limit { name: "A call of `add` over HTTP beside hyper alone", value: worst_http, at_most: 1.35 },
-        Limit { name: "An `echo` of 1 MiB beside the bare loop", value: large, at_most: 0.7 },
+        Limit { name: "An `echo` of 64 KiB beside the bare loop", value: long, at_most: 0.6 },
+        Limit { name: "An `echo` of 1 MiB beside the bare loop", value: longest, at_most: 0.6 },
         Limit { name: "A call of a server of 201 tools beside one of 2", value: growth, at_most: 1.03 },
         Limit { name: "A call of a server that holds much else beside one that does not", value: beside, at_most: 1.1 },
         Limit { name: "A parked call beside a pushed one, without sealing,", value: parked, at_most: 1.55 },
@@ -129,19 +130,22 @@ fn add(counts: &mut Counts) -> Result<(f64, f64)> {
     Ok((worst, worst_http))
 }
 
-/// Prints the table of `echo`, and returns the ratio of the largest text.
-fn echo(counts: &mut Counts) -> Result<f64> {
+/// Prints the table of `echo`, and returns the ratios.
+fn echo(counts: &mut Counts) -> Result<(f64, f64)> {
     say("\nInstructions per byte of `echo` over stdio")?;
     say(&format!("{:<12}{:>12}{:>12}{:>8}", "text", "bare", "ours", "ratio"))?;
-    let mut largest = 0.0;
-    for (name, bytes, runs) in [("64k", 64 << 10, (50, 250)), ("1m", 1 << 20, (5, 25))] {
+    let measure = |name: &str, bytes: u64, runs: (u64, u64)| -> Result<(u64, f64)> {
         let bare = per_call(&format!("bare-echo-{name}-stdio"), Era::Legacy, runs)?;
         let ours = per_call(&format!("echo-{name}-stdio"), Era::Legacy, runs)?;
-        largest = ratio(ours, bare);
-        say(&format!("{name:<12}{:>12.2}{:>12.2}{largest:>8.2}", ratio(bare, bytes), ratio(ours, bytes)))?;
-        counts.insert(format!("echo {name} stdio legacy"), ours);
-    }
-    Ok(largest)
+        let beside = ratio(ours, bare);
+        say(&format!("{name:<12}{:>12.2}{:>12.2}{beside:>8.2}", ratio(bare, bytes), ratio(ours, bytes)))?;
+        Ok((ours, beside))
+    };
+    // As long as a pipe: in how many pieces it comes differs from one run to the next, so that it is not kept.
+    let (_, long) = measure("64k", 64 << 10, (50, 250))?;
+    let (count, longest) = measure("1m", 1 << 20, (5, 25))?;
+    counts.insert("echo 1m stdio legacy".to_owned(), count);
+    Ok((long, longest))
 }
 
 /// Prints what a call takes in servers of more and more tools, and returns how much more 201 take than 2.

@@ -152,7 +152,7 @@ pub(crate) fn instructions(counts: &mut Counts) -> Result<f64> {
         if carrier == "parked" {
             worst = without;
         }
-        say(&format!("{carrier:<12}{calls:>12}{:>12.2}, {without:.2} without sealing ({aead})", ratio(calls, push)))?;
+        say(&format!("{carrier:<12}{calls:>12}{:>12.2}, {without:.3} without sealing ({aead})", ratio(calls, push)))?;
         counts.insert(format!("create_product {carrier}"), calls);
     }
     Ok(worst)

@@ -410,18 +410,20 @@ async fn a_call_may_do_other_things_before_it_asks(over: Over) {
     }
 }
 
-/// Ask, and wait for somebody else at the same time.
+/// Ask, and wait for a timer or for another thread at the same time.
 #[tool]
 async fn ask_meanwhile(
+    for_timer: bool,
     ctx: Context,
     signal: State<Notify>,
-    heard: State<tokio::sync::mpsc::UnboundedSender<&'static str>>,
+    heard: State<tokio::sync::mpsc::UnboundedSender<bool>>,
 ) -> Result<String> {
     let wait = async {
-        signal.notified().await;
-        let _ = heard.send("heard");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let _ = heard.send("slept");
+        match for_timer {
+            true => tokio::time::sleep(Duration::from_millis(1)).await,
+            false => signal.notified().await,
+        }
+        let _ = heard.send(for_timer);
     };
     let (answer, ()) = tokio::join!(ctx.sample("meanwhile"), wait);
     Ok(answer?.text()?.to_owned())
@@ -429,32 +431,23 @@ async fn ask_meanwhile(
 
 async fn a_call_goes_on_with_other_things_while_its_client_has_its_question(over: Over) {
     for &era in over.eras() {
-        for asks_first in [false, true] {
-            let signal = Arc::new(Notify::new());
-            let (sender, heard) = tokio::sync::mpsc::unbounded_channel();
-            let server = Server::new("t").state(signal.clone()).state(sender).tools(tools![ask_meanwhile]);
-            let heard = Arc::new(tokio::sync::Mutex::new(heard));
-            let handler = move |_| {
-                let (signal, heard) = (signal.clone(), heard.clone());
-                async move {
-                    // From another thread, at once or as soon as the call has surely come to rest.
-                    let rested = async {
-                        for _ in 0..if asks_first { 100 } else { 0 } {
-                            tokio::task::yield_now().await;
-                        }
-                    };
-                    rested.await;
-                    std::thread::spawn(move || signal.notify_one());
-                    let mut heard = heard.lock().await;
-                    let said = [heard.recv().await, heard.recv().await];
-                    assert_eq!(said, [Some("heard"), Some("slept")]);
-                    Ok(CreateMessageResult::text("m", "answered"))
-                }
-            };
-            let client = over.client(server).era(era).on_sampling(handler).connect().await.expect("a connection");
-            let call = client.call::<String>("ask_meanwhile", ());
+        let signal = Arc::new(Notify::new());
+        let (sender, heard) = tokio::sync::mpsc::unbounded_channel::<bool>();
+        let server = Server::new("t").state(signal.clone()).state(sender).tools(tools![ask_meanwhile]);
+        let heard = Arc::new(tokio::sync::Mutex::new(heard));
+        let handler = move |_| {
+            let (signal, heard) = (signal.clone(), heard.clone());
+            async move {
+                std::thread::spawn(move || signal.notify_waiters());
+                let answer = heard.lock().await.recv().await.map_or_else(String::new, |it| it.to_string());
+                Ok(CreateMessageResult::text("m", answer))
+            }
+        };
+        let client = over.client(server).era(era).on_sampling(handler).connect().await.expect("a connection");
+        for for_timer in [true, false] {
+            let call = client.call::<String>("ask_meanwhile", [("for_timer", for_timer)]);
             let answer = tokio::time::timeout(Duration::from_secs(60), call).await.expect("it is woken");
-            assert_eq!(answer.expect("an answer"), "answered", "{era:?}");
+            assert_eq!(answer.expect("an answer"), for_timer.to_string(), "{era:?}");
         }
     }
 }
@@ -564,7 +557,7 @@ async fn each_parked_call_has_its_own_time() {
     let (serving, mut client) = abandon_calls(server, 1).await;
     let begin = tokio::time::Instant::now();
     let calls = async {
-        // One while the first waits, and one when nobody waits any more.
+        // One while the first waits, and one when nobody waits any more. The clock stands until all have nothing to do.
         tokio::time::sleep(TIME / 2).await;
         call_hold(&mut client, 2).await;
         let first = (drops.recv().await, begin.elapsed());

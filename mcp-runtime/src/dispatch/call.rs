@@ -164,7 +164,7 @@ impl Dispatcher {
                 return Ok(Dispatched::Done(finished));
             }
         };
-        let rounds = call.clone().filter(|_| request.carrier == Carrier::Rounds);
+        let rounds = call.as_ref().filter(|_| request.carrier == Carrier::Rounds).cloned();
         let running = Running::new(entry.name.clone(), entry.kind, &entry.limits, work, call);
         let polled = match &rounds {
             Some(call) => running.first_poll_of(call),

@@ -12,7 +12,7 @@ use foldhash::HashMap;
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use self::question::{About, is_numbered, numbered};
+use self::question::{About, numbered};
 pub(crate) use self::question::{Question, Required};
 pub(crate) use self::records::{Keyed, Records};
 use crate::protocol::{Answered, ErrorObject, InputRequest};
@@ -37,7 +37,7 @@ pub(crate) struct StepKey {
 impl StepKey {
     /// It as the state has it.
     pub(crate) fn as_text(&self) -> String {
-        numbered(self.name.clone(), self.occurrence)
+        numbered(&self.name, self.occurrence).unwrap_or_else(|| self.name.clone())
     }
 
     /// Whether it is this step, or stands in its body.
@@ -516,8 +516,7 @@ impl Entry {
             let (place, uses) = names.place_of(self.question.name());
             *uses += 1;
             let uses = *uses;
-            let name = names.key_at(place);
-            self.key = if is_numbered(name, uses) { Key::Numbered(format!("{name}-{uses}")) } else { Key::Name(place) };
+            self.key = numbered(names.key_at(place), uses).map_or(Key::Name(place), Key::Numbered);
         }
         self.named(names).unwrap_or_default()
     }

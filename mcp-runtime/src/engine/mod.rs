@@ -21,6 +21,7 @@ mod round;
 mod rounds;
 mod running;
 mod seal;
+mod seat;
 mod state;
 mod task;
 mod task_store;
@@ -186,7 +187,7 @@ pub(crate) struct Cancel {
 enum Abort {
     Task(AbortHandle),
     /// Several requests may wait for one call; the number is ours.
-    Seat(Arc<ticket::Seat>, u64),
+    Seat(Arc<seat::Seat>, u64),
     /// The same, for a call that waits for a store.
     Later(Arc<rounds::Later>, u64),
 }
@@ -196,7 +197,7 @@ impl Cancel {
         Self { abort: Abort::Task(abort), call }
     }
 
-    fn seat(seat: Arc<ticket::Seat>, number: u64) -> Self {
+    fn seat(seat: Arc<seat::Seat>, number: u64) -> Self {
         let call = Some(seat.call.clone());
         Self { abort: Abort::Seat(seat, number), call }
     }

@@ -18,9 +18,10 @@ use super::call::Rests;
 use super::claim::Grant;
 use super::outcomes::RememberedOutcome;
 use super::rounds::{Begun, Belongs, RoundPolicy, Settled, Shared, millis, now, settle};
+use super::seat::{Resting, Seat, SeatState};
 use super::state::State;
 use super::tasks::RunsTasks;
-use super::ticket::{Registration, Resting, Seat, SeatState};
+use super::ticket::Registration;
 use super::{Call, Cancel, Finished, Outcome, Reply, Running, after, spawn};
 use crate::protocol::{BoxFuture, ErrorCode, ErrorObject, InputRequiredResult};
 

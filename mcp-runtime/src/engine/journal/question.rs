@@ -27,19 +27,14 @@ pub(crate) type Required = fn(&ClientCapabilities) -> Option<ClientCapabilities>
 /// A question as a message can say it, in pieces.
 pub(crate) type About<'a> = [&'a str; 5];
 
-/// A name with its occurrence, so that no two pairs of them read the same: the first occurrence is
-/// not said, unless the name looks as if it was.
-pub(super) fn numbered(name: String, occurrence: usize) -> String {
-    if is_numbered(&name, occurrence) { format!("{name}-{occurrence}") } else { name }
-}
-
-/// Whether the occurrence of a name is said.
-pub(super) fn is_numbered(name: &str, occurrence: usize) -> bool {
+/// A name with its occurrence, so that no two pairs of them read the same. `None` where the name says it all: the first
+/// occurrence is not said, unless the name looks as if it was.
+pub(super) fn numbered(name: &str, occurrence: usize) -> Option<String> {
     let looks_numbered = || {
         let unnumbered = name.trim_end_matches(|it: char| it.is_ascii_digit());
         unnumbered.len() < name.len() && unnumbered.ends_with('-')
     };
-    occurrence > 1 || looks_numbered()
+    (occurrence > 1 || looks_numbered()).then(|| format!("{name}-{occurrence}"))
 }
 
 impl Question {

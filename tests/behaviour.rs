@@ -25,6 +25,7 @@ mod replay;
 mod reports;
 mod resources;
 mod resting;
+mod results;
 mod sampling;
 mod schemas;
 mod skills;

@@ -232,7 +232,14 @@ fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
     let locals: Vec<Ident> = (0..params.len()).map(|index| local(&format!("arg{index}"))).collect();
     let takes = params.iter().zip(&locals).map(|(param, local)| {
         let (conditions, role) = (&param.conditions, role(param, runtime));
-        let taken = quote_spanned! { param.ty.span()=> #role::take(#call) };
+        let taken = match param.passing {
+            // It returns before the request is gone.
+            Passing::Reference if model.mode == Mode::Plain => {
+                let (ty, here) = (&param.ty, runtime.private_at(param.ty.span()));
+                quote_spanned! { ty.span()=> <#ty as #here::ToolRef>::lent(#call, #role::take) }
+            }
+            _ => quote_spanned! { param.ty.span()=> #role::take(#call) },
+        };
         quote! { #(#conditions)* let #local = #taken; }
     });
     let opens = params.iter().zip(&locals).map(|(param, local)| {
@@ -284,8 +291,7 @@ fn call(model: &FunctionModel, runtime: &Runtime) -> TokenStream {
     // Whatever is wrong with the future is said at the function's name.
     let started = match model.mode {
         Mode::Plain => {
-            let result = converted(function_call);
-            quote! { #call.returned(#result) }
+            quote_spanned! { returns.span()=> <#returns as #here::#result>::returned(#function_call, #call) }
         }
         Mode::Queued => {
             let result = converted(function_call);

@@ -132,14 +132,12 @@ impl<S: Store> Catalog<S> {
                             };
                             let ::core::option::Option::Some(mcp_this) = mcp_call
                                 .receiver::<Self>() else { return mcp_call.refuse() };
-                            mcp_call
-                                .returned(
-                                    <Option<
-                                        Json<Product>,
-                                    > as ::mcp_runtime::__private::IntoResourceResult>::into_resource_result(
-                                        Self::product(&mcp_this, mcp_arg0),
-                                    ),
-                                )
+                            <Option<
+                                Json<Product>,
+                            > as ::mcp_runtime::__private::IntoResourceResult>::returned(
+                                Self::product(&mcp_this, mcp_arg0),
+                                mcp_call,
+                            )
                         },
                     )
                 },

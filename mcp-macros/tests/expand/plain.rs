@@ -44,12 +44,10 @@ impl ::mcp_runtime::__private::Tool for add {
             let ::core::option::Option::Some(mcp_arg1) = mcp_arg1 else {
                 return mcp_call.refuse()
             };
-            mcp_call
-                .returned(
-                    <i64 as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
-                        add(mcp_arg0, mcp_arg1),
-                    ),
-                )
+            <i64 as ::mcp_runtime::__private::IntoToolResult>::returned(
+                add(mcp_arg0, mcp_arg1),
+                mcp_call,
+            )
         },
     );
 }

@@ -62,18 +62,16 @@ impl ::mcp_runtime::__private::ResourceFn for product {
                 let ::core::option::Option::Some(mcp_arg2) = mcp_arg2 else {
                     return mcp_call.refuse()
                 };
-                mcp_call
-                    .returned(
-                        <Option<
-                            String,
-                        > as ::mcp_runtime::__private::IntoResourceResult>::into_resource_result(
-                            product(
-                                mcp_arg0,
-                                ::mcp_runtime::__private::Lend::lend(&mcp_arg1),
-                                mcp_arg2,
-                            ),
-                        ),
-                    )
+                <Option<
+                    String,
+                > as ::mcp_runtime::__private::IntoResourceResult>::returned(
+                    product(
+                        mcp_arg0,
+                        ::mcp_runtime::__private::Lend::lend(&mcp_arg1),
+                        mcp_arg2,
+                    ),
+                    mcp_call,
+                )
             },
         )
         .with(|mcp_details| {

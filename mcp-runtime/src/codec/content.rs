@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::protocol::{
     Annotations, AudioContent, CallToolResult, ContentBlock, EmbeddedResource, GetPromptResult, ImageContent, Meta,
-    ProtocolVersion, ResourceContents, ResourceLink, TextContent, quote,
+    ProtocolVersion, ResourceContents, ResourceLink, Structured, TextContent, TextResult, quote,
 };
 
 type Written = serde_json::Result<()>;
@@ -55,7 +55,7 @@ pub(super) fn tool_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: 
     out.extend_from_slice(br#"{"content":"#);
     array(out, &result.content, |out, it| block(out, revision, it))?;
     if let Some(structured) = result.structured_content.as_deref()
-        && (revision.is_modern() || (revision >= ProtocolVersion::V2025_06_18 && structured.get().starts_with('{')))
+        && carries(revision, structured.get())
     {
         begin(out, "structuredContent");
         out.extend_from_slice(structured.get().as_bytes());
@@ -65,6 +65,30 @@ pub(super) fn tool_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: 
     }
     out.push(b'}');
     Ok(())
+}
+
+/// The members of the result of a tool that is one text, without the braces around them.
+pub(super) fn text_members(out: &mut Vec<u8>, revision: ProtocolVersion, result: &TextResult<'_>) {
+    out.extend_from_slice(br#""content":[{"type":"text","text":"#);
+    quoted(out, result.text);
+    out.extend_from_slice(b"}]");
+    match result.structured {
+        Some(Structured::Result(json)) if revision >= ProtocolVersion::V2025_06_18 => {
+            for part in [r#","structuredContent":{"result":"#, json, "}"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        Some(Structured::Whole(json)) if carries(revision, json) => {
+            begin(out, "structuredContent");
+            out.extend_from_slice(json.as_bytes());
+        }
+        _ => {}
+    }
+}
+
+/// Whether a revision has structured content, and such as this: up to 2025-11-25 it was an object.
+fn carries(revision: ProtocolVersion, structured: &str) -> bool {
+    revision.is_modern() || (revision >= ProtocolVersion::V2025_06_18 && structured.starts_with('{'))
 }
 
 pub(super) fn prompt_result(out: &mut Vec<u8>, revision: ProtocolVersion, result: &GetPromptResult) -> Written {

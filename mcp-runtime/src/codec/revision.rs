@@ -13,7 +13,7 @@ use crate::protocol::{
     CacheScope, CallToolResult, Change, DetailedTask, DiscoverResult, ErrorCode, ErrorObject, Implementation,
     InitializeResult, InputRequest, InputRequiredResult, ListKind, Method, ProtocolVersion, ReadResourceResult,
     RequestId, ServerCapabilities, ServerNotification, ServerResult, SubscriptionFilter, TASKS_EXTENSION, TaskStatus,
-    keys,
+    TextResult, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -55,6 +55,9 @@ impl Keep {
     }
 }
 
+/// In so many bytes what stands around the text of a response mostly fits.
+const AROUND_TEXT: usize = 256;
+
 const INPUT_REQUIRED: &[u8] = br#""resultType":"input_required""#;
 const TASK: &[u8] = br#""resultType":"task""#;
 const COMPLETE: &[u8] = br#""resultType":"complete""#;
@@ -93,6 +96,26 @@ impl Encoder {
             }
             Err(error) => error_response(out, Some(id), error),
         }
+    }
+
+    /// Writes the response to a call whose result is one text.
+    pub(crate) fn text_response(
+        &self,
+        out: &mut Vec<u8>,
+        revision: ProtocolVersion,
+        id: &RequestId,
+        result: &TextResult<'_>,
+    ) {
+        out.reserve(AROUND_TEXT + result.text.len());
+        begin_response(out, Some(id));
+        out.extend_from_slice(br#","result":{"#);
+        if revision.is_modern() {
+            out.extend_from_slice(COMPLETE);
+            out.extend_from_slice(&self.modern_head);
+            out.extend_from_slice(b"},");
+        }
+        content::text_members(out, revision, result);
+        out.extend_from_slice(b"}}");
     }
 
     fn result(
@@ -152,6 +175,7 @@ impl Encoder {
         let joint = out.len();
         match result {
             ServerResult::Empty
+            | ServerResult::Written
             | ServerResult::List(_)
             | ServerResult::Discover
             | ServerResult::EndOfSubscription(_) => out.extend_from_slice(b"{}"),

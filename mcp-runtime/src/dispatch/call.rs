@@ -12,10 +12,12 @@ use crate::engine::{
     Begun, Call, Carrier, Enter, Finished, First, Kind, Outcome, Owner, Reply, Retry, RoundPolicy, Running, TaskMode,
     Work, push, soon,
 };
-use crate::protocol::{ClientCapabilities, ErrorObject, Extensions, Method, Outlet, Params, Raw, ServerResult};
+use crate::protocol::{
+    ClientCapabilities, ErrorObject, Extensions, Method, Outlet, Params, Raw, ServerResult, TextResult,
+};
 use crate::registry::{Entry, Places};
 use crate::telemetry::has_audience;
-use crate::tool::{PROMPT, Progress, Started, TOOL};
+use crate::tool::{Means, PROMPT, Progress, Started, TOOL};
 
 /// What a request calls.
 struct Target<'r, 'm> {
@@ -150,7 +152,11 @@ impl Dispatcher {
             call.get_or_init(begin);
         }
         let requester = || request.requester();
-        let started = entry.enter(called, host, arguments, request.extensions, &requester, &context);
+        // A call that anybody has may have said something that goes first, or have something left to do.
+        let write = |result: &TextResult<'_>| call.get().is_none() && request.write.is_some_and(|write| write(result));
+        let means =
+            Means { extensions: request.extensions, requester: &requester, context: &context, write: Some(&write) };
+        let started = entry.enter(called, host, arguments, &means);
         // A task is told by its call how it stands.
         let call = call.into_inner().or_else(|| task.map(|_| begin()));
         let work = match started {
@@ -208,7 +214,8 @@ fn enter_again(
 ) -> Running {
     let context = || Context::new(call.clone(), host.clone());
     let requester = || Requester::new((*call.round()).clone());
-    let work = match entry.enter(called, host, arguments, extensions, &requester, &context) {
+    let means = Means { extensions, requester: &requester, context: &context, write: None };
+    let work = match entry.enter(called, host, arguments, &means) {
         Started(Progress::Running(work)) => work,
         Started(Progress::Finished(finished)) => Work::Future(Box::pin(std::future::ready(finished))),
     };

@@ -16,7 +16,7 @@ use crate::protocol::{
 };
 use crate::registry::Source;
 use crate::schema::shortened;
-use crate::tool::{COMPLETION, Completing, PROMPT, Progress, Started, rank};
+use crate::tool::{COMPLETION, Completing, Means, PROMPT, Progress, Started, rank};
 
 /// What a request says.
 struct Asked<'a> {
@@ -79,7 +79,8 @@ impl Dispatcher {
             call.end();
             Context::new(call, host.clone())
         };
-        let started = entry.complete(completer, asked, host, request.extensions, requester, &context);
+        let means = Means { extensions: request.extensions, requester, context: &context, write: None };
+        let started = entry.complete(completer, asked, host, &means);
         let work = match started {
             Started(Progress::Finished(finished)) => return Ok(Dispatched::Done(finished)),
             Started(Progress::Running(work)) => work,

@@ -20,7 +20,7 @@ use crate::context::{Host, Requester};
 use crate::engine::{CallLimits, Cancel, Carrier, Finished, Reply, Resume, Round, Rounds, Seal, Tasks};
 use crate::protocol::{
     ErrorObject, Extensions, ListKind, Method, Outlet, Params, Principal, ProtocolVersion, RequestId, ServerResult,
-    SubscriptionFilter,
+    SubscriptionFilter, WriteText,
 };
 use crate::registry::{Entry, Registry};
 use crate::tally::Tally;
@@ -87,6 +87,8 @@ pub(crate) struct Request<'a, 'm> {
     pub(crate) extensions: &'a Extensions,
     /// Whether it has a span, and is measured, if somebody wants that.
     pub(crate) is_observed: bool,
+    /// For functions whose result can be written where responses go, without being made before.
+    pub(crate) write: Option<&'a WriteText<'a>>,
 }
 
 impl Request<'_, '_> {

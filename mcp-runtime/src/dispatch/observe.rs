@@ -82,7 +82,7 @@ impl Dispatcher {
         };
         let operation = Operation::served(&self.telemetry.clone().over(request.origin.transport()), &facts);
         let origin = Observed { origin: request.origin, operation: &operation };
-        let observed = Request { origin: &origin, is_observed: true, ..*request };
+        let observed = Request { origin: &origin, is_observed: true, write: None, ..*request };
         let dispatched = operation.span().in_scope(|| self.dispatch(&observed));
         match &dispatched {
             Dispatched::Done(finished) => operation.ended(finished.into()),

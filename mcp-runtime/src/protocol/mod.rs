@@ -63,6 +63,6 @@ pub(crate) use outlet::{Answered, BoxFuture, OnAnswer, Outlet};
 pub(crate) use params::{Members, Params, must_be, without_position};
 pub(crate) use principal::Principal;
 pub(crate) use scan::{Raw, Scanner};
-pub(crate) use server_result::{ListKind, Listed, ServerResult};
+pub(crate) use server_result::{ListKind, Listed, ServerResult, Structured, TextResult, WriteText};
 pub(crate) use subscriptions::Change;
 pub(crate) use text::{Text, end_of_text, has_reserved_key, plain, plain_text, quote, text};

@@ -13,6 +13,8 @@ pub(crate) enum ServerResult {
     Empty,
     Initialize(Arc<InitializeResult>),
     CallTool(CallToolResult),
+    /// A [`TextResult`], and its response is written already.
+    Written,
     ReadResource(Arc<ReadResourceResult>),
     GetPrompt(Arc<GetPromptResult>),
     Complete(Arc<CompleteResult>),
@@ -31,6 +33,24 @@ pub(crate) enum ServerResult {
     /// The end of a subscription, whose id is in the metadata.
     EndOfSubscription(Meta),
 }
+
+/// The result of a tool that is one text, while that is still the function's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TextResult<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) structured: Option<Structured<'t>>,
+}
+
+/// Structured content, as JSON.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Structured<'j> {
+    Whole(&'j str),
+    /// What stands in `{"result": ..}`.
+    Result(&'j str),
+}
+
+/// Writes the response that such a result is, where responses go, if it may stand there as it is.
+pub(crate) type WriteText<'w> = dyn Fn(&TextResult<'_>) -> bool + 'w;
 
 /// A list of a server; encoded once for each revision.
 #[derive(Debug, Clone)]

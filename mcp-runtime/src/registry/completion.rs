@@ -9,11 +9,11 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{Entry, EntryCall};
-use crate::context::{Context, Host, Requester};
-use crate::protocol::{ErrorObject, Extensions};
+use crate::context::Host;
+use crate::protocol::ErrorObject;
 use crate::schema::{listed, nearest, shortened};
 use crate::tool::{
-    ArgumentTable, Arguments, COMPLETION, Completing, ErasedCompleter, Leniency, Progress, Started, ToolCall,
+    ArgumentTable, Arguments, COMPLETION, Completing, ErasedCompleter, Leniency, Means, Progress, Started, ToolCall,
 };
 
 /// Something that can be filled in.
@@ -127,9 +127,7 @@ impl Entry {
         completer: &ErasedCompleter,
         asked: Completing,
         host: &Host,
-        extensions: &Extensions,
-        requester: &dyn Fn() -> Requester,
-        context: &dyn Fn() -> Context,
+        means: &Means<'_>,
     ) -> Started {
         let receiver = match &self.call {
             EntryCall::Function { receiver, .. } => receiver.as_ref(),
@@ -141,10 +139,8 @@ impl Entry {
             name: &self.name,
             arguments: Arguments::new(&NO_ARGUMENTS, None),
             host,
-            extensions,
             receiver,
-            context,
-            requester,
+            means,
             failure: None,
         };
         let before = Instant::now();

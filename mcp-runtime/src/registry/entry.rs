@@ -15,10 +15,10 @@ use super::{Completable, not_found};
 use crate::context::{Context, Host, Requester};
 use crate::engine::{CallLimits, Finished, Kind, Resume, TaskPolicy, Work};
 use crate::layer::{AnyLayer, CallKind, Layered};
-use crate::protocol::{CacheScope, ErrorCode, Extensions, Raw, ServerResult};
+use crate::protocol::{CacheScope, ErrorCode, Raw, ServerResult};
 #[cfg(feature = "http")]
 use crate::schema::Mirrored;
-use crate::tool::{ArgumentSchema, ArgumentTable, Arguments, Handler, Progress, Receiver, Started, ToolCall};
+use crate::tool::{ArgumentSchema, ArgumentTable, Arguments, Handler, Means, Progress, Receiver, Started, ToolCall};
 
 /// One function of a server, ready to be called.
 pub(crate) struct Entry {
@@ -162,11 +162,9 @@ impl Entry {
         called: &str,
         host: &Arc<Host>,
         arguments: Option<Raw<'_>>,
-        extensions: &Extensions,
-        requester: &dyn Fn() -> Requester,
-        context: &dyn Fn() -> Context,
+        means: &Means<'_>,
     ) -> Started {
-        let started = self.enter_layers(called, host, arguments, extensions, requester, context);
+        let started = self.enter_layers(called, host, arguments, means);
         match &self.host {
             Some(host) => self.served.outside(started, host, self.part.is_none()),
             None => started,
@@ -178,14 +176,12 @@ impl Entry {
         called: &str,
         host: &Arc<Host>,
         arguments: Option<Raw<'_>>,
-        extensions: &Extensions,
-        requester: &dyn Fn() -> Requester,
-        context: &dyn Fn() -> Context,
+        means: &Means<'_>,
     ) -> Started {
         if self.layers.is_empty() {
-            return self.enter_function(host, arguments, extensions, requester, context);
+            return self.enter_function(host, arguments, means);
         }
-        let (entry, host, call) = (self.clone(), host.clone(), context().call().clone());
+        let (entry, host, call) = (self.clone(), host.clone(), (means.context)().call().clone());
         let (called, arguments) = (Arc::<str>::from(called), arguments.map(Raw::to_raw_value));
         Started(Progress::Running(Work::Around(Box::new(move |place| {
             let context = {
@@ -204,7 +200,10 @@ impl Entry {
                         let requester = || Requester::new((*call.round()).clone());
                         let extensions = call.round().extensions.clone();
                         let arguments = arguments.as_deref().map(Raw::from);
-                        match entry.enter_function(&host, arguments, &extensions, &requester, &context) {
+                        // The layers want to see the result.
+                        let means =
+                            Means { extensions: &extensions, requester: &requester, context: &context, write: None };
+                        match entry.enter_function(&host, arguments, &means) {
                             Started(Progress::Running(work)) => work.into_future(place),
                             Started(Progress::Finished(finished)) => Box::pin(std::future::ready(finished)),
                         }
@@ -215,14 +214,7 @@ impl Entry {
         }))))
     }
 
-    fn enter_function(
-        &self,
-        host: &Host,
-        arguments: Option<Raw<'_>>,
-        extensions: &Extensions,
-        requester: &dyn Fn() -> Requester,
-        context: &dyn Fn() -> Context,
-    ) -> Started {
+    fn enter_function(&self, host: &Host, arguments: Option<Raw<'_>>, means: &Means<'_>) -> Started {
         let before = Instant::now();
         let started = catch_unwind(AssertUnwindSafe(|| match &self.call {
             EntryCall::Function { function, table, receiver } => function(&mut ToolCall {
@@ -230,14 +222,12 @@ impl Entry {
                 name: &self.name,
                 arguments: Arguments::new(table, arguments),
                 host,
-                extensions,
                 receiver: receiver.as_ref(),
-                context,
-                requester,
+                means,
                 failure: None,
             }),
             EntryCall::Dynamic { handler, schema } => match schema.read(arguments) {
-                Ok(arguments) => handler(arguments, context, host.mask_errors),
+                Ok(arguments) => handler(arguments, means.context, host.mask_errors),
                 Err(refusal) => Started(Progress::Finished((self.kind.refused)(refusal))),
             },
         }));

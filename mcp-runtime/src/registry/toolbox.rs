@@ -11,7 +11,7 @@ use super::{Built, Describe, Offers, Policy, Section, Tools};
 use crate::context::{Context, Kind, Requester, Sample, Toolbox};
 use crate::engine::{Finished, Running, Work};
 use crate::protocol::{self, BoxFuture, CallToolResult, ServerResult};
-use crate::tool::{Progress, Started, TOOL};
+use crate::tool::{Means, Progress, Started, TOOL};
 
 impl<K: Kind> Sample<K> {
     /// Offers tools to the model, which may use them until it has the answer. They are called here,
@@ -97,7 +97,8 @@ impl Toolbox for Offered {
         };
         let extensions = call.round().extensions.clone();
         let (arguments, context) = (Some((&*arguments).into()), || Context::new(call.clone(), host.clone()));
-        let work = match entry.enter(name, entry.host(&host), arguments, &extensions, &requester, &context) {
+        let means = Means { extensions: &extensions, requester: &requester, context: &context, write: None };
+        let work = match entry.enter(name, entry.host(&host), arguments, &means) {
             Started(Progress::Running(work)) => work,
             Started(Progress::Finished(finished)) => Work::Future(Box::pin(ready(finished))),
         };

@@ -1,6 +1,7 @@
 //! One connection: lines in, lines out, and the calls between them. Everything of it runs in one
 //! task; only calls that are not finished at their first poll get tasks of their own.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -20,7 +21,7 @@ use crate::dispatch::{Dispatched, Origin, Request, finished};
 use crate::engine::{Finished, Reply, after};
 use crate::protocol::{
     CancelledNotificationParams, ErrorCode, ErrorObject, InitializeRequestParams, Method, Outlet, Params,
-    ProtocolVersion, Raw, RequestId, ServerResult,
+    ProtocolVersion, Raw, RequestId, ServerResult, TextResult,
 };
 use crate::session::{Asked, Caller, InFlight, InFlightCalls, Key, LegacySession, Pending, negotiate};
 use crate::subscription::Subscription;
@@ -245,6 +246,15 @@ impl<'a> Connection<'a> {
         let extensions = &self.ready.extensions;
         let (carrier, round) = (caller.carrier(), || caller.round(id.clone(), extensions.clone()));
         let registry = &self.offering.registry;
+        let (begin, encoder, direct) = (out.len(), &self.ready.encoder, RefCell::new(out));
+        let write = |result: &TextResult<'_>| {
+            // What there is to be said because of the call goes first.
+            let may = self.outbox.is_empty();
+            if may {
+                encoder.text_response(&mut direct.borrow_mut(), revision, &id, result);
+            }
+            may
+        };
         let request = Request {
             id: &id,
             method,
@@ -258,8 +268,17 @@ impl<'a> Connection<'a> {
             registry,
             extensions,
             is_observed: false,
+            // The replies to a batch go elsewhere.
+            write: source.batch.is_none().then_some(&write),
         };
-        match self.ready.dispatcher.dispatch(&request) {
+        let dispatched = self.ready.dispatcher.dispatch(&request);
+        let out = direct.into_inner();
+        if let Dispatched::Done(Ok(ServerResult::Written)) = dispatched {
+            return out.push(b'\n');
+        }
+        // Of a function that wrote its result and panicked then.
+        out.truncate(begin);
+        match dispatched {
             Dispatched::Done(outcome) => {
                 if !self.outbox.is_empty() {
                     // What the call said before it finished goes first.

@@ -88,6 +88,20 @@ impl<'a> Arguments<'a> {
         None
     }
 
+    /// Takes the next argument if it is a text that is right, and stands in the request as it is. Else nothing is taken.
+    pub(crate) fn take_plain_text(&mut self) -> Option<&'a str> {
+        let index = self.next;
+        let (Slot::One(argument), Some(json)) = (&self.table.slots[index], self.values[index].map(Raw::get)) else {
+            return None;
+        };
+        if self.table.leniency == Leniency::Strict || !holds(argument, json) {
+            return None;
+        }
+        let text = plain_text(json)?;
+        self.next += 1;
+        Some(text)
+    }
+
     /// What is decoded for a parameter; `None` if that is wrong already.
     fn json(&mut self, index: usize) -> Option<Cow<'a, str>> {
         let table = self.table;
@@ -154,12 +168,7 @@ impl<'a> Arguments<'a> {
 
     fn keeps_rules(&mut self, index: usize, json: &str) -> bool {
         let Some(argument) = self.table.slots[index].argument() else { return true };
-        if argument.rules.is_empty() {
-            return true;
-        }
-        let Some(raw) = Scanner::new(json).value() else { return true };
-        let facts = Facts::of(raw);
-        let keeps = argument.rules.iter().all(|rule| rule.holds(&facts));
+        let keeps = holds(argument, json);
         if !keeps {
             self.outside(argument, json);
         }
@@ -252,6 +261,16 @@ impl<'a> Arguments<'a> {
             .then(|| format!("and {} more that are not arguments of this {}", self.more_unknown, kind.noun));
         refusal(kind, name, self.problems.iter().chain(&self.unknown).chain(&more))
     }
+}
+
+/// Whether a value is as the rules of its parameter say.
+fn holds(argument: &Argument, json: &str) -> bool {
+    if argument.rules.is_empty() {
+        return true;
+    }
+    let Some(raw) = Scanner::new(json).value() else { return true };
+    let facts = Facts::of(raw);
+    argument.rules.iter().all(|rule| rule.holds(&facts))
 }
 
 /// What is said of a call whose arguments are wrong.

@@ -13,7 +13,7 @@ use super::arguments::Arguments;
 use super::kind::Answer;
 use crate::context::{Context, Host, Requester, ToolError};
 use crate::engine::{Finished, Kind, Work};
-use crate::protocol::{Extensions, Meta};
+use crate::protocol::{Extensions, Meta, ServerResult, TextResult, WriteText};
 
 /// One call on its way to the function: its arguments, and what the server can give.
 pub struct ToolCall<'a> {
@@ -21,14 +21,21 @@ pub struct ToolCall<'a> {
     pub(crate) name: &'a str,
     pub(crate) arguments: Arguments<'a>,
     pub(crate) host: &'a Host,
-    pub(crate) extensions: &'a Extensions,
     /// The value whose method this is.
     pub(crate) receiver: Option<&'a Receiver>,
-    /// Makes the context; a call whose function does not take one never needs it.
-    pub(crate) context: &'a dyn Fn() -> Context,
-    pub(crate) requester: &'a dyn Fn() -> Requester,
+    pub(crate) means: &'a Means<'a>,
     /// Why something could not be injected.
     pub(crate) failure: Option<ToolError>,
+}
+
+/// What a call has of the request that it belongs to.
+pub(crate) struct Means<'a> {
+    pub(crate) extensions: &'a Extensions,
+    pub(crate) requester: &'a dyn Fn() -> Requester,
+    /// Makes the context; a call whose function does not take one never needs it.
+    pub(crate) context: &'a dyn Fn() -> Context,
+    /// `None` where somebody wants to see the result.
+    pub(crate) write: Option<&'a WriteText<'a>>,
 }
 
 /// A value whose methods are called.
@@ -57,13 +64,13 @@ impl<'a> ToolCall<'a> {
     /// What came along with the request.
     #[must_use]
     pub fn extensions(&self) -> &'a Extensions {
-        self.extensions
+        self.means.extensions
     }
 
     /// Who asks, as far as the request says it.
     #[must_use]
     pub fn requester(&self) -> Requester {
-        (self.requester)()
+        (self.means.requester)()
     }
 
     /// The `_meta` of the request.
@@ -75,7 +82,7 @@ impl<'a> ToolCall<'a> {
     /// The context of the call.
     #[must_use]
     pub fn context(&self) -> Context {
-        (self.context)()
+        (self.means.context)()
     }
 
     #[doc(hidden)]
@@ -104,6 +111,12 @@ impl<'a> ToolCall<'a> {
     #[must_use]
     pub fn returned(&self, result: Result<impl Into<Answer>, ToolError>) -> Started {
         Started::returned(result, self.kind, self.host.mask_errors)
+    }
+
+    /// Writes the result of a tool that has returned where it goes, if it may go there as it is.
+    pub(super) fn written(&self, result: &TextResult<'_>) -> Option<Started> {
+        let write = self.means.write?;
+        write(result).then(|| Started(Progress::Finished(Ok(ServerResult::Written))))
     }
 
     #[doc(hidden)]

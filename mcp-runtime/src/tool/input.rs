@@ -1,4 +1,5 @@
 use std::any::type_name;
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -263,23 +264,47 @@ pub trait Inject: Sized + Send + 'static {
 pub trait ToolRef {
     /// The owner.
     type Held;
+    /// What holds it for a function that returns before its request is gone: that may own it.
+    type Lent<'r>;
+
+    /// Takes it out of a call, as `take` does or without making an owner.
+    fn lent<'r>(
+        call: &mut ToolCall<'r>,
+        take: impl FnOnce(&mut ToolCall<'r>) -> Option<Self::Held>,
+    ) -> Option<Self::Lent<'r>>;
 }
 
 impl ToolRef for str {
     type Held = String;
+    type Lent<'r> = Cow<'r, str>;
+
+    fn lent<'r>(
+        call: &mut ToolCall<'r>,
+        take: impl FnOnce(&mut ToolCall<'r>) -> Option<String>,
+    ) -> Option<Cow<'r, str>> {
+        match call.arguments.take_plain_text() {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => take(call).map(Cow::Owned),
+        }
+    }
 }
 
-impl<T> ToolRef for [T] {
-    type Held = Vec<T>;
-}
+macro_rules! owned {
+    ($([$($generic:ident)?] $ty:ty => $held:ty),+) => {$(
+        impl$(<$generic>)? ToolRef for $ty {
+            type Held = $held;
+            type Lent<'r> = $held;
 
-impl ToolRef for Path {
-    type Held = PathBuf;
+            fn lent<'r>(
+                call: &mut ToolCall<'r>,
+                take: impl FnOnce(&mut ToolCall<'r>) -> Option<$held>,
+            ) -> Option<$held> {
+                take(call)
+            }
+        }
+    )+};
 }
-
-impl<T> ToolRef for T {
-    type Held = T;
-}
+owned!([T] [T] => Vec<T>, [] Path => PathBuf, [T] T => T);
 
 /// Lends what is inside an argument that is owned during the call: `Option<&str>` of an
 /// `Option<String>`.

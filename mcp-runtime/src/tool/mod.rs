@@ -17,7 +17,7 @@ mod resource;
 mod table;
 
 pub(crate) use arguments::Arguments;
-pub(crate) use call::{Progress, Receiver};
+pub(crate) use call::{Means, Progress, Receiver};
 pub use call::{Started, ToolCall};
 pub use completion::{
     Awaited, Completer, CompleterOf, Completing, Fixed, Free, IntoCompletion, Iterated, Lent, Listed, Plain, Proposing,

@@ -5,10 +5,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::call::{Started, ToolCall};
 use super::content::IntoContent;
 use crate::context::{IntoToolError, ToolError};
 use crate::protocol::{
-    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, ResourceLink, TextContent,
+    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, ResourceLink, Structured, TextContent,
+    TextResult,
 };
 
 /// What a tool's function can return.
@@ -70,6 +72,15 @@ pub trait IntoToolResult {
     /// The schema of the structured content, if there is any.
     fn output_schema(_: &mut SchemaGenerator) -> Option<Schema> {
         None
+    }
+
+    /// What a function that has returned leaves to be done.
+    #[doc(hidden)]
+    fn returned(self, call: &ToolCall<'_>) -> Started
+    where
+        Self: Sized,
+    {
+        call.returned(self.into_tool_result())
     }
 }
 
@@ -167,6 +178,11 @@ macro_rules! text_results {
             fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
                 Ok(CallToolResult::text(self))
             }
+
+            fn returned(self, call: &ToolCall<'_>) -> Started {
+                let result = TextResult { text: &self, structured: None };
+                call.written(&result).unwrap_or_else(|| call.returned(self.into_tool_result()))
+            }
         }
         impl ListItem for $text {
             fn into_block(self) -> ContentBlock {
@@ -183,11 +199,15 @@ macro_rules! text_results {
 }
 text_results!(String, &str, Cow<'_, str>, Box<str>);
 
-/// What Rust writes like JSON does.
-fn whole(value: impl ToString) -> Result<CallToolResult, ToolError> {
-    let text = value.to_string();
-    let structured_content = RawValue::from_string(["{\"result\":", &text, "}"].concat()).ok();
-    Ok(CallToolResult { structured_content, ..CallToolResult::text(text) })
+/// What its text says is JSON, too.
+fn whole(text: &str) -> CallToolResult {
+    let structured_content = RawValue::from_string(["{\"result\":", text, "}"].concat()).ok();
+    CallToolResult { structured_content, ..CallToolResult::text(text) }
+}
+
+fn whole_returned(text: &str, call: &ToolCall<'_>) -> Started {
+    let result = TextResult { text, structured: Some(Structured::Result(text)) };
+    call.written(&result).unwrap_or_else(|| call.returned(Ok(whole(text))))
 }
 
 fn real<T: ListItem + Serialize + Copy>(number: T) -> Result<CallToolResult, ToolError> {
@@ -195,12 +215,17 @@ fn real<T: ListItem + Serialize + Copy>(number: T) -> Result<CallToolResult, Too
 }
 
 macro_rules! number_results {
-    ($check:expr, $result:expr; $($number:ty),+) => {$(
+    ($check:expr, $result:expr, $returned:expr; $($number:ty),+) => {$(
         impl IntoToolResult for $number {
             fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
                 $check(self)?;
                 $result(self)
             }
+
+            fn returned(self, call: &ToolCall<'_>) -> Started {
+                $returned(self, call)
+            }
+
             fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
                 Some(wrapped_schema(generator.subschema_for::<Self>()))
             }
@@ -219,9 +244,28 @@ macro_rules! number_results {
         }
     )+};
 }
-number_results!(|_| Ok::<_, ToolError>(()), whole; bool, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
-number_results!(|number: f64| finite(number), real; f64);
-number_results!(|number: f32| finite(number.into()), real; f32);
+number_results!(
+    |_| Ok::<_, ToolError>(()),
+    |value: Self| Ok(whole(bool_text(value))),
+    |value: Self, call| whole_returned(bool_text(value), call);
+    bool
+);
+number_results!(
+    |_| Ok::<_, ToolError>(()),
+    |value: Self| Ok(whole(itoa::Buffer::new().format(value))),
+    |value: Self, call| whole_returned(itoa::Buffer::new().format(value), call);
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize
+);
+number_results!(|number: f64| finite(number), real, real_returned; f64);
+number_results!(|number: f32| finite(number.into()), real, real_returned; f32);
+
+fn bool_text(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+fn real_returned(number: impl IntoToolResult, call: &ToolCall<'_>) -> Started {
+    call.returned(number.into_tool_result())
+}
 
 fn finite(number: f64) -> Result<(), ToolError> {
     if number.is_finite() {
@@ -306,11 +350,24 @@ impl<T> DerefMut for Json<T> {
     }
 }
 
+fn json(raw: Box<RawValue>) -> CallToolResult {
+    let content = vec![ContentBlock::text(raw.get())];
+    CallToolResult { content, structured_content: Some(raw), ..CallToolResult::default() }
+}
+
+fn json_returned(raw: Result<Box<RawValue>, ToolError>, call: &ToolCall<'_>) -> Started {
+    let Ok(json_text) = raw.as_deref().map(RawValue::get) else { return call.returned(raw.map(json)) };
+    let result = TextResult { text: json_text, structured: Some(Structured::Whole(json_text)) };
+    call.written(&result).unwrap_or_else(|| call.returned(raw.map(json)))
+}
+
 impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
-        let raw = to_raw(&self.0)?;
-        let content = vec![ContentBlock::text(raw.get())];
-        Ok(CallToolResult { content, structured_content: Some(raw), ..CallToolResult::default() })
+        to_raw(&self.0).map(json)
+    }
+
+    fn returned(self, call: &ToolCall<'_>) -> Started {
+        json_returned(to_raw(&self.0), call)
     }
 
     fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
@@ -326,6 +383,13 @@ impl<T: IntoToolResult> IntoToolResult for Option<T> {
                 wrapped(Vec::new(), None::<()>)
             }
             None => Ok(CallToolResult::default()),
+        }
+    }
+
+    fn returned(self, call: &ToolCall<'_>) -> Started {
+        match self {
+            Some(value) => value.returned(call),
+            none => call.returned(none.into_tool_result()),
         }
     }
 
@@ -346,6 +410,13 @@ impl<T: IntoToolResult> IntoToolResult for Option<T> {
 impl<T: IntoToolResult, E: IntoToolError> IntoToolResult for Result<T, E> {
     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
         self.map_err(IntoToolError::into_tool_error)?.into_tool_result()
+    }
+
+    fn returned(self, call: &ToolCall<'_>) -> Started {
+        match self {
+            Ok(value) => value.returned(call),
+            Err(error) => call.returned(Err::<CallToolResult, _>(error.into_tool_error())),
+        }
     }
 
     fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use super::call::{Started, ToolCall};
 use crate::context::{IntoToolError, ToolError};
 use crate::protocol::{
     AudioContent, ContentBlock, EmbeddedResource, GetPromptResult, ImageContent, PromptMessage, ResourceContents,
@@ -44,6 +45,15 @@ pub trait IntoPromptResult {
     ///
     /// When the function failed.
     fn into_prompt_result(self) -> Result<GetPromptResult, ToolError>;
+
+    /// What a function that has returned leaves to be done.
+    #[doc(hidden)]
+    fn returned(self, call: &ToolCall<'_>) -> Started
+    where
+        Self: Sized,
+    {
+        call.returned(self.into_prompt_result())
+    }
 }
 
 /// What can be among the messages of a prompt. See [`IntoPromptResult`].

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::Json;
+use super::call::{Started, ToolCall};
 use crate::context::{IntoToolError, ToolError};
 use crate::protocol::{ReadResourceResult, ResourceContents};
 
@@ -52,6 +53,15 @@ pub trait IntoResourceResult {
     ///
     /// When the function failed, or its result cannot be written as JSON.
     fn into_resource_result(self) -> Result<Option<ReadResourceResult>, ToolError>;
+
+    /// What a function that has returned leaves to be done.
+    #[doc(hidden)]
+    fn returned(self, call: &ToolCall<'_>) -> Started
+    where
+        Self: Sized,
+    {
+        call.returned(self.into_resource_result())
+    }
 }
 
 fn one(contents: ResourceContents) -> Result<Option<ReadResourceResult>, ToolError> {

@@ -2,7 +2,7 @@
 //!
 //! [specification]: https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::dispatch::{Dispatched, Request};
 use crate::engine::{Carrier, Finished};
 use crate::protocol::{
     CancelledNotificationParams, ErrorObject, Extensions, InitializeRequestParams, Method, Params, Principal,
-    ProtocolVersion, Raw, RequestId, ServerResult,
+    ProtocolVersion, Raw, RequestId, ServerResult, TextResult,
 };
 use crate::server::live::Offering;
 use crate::server::outbox::Outbox;
@@ -330,21 +330,28 @@ impl<'e> Post<'e> {
         if let Err(answer) = allowed(settings.authorization.as_deref(), &scopes, &self.extensions, id) {
             return self.refuse(id, "the token does not allow this", answer);
         }
+        let (encoder, revision, direct) = (&ready.encoder, caller.revision, RefCell::new(Vec::new()));
+        let write = |result: &TextResult<'_>| {
+            encoder.text_response(&mut direct.borrow_mut(), revision, id, result);
+            true
+        };
         let request = Request {
             id,
             method,
             known,
             params,
             called,
-            revision: caller.revision,
+            revision,
             carrier: caller.carrier(),
             round: &round,
             origin: &origin,
             registry: &self.offering.registry,
             extensions: &self.extensions,
             is_observed: false,
+            write: Some(&write),
         };
         match ready.dispatcher.dispatch(&request) {
+            Dispatched::Done(Ok(ServerResult::Written)) => self.replies.push(direct.into_inner()),
             Dispatched::Done(outcome) => self.reply(id, known, outcome),
             Dispatched::Running(cancel) => {
                 let outbox = self.outbox.get_or_init(|| Outbox::impatient(settings.keep_alive)).clone();

@@ -2,7 +2,7 @@
 //!
 //! [specification]: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -18,7 +18,7 @@ use super::post::Asking;
 use crate::codec::Incoming;
 use crate::dispatch::{Dispatched, Request};
 use crate::engine::Finished;
-use crate::protocol::{ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId, ServerResult};
+use crate::protocol::{ErrorCode, ErrorObject, Method, ProtocolVersion, RequestId, ServerResult, TextResult};
 use crate::server::live::Offering;
 use crate::server::outbox::Outbox;
 use crate::session::{Caller, Key, Pending as InFlight};
@@ -85,6 +85,11 @@ pub(super) fn request(
     if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), &scopes, &extensions, id) {
         return answer.into();
     }
+    let (encoder, direct) = (&ready.encoder, RefCell::new(Vec::new()));
+    let write = |result: &TextResult<'_>| {
+        encoder.text_response(&mut direct.borrow_mut(), revision, id, result);
+        true
+    };
     let request = Request {
         id,
         method,
@@ -98,9 +103,12 @@ pub(super) fn request(
         registry: &offering.registry,
         extensions: &extensions,
         is_observed: false,
+        write: Some(&write),
     };
-    let dispatched = ready.dispatcher.dispatch(&request);
-    let dispatched = match dispatched {
+    let dispatched = match ready.dispatcher.dispatch(&request) {
+        Dispatched::Done(Ok(ServerResult::Written)) => {
+            return Answer::message(StatusCode::OK, direct.into_inner()).into();
+        }
         Dispatched::Done(outcome) if outbox.get().is_none_or(|outbox: &Arc<Outbox>| outbox.is_empty()) => {
             return whole(endpoint, &offering, revision, id, known, outcome).into();
         }

@@ -9,7 +9,7 @@ use mcp_tests::{add, echo};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 async fn served(settings: impl FnOnce(StreamableHttp) -> StreamableHttp) -> Served {
     Served::start_with(Server::new("attacked").tools(tools![add, echo]), settings).await
@@ -152,6 +152,59 @@ async fn whoever_is_slow_on_purpose_is_not_waited_for() {
         assert!(is_closed(stream).await);
     }
     lives(&served).await;
+}
+
+#[tokio::test]
+async fn a_head_that_comes_in_drips_is_not_waited_for() {
+    let short = Duration::from_millis(100);
+    let served = served(|http| http.request_timeout(short)).await;
+    let message = list().to_string();
+    let whole = format!("{}{message}", head(&served, &format!("content-length: {}\r\n\r\n", message.len())));
+    for is_answered_before in [false, true] {
+        let mut stream = served.connect(if is_answered_before { &whole } else { "POST /mcp HTTP/1.1\r\nx-" }).await;
+        let mut read = [0; 4096];
+        let drips = async {
+            loop {
+                tokio::select! {
+                    read = stream.read(&mut read) => if !matches!(read, Ok(1..)) { break },
+                    () = sleep(Duration::from_millis(5)) => if stream.write_all(b"x").await.is_err() { break },
+                }
+            }
+        };
+        timeout(Duration::from_secs(30), drips).await.expect("it is closed");
+    }
+    lives(&served).await;
+}
+
+#[tokio::test]
+async fn only_the_sending_of_a_request_has_its_time() {
+    /// Take a while.
+    #[tool]
+    async fn linger() -> &'static str {
+        sleep(Duration::from_millis(300)).await;
+        "done"
+    }
+    let short = Duration::from_millis(20);
+    let server = Server::new("slow").tools(tools![linger]);
+    let served = Served::start_with(server, |http| http.request_timeout(short)).await;
+    let message = modern(1, "tools/call", json!({ "name": "linger", "arguments": {} }));
+    let headers: String = modern_headers(&message).iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let message = message.to_string();
+    let (host, length) = (served.address, message.len());
+    let whole = format!("POST /mcp HTTP/1.1\r\nhost: {host}\r\n{headers}content-length: {length}\r\n\r\n{message}");
+    let mut stream = served.connect("").await;
+    for _ in 0..2 {
+        stream.write_all(whole.as_bytes()).await.expect("it is open");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            assert!(
+                timeout(Duration::from_secs(30), stream.read_buf(&mut answer)).await.expect("in time").expect("it") > 0
+            );
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        // Between two requests there may be more time.
+        sleep(10 * short).await;
+    }
 }
 
 #[tokio::test]

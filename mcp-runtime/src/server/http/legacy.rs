@@ -17,7 +17,7 @@ use super::check;
 use super::driver::{Answered, Driver, Replies, whole};
 use super::exchange::Pending;
 use super::outlet::{HttpOrigin, TRANSPORT};
-use super::post::{Asking, accepts};
+use super::post::{Asking, accepts, version_in};
 use super::reading;
 use super::session::{Open, Running, Session, lock};
 use super::stream::EventId;
@@ -185,8 +185,7 @@ impl Endpoint {
         let revision = match said.protocol_version.first() {
             None => None,
             Some(version) => {
-                let version = version.to_str().ok().and_then(|version| version.parse::<ProtocolVersion>().ok());
-                let Some(version) = version.filter(|version| !version.is_modern()) else {
+                let Some(version) = version_in(version).filter(|version| !version.is_modern()) else {
                     let message = "`MCP-Protocol-Version` must be the version that `initialize` settled";
                     return Err(Answer::refused(StatusCode::BAD_REQUEST, message));
                 };
@@ -198,7 +197,7 @@ impl Endpoint {
             return Ok(Session::new(LegacySession::anonymous(revision), None, Box::default(), None));
         }
         let id = match said.session_id.only() {
-            Ok(Some(id)) => std::str::from_utf8(id.as_bytes()).unwrap_or_default(),
+            Ok(Some(id)) => id.as_bytes(),
             Ok(None) => {
                 let message = "`Mcp-Session-Id` is missing: begin with `initialize` (up to 2025-11-25), or send the \
                                protocol version in `params._meta` (2026-07-28)";

@@ -16,11 +16,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Duration, sleep, sleep_until, timeout};
+use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
 
 use super::answer::Answer;
 use super::authorization::is_metadata;
-use super::clock::Clock;
 use super::settings::Settings;
 use super::{Endpoint, StreamableHttp};
 use crate::engine::after;
@@ -175,8 +174,8 @@ enum Due {
     Over,
     /// Nothing may have gone on for a while.
     Idle,
-    /// A request may have been on its way for too long.
-    Late,
+    /// The head of a request may have been on its way for too long.
+    Head,
 }
 
 /// Lets a connection end when what goes on on it has ended. A macro, since its type cannot be written.
@@ -199,13 +198,14 @@ async fn connection(
 ) {
     let Endpoint { settings, ready: server, .. } = &*endpoint;
     let _counted = server.connections.count();
+    let activity = Arc::<Activity>::default();
+    let opened = Socket::open(stream, settings.idle_time, activity.clone());
     let opened = tokio::select! {
-        opened = timeout(settings.idle_time, Socket::open(stream, settings.idle_time)) => opened,
+        opened = timeout(settings.idle_time, opened) => opened,
         () = server.lifespan.stop.cancelled() => return,
     };
     // Most who say nothing have only looked whether somebody is there.
     let Ok(Ok((socket, is_http2))) = opened else { return };
-    let activity = Arc::<Activity>::default();
     let (served, counted) = (endpoint.clone(), activity.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let active = counted.begin();
@@ -214,7 +214,6 @@ async fn connection(
             false => Box::pin(ready(Ok(nothing_beside(&served.settings.path).into_response(Some(active))))),
         }
     });
-    let clock = Clock::new();
     let mut connection = pin!(if is_http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -225,7 +224,8 @@ async fn connection(
         Either::Right(builder.serve_connection(TokioIo::new(socket), service))
     } else {
         let mut builder = http1::Builder::new();
-        builder.timer(clock.clone()).header_read_timeout(settings.body_time).max_buf_size(64 << 10);
+        // A timer for each of them costs more than it does to read it.
+        builder.header_read_timeout(None).max_buf_size(64 << 10);
         Either::Left(builder.serve_connection(TokioIo::new(socket), service))
     });
     // Apart from the connection, and looked at only when one of them is there.
@@ -233,11 +233,15 @@ async fn connection(
     let idle = || sleep(settings.idle_time).map(|()| Due::Idle);
     dues.push(Box::pin(server.lifespan.stop.cancelled().map(|()| Due::Stop)));
     dues.push(Box::pin(idle()));
-    let late = || clock.look(settings.body_time).map(|()| Due::Late);
-    dues.push(Box::pin(late()));
-    let mut seen = 0;
+    let head = || sleep(settings.body_time / 2).map(|()| Due::Head);
+    if !is_http2 {
+        dues.push(Box::pin(head()));
+    }
+    let (mut seen, mut in_head) = (0, None);
     loop {
         tokio::select! {
+            // It costs something to be fair, and nothing here comes often.
+            biased;
             served = connection.as_mut() => {
                 if let Err(error) = served {
                     tracing::debug!(%error, "a connection broke");
@@ -259,7 +263,18 @@ async fn connection(
                     }
                     dues.push(Box::pin(idle()));
                 }
-                Due::Late => dues.push(Box::pin(late())),
+                Due::Head => {
+                    in_head = match (activity.in_head_since(), in_head) {
+                        (Some(now), Some((before, since))) if now == before => Some((before, since)),
+                        (Some(now), _) => Some((now, Instant::now())),
+                        (None, _) => None,
+                    };
+                    if in_head.is_some_and(|(_, since)| since.elapsed() >= settings.body_time) {
+                        tracing::debug!("a request took too long to arrive");
+                        return;
+                    }
+                    dues.push(Box::pin(head()));
+                }
             },
         }
     }

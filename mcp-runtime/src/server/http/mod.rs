@@ -4,7 +4,6 @@
 mod answer;
 mod authorization;
 mod check;
-mod clock;
 mod driver;
 mod events;
 mod exchange;

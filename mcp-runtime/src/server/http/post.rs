@@ -273,10 +273,14 @@ fn is_modern(said: &Said<'_>, asking: &Asking<'_, '_>) -> bool {
 }
 
 fn is_modern_by_header(said: &Said<'_>) -> bool {
-    let version = said.protocol_version.first().and_then(|version| version.to_str().ok());
-    // Versions are dates; what comes later is not older.
-    version.is_some_and(|version| match version.parse::<ProtocolVersion>() {
-        Ok(version) => version.is_modern(),
-        Err(_) => version > ProtocolVersion::LATEST_LEGACY.as_str(),
+    said.protocol_version.first().is_some_and(|said| match version_in(said) {
+        Some(version) => version.is_modern(),
+        // Versions are dates; what comes later is not older.
+        None => said.to_str().is_ok_and(|version| version > ProtocolVersion::LATEST_LEGACY.as_str()),
     })
+}
+
+/// The version that a header names, if it is known.
+pub(super) fn version_in(header: &HeaderValue) -> Option<ProtocolVersion> {
+    ProtocolVersion::ALL.into_iter().rev().find(|version| header == version.as_str())
 }

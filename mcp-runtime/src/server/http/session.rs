@@ -36,7 +36,7 @@ pub(super) struct Sessions {
 #[derive(Default)]
 struct Table {
     // Nobody else chooses the ids, so that they need no careful hashing.
-    by_id: HashMap<Box<str>, Arc<Session>, RandomState>,
+    by_id: HashMap<Box<[u8]>, Arc<Session>, RandomState>,
     /// How many each principal has.
     counts: HashMap<Principal, usize>,
 }
@@ -52,11 +52,11 @@ impl Table {
         if let Some(principal) = &session.principal {
             *self.counts.entry(principal.clone()).or_default() += 1;
         }
-        self.by_id.insert(session.id.clone(), session);
+        self.by_id.insert(session.id.as_bytes().into(), session);
     }
 
     fn remove(&mut self, id: &str) -> Option<Arc<Session>> {
-        let session = self.by_id.remove(id)?;
+        let session = self.by_id.remove(id.as_bytes())?;
         if let Some(principal) = &session.principal
             && let Some(count) = self.counts.get_mut(principal)
         {
@@ -300,7 +300,8 @@ impl Sessions {
         Some(session)
     }
 
-    pub(super) fn find(&self, id: &str) -> Option<Arc<Session>> {
+    /// The session of an id, as it stands in a header.
+    pub(super) fn find(&self, id: &[u8]) -> Option<Arc<Session>> {
         lock(&self.table).by_id.get(id).cloned()
     }
 

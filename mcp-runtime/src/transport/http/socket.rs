@@ -3,12 +3,15 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+use super::activity::Activity;
 
 /// What HTTP/2 begins with, and nothing else does ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113#section-3.4)).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -22,15 +25,16 @@ pub(crate) struct Socket<S> {
     patience: Duration,
     /// Set while nothing is.
     stalled: Option<Pin<Box<Sleep>>>,
+    activity: Arc<Activity>,
 }
 
 impl<S: AsyncRead + Unpin> Socket<S> {
     /// Reads the first bytes; with them, whether HTTP/2 is spoken.
-    pub(crate) async fn open(mut stream: S, patience: Duration) -> io::Result<(Self, bool)> {
+    pub(crate) async fn open(mut stream: S, patience: Duration, activity: Arc<Activity>) -> io::Result<(Self, bool)> {
         let mut ahead = BytesMut::with_capacity(PREFACE.len());
         while ahead.len() < PREFACE.len() && PREFACE.starts_with(&ahead) && stream.read_buf(&mut ahead).await? > 0 {}
         let is_http2 = ahead.starts_with(PREFACE);
-        Ok((Self { stream, ahead, patience, stalled: None }, is_http2))
+        Ok((Self { stream, ahead, patience, stalled: None, activity }, is_http2))
     }
 }
 
@@ -48,11 +52,17 @@ impl<S> Socket<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        let Self { stream, ahead, activity, .. } = &mut *self;
+        if ahead.is_empty() {
+            let attempt = Pin::new(stream).poll_read(cx, buf);
+            if attempt.is_ready() {
+                activity.read();
+            }
+            return attempt;
         }
-        let length = self.ahead.len().min(buf.remaining());
-        buf.put_slice(&self.ahead.split_to(length));
+        let length = ahead.len().min(buf.remaining());
+        buf.put_slice(&ahead.split_to(length));
+        activity.read();
         Poll::Ready(Ok(()))
     }
 }

@@ -1,10 +1,69 @@
 //! Files as resources, and those of a directory, out of which nothing leads.
 
 use std::io;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use super::Resource;
+use super::resource::{name_of, text_of};
 use crate::context::ToolError;
 use crate::protocol::{ReadResourceResult, ResourceContents};
+use crate::tool::{Handler, RESOURCE, Started};
+
+impl Resource {
+    /// A file at a URI, read anew each time: as text if it is UTF-8, and as bytes if not. Its MIME
+    /// type goes by its extension, unless [`mime_type`](Self::mime_type) says otherwise. While there
+    /// is no such file, there is no such resource.
+    ///
+    /// ```
+    /// use mcp_runtime::Resource;
+    ///
+    /// let readme = Resource::file("docs://readme", "README.md");
+    /// ```
+    pub fn file(uri: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let mime_type = mime_type(&path);
+        let handler: Arc<Handler> = Arc::new(move |_, _, mask_errors| {
+            let path = path.clone();
+            Started::blocking(move || read(&path), &RESOURCE, mask_errors)
+        });
+        let mut resource = Self::with(uri.into(), handler);
+        resource.link.mime_type = mime_type;
+        resource
+    }
+
+    /// The files of a directory and of those below it, as one template: `docs://` makes
+    /// `docs://{+path}` of it, so that `docs://guide/start.md` is `guide/start.md` there. Each is read
+    /// as [`file`](Self::file) reads it.
+    ///
+    /// Nothing outside of the directory can be read: not by `..`, not by an absolute path, and not by
+    /// a link that leads out of it. Names that begin with a dot are not read, either. Who can change
+    /// links in the directory while it is served must be trusted.
+    ///
+    /// A directory that is not there is an error when the server starts.
+    ///
+    /// ```no_run
+    /// use mcp_runtime::Resource;
+    /// use mcp_runtime::prelude::*;
+    ///
+    /// let server = Server::new("docs").resources(Resource::directory("docs://", "docs"));
+    /// ```
+    pub fn directory(uri: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        let (uri, path) = (uri.into(), path.into());
+        // Links on the way to the directory are the author's own.
+        let root = path.canonicalize().map_err(|error| error.to_string());
+        let root = root.and_then(|root| if root.is_dir() { Ok(root) } else { Err("it is no directory".to_owned()) });
+        let problem = root.as_ref().err().map(|error| format!("`{}` cannot be served: {error}", path.display()));
+        let root: Arc<Path> = root.unwrap_or_default().into();
+        let handler: Arc<Handler> = Arc::new(move |variables, _, mask_errors| {
+            let (root, path) = (root.clone(), text_of(variables.get("path")));
+            Started::blocking(move || read_below(&root, &path), &RESOURCE, mask_errors)
+        });
+        let mut resource = Self::with(format!("{uri}{{+path}}"), handler);
+        resource.details.problems.extend(problem);
+        resource.name(name_of(&uri))
+    }
+}
 
 /// The MIME type that goes with the extension of a file.
 pub(super) fn mime_type(path: &Path) -> Option<String> {
@@ -12,7 +71,7 @@ pub(super) fn mime_type(path: &Path) -> Option<String> {
 }
 
 /// Reads a file; `None` if there is none.
-pub(super) fn read(path: &Path) -> Result<Option<ReadResourceResult>, ToolError> {
+fn read(path: &Path) -> Result<Option<ReadResourceResult>, ToolError> {
     // What is no file may never end, or not even begin.
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
@@ -37,7 +96,7 @@ fn absent<T>(error: io::Error) -> Result<Option<T>, ToolError> {
 
 /// Reads a file below a directory, whose path has no links in it; `None` if there is none, or it is
 /// not for others.
-pub(super) fn read_below(root: &Path, path: &str) -> Result<Option<ReadResourceResult>, ToolError> {
+fn read_below(root: &Path, path: &str) -> Result<Option<ReadResourceResult>, ToolError> {
     let path = Path::new(path);
     if !is_open(path) {
         return Ok(None);

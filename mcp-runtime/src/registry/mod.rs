@@ -7,6 +7,7 @@ mod completion;
 mod dyn_prompt;
 mod dynamic;
 mod entry;
+#[cfg(feature = "files")]
 mod file;
 mod part;
 mod resource;

@@ -2,13 +2,11 @@ use std::collections::BTreeMap;
 use std::convert::identity;
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::file;
 use super::spec::Details;
 use super::template::Template;
 use crate::context::{Context, Requester};
@@ -16,8 +14,8 @@ use crate::engine::Resume;
 use crate::protocol::{Annotations, Icon, Meta, ReadResourceResult, ResourceContents, ResourceLink};
 use crate::tool::{Completer, ErasedCompleter, Handler, IntoCompletion, IntoResourceResult, RESOURCE, Started};
 
-/// A resource that needs no function: text, bytes, a file, the files of a directory; or one that is
-/// known only when the program runs.
+/// A resource that needs no function: text, bytes, and with the feature `files` a file or the files of a directory; or
+/// one that is known only when the program runs.
 ///
 /// Its name is the last part of its URI, unless [`name`](Self::name) says otherwise.
 ///
@@ -58,59 +56,6 @@ impl Resource {
             blob: blob.clone(),
             ..ResourceContents::default()
         })
-    }
-
-    /// A file at a URI, read anew each time: as text if it is UTF-8, and as bytes if not. Its MIME
-    /// type goes by its extension, unless [`mime_type`](Self::mime_type) says otherwise. While there
-    /// is no such file, there is no such resource.
-    ///
-    /// ```
-    /// use mcp_runtime::Resource;
-    ///
-    /// let readme = Resource::file("docs://readme", "README.md");
-    /// ```
-    pub fn file(uri: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let mime_type = file::mime_type(&path);
-        let handler: Arc<Handler> = Arc::new(move |_, _, mask_errors| {
-            let path = path.clone();
-            Started::blocking(move || file::read(&path), &RESOURCE, mask_errors)
-        });
-        let mut resource = Self::with(uri.into(), handler);
-        resource.link.mime_type = mime_type;
-        resource
-    }
-
-    /// The files of a directory and of those below it, as one template: `docs://` makes
-    /// `docs://{+path}` of it, so that `docs://guide/start.md` is `guide/start.md` there. Each is read
-    /// as [`file`](Self::file) reads it.
-    ///
-    /// Nothing outside of the directory can be read: not by `..`, not by an absolute path, and not by
-    /// a link that leads out of it. Names that begin with a dot are not read, either. Who can change
-    /// links in the directory while it is served must be trusted.
-    ///
-    /// A directory that is not there is an error when the server starts.
-    ///
-    /// ```no_run
-    /// use mcp_runtime::Resource;
-    /// use mcp_runtime::prelude::*;
-    ///
-    /// let server = Server::new("docs").resources(Resource::directory("docs://", "docs"));
-    /// ```
-    pub fn directory(uri: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        let (uri, path) = (uri.into(), path.into());
-        // Links on the way to the directory are the author's own.
-        let root = path.canonicalize().map_err(|error| error.to_string());
-        let root = root.and_then(|root| if root.is_dir() { Ok(root) } else { Err("it is no directory".to_owned()) });
-        let problem = root.as_ref().err().map(|error| format!("`{}` cannot be served: {error}", path.display()));
-        let root: Arc<std::path::Path> = root.unwrap_or_default().into();
-        let handler: Arc<Handler> = Arc::new(move |variables, _, mask_errors| {
-            let (root, path) = (root.clone(), text_of(variables.get("path")));
-            Started::blocking(move || file::read_below(&root, &path), &RESOURCE, mask_errors)
-        });
-        let mut resource = Self::with(format!("{uri}{{+path}}"), handler);
-        resource.details.problems.extend(problem);
-        resource.name(name_of(&uri))
     }
 
     /// A resource whose contents a function makes. The URI may be a template: `function` gets the
@@ -190,7 +135,7 @@ impl Resource {
         resource
     }
 
-    fn with(uri: String, handler: Arc<Handler>) -> Self {
+    pub(super) fn with(uri: String, handler: Arc<Handler>) -> Self {
         let name = name_of(&uri);
         Self { link: ResourceLink::new(uri, name), details: Details::default(), handler, completers: Vec::new() }
     }
@@ -286,13 +231,13 @@ impl Resource {
 }
 
 /// The last part of a URI, of a template the last before its variables.
-fn name_of(uri: &str) -> String {
+pub(super) fn name_of(uri: &str) -> String {
     let path = uri.split('{').next().unwrap_or_default().trim_end_matches('/');
     let (_, last) = path.rsplit_once(['/', ':']).unwrap_or(("", path));
     if last.is_empty() { path.trim_end_matches(':').to_owned() } else { last.trim_end_matches(':').to_owned() }
 }
 
-fn text_of(value: Option<&Value>) -> String {
+pub(super) fn text_of(value: Option<&Value>) -> String {
     value.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -29,7 +28,7 @@ use crate::protocol::{
     Answered, BoxFuture, CallToolResult, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
     ElicitResult, ErrorCode, ErrorObject, GetPromptResult, ListKind, ListRootsResult, LoggingLevel,
     LoggingMessageNotificationParams, Method, ProgressNotificationParams, ReadResourceResult, ReceivedInputRequired,
-    SubscriptionFilter,
+    SubscriptionFilter, percent,
 };
 use crate::registry::{DynPrompt, DynTool, Replacement, Resource};
 use crate::sampling::{ProviderError, SamplingProvider};
@@ -522,26 +521,7 @@ impl SamplingProvider for Model {
 
 /// A template with its variables filled in, as RFC 6570 has it.
 fn expanded(template: &str, variables: &BTreeMap<String, String>) -> String {
-    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    const RESERVED: &AsciiSet = &UNRESERVED
-        .remove(b':')
-        .remove(b'/')
-        .remove(b'?')
-        .remove(b'#')
-        .remove(b'[')
-        .remove(b']')
-        .remove(b'@')
-        .remove(b'!')
-        .remove(b'$')
-        .remove(b'&')
-        .remove(b'\'')
-        .remove(b'(')
-        .remove(b')')
-        .remove(b'*')
-        .remove(b'+')
-        .remove(b',')
-        .remove(b';')
-        .remove(b'=');
+    const RESERVED: &str = ":/?#[]@!$&'()*+,;=";
     let mut uri = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -555,8 +535,7 @@ fn expanded(template: &str, variables: &BTreeMap<String, String>) -> String {
         let mut first = operator == "?";
         for name in names.split(',') {
             let Some(value) = variables.get(name) else { continue };
-            let set = if operator == "+" { RESERVED } else { UNRESERVED };
-            let value = utf8_percent_encode(value, set);
+            let value = percent::encode(value, if operator == "+" { RESERVED } else { "" });
             let _ = match operator {
                 "?" | "&" => write!(uri, "{}{name}={value}", if std::mem::take(&mut first) { '?' } else { '&' }),
                 _ => write!(uri, "{value}"),

@@ -1,12 +1,11 @@
 //! Skills of a server, of which nothing is believed that its digests do not say.
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::rounds::{self, Completed};
 use super::{Client, cannot_be_a_task, decode};
 use crate::error::{Error, ErrorKind};
-use crate::protocol::{GetSkillResult, ListSkillsResult, Method, ReadResourceResult, Skill, SkillResource};
+use crate::protocol::{GetSkillResult, ListSkillsResult, Method, ReadResourceResult, Skill, SkillResource, percent};
 use crate::skills::{self, MOST_BYTES, MOST_FILES};
 
 impl Client {
@@ -98,8 +97,7 @@ impl Client {
         let files = skill.resources.as_ref().ok_or_else(|| wrong("the server does not say what has to be in it"))?;
         let is_it = |it: &&SkillResource| {
             let below = it.uri.strip_prefix(skill.root()).and_then(|below| below.strip_prefix('/'));
-            it.uri == wanted
-                || below.is_some_and(|below| percent_decode_str(below).decode_utf8().is_ok_and(|it| it == path))
+            it.uri == wanted || below.is_some_and(|below| percent::decode(below).is_some_and(|it| it == path))
         };
         let sizes = files.iter().filter_map(|file| file.size).fold(0, u64::saturating_add);
         if files.len() > MOST_FILES || sizes > MOST_BYTES {
@@ -144,7 +142,7 @@ impl Client {
 /// Whether a file is below the directory of its skill, also for those who go by its path.
 fn is_inside(skill: &Skill, file: &SkillResource) -> bool {
     let below = file.uri.strip_prefix(skill.root()).and_then(|below| below.strip_prefix('/'));
-    let below = below.and_then(|below| percent_decode_str(below).decode_utf8().ok());
+    let below = below.and_then(percent::decode);
     below.is_some_and(|below| !below.split(['/', '\\']).any(|part| matches!(part, "" | "." | "..")))
 }
 

@@ -14,6 +14,7 @@ mod method;
 mod notifications;
 mod outlet;
 mod params;
+pub(crate) mod percent;
 pub(crate) mod principal;
 mod prompts;
 mod resources;

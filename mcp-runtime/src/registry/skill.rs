@@ -1,16 +1,12 @@
 use std::fmt;
 use std::path::Path;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::file;
 use super::{Resource, Resources};
-use crate::protocol::{self, SKILL_FILE, SkillResource};
+use crate::protocol::{self, SKILL_FILE, SkillResource, percent};
 use crate::skills::{MOST_BYTES, MOST_FILES, digest, frontmatter, is_name};
-
-/// What stands in a path as it is.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A skill for clients that know them ([specification]): instructions for a model, in a `SKILL.md` that begins with
 /// frontmatter, and files that go with them. It is a resource, and its files are: `skill://name/SKILL.md` and so on.
@@ -139,11 +135,11 @@ impl Skill {
         if self.files.len() > MOST_FILES || bytes > MOST_BYTES {
             return Err(format!("it has more than {MOST_FILES} files, or more than {MOST_BYTES} bytes"));
         }
-        let root = format!("skill://{}{name}", utf8_percent_encode(&self.above, PATH));
+        let root = format!("skill://{}{name}", percent::encode(&self.above, "/"));
         let mut resources = Vec::new();
         for (path, contents) in &self.files {
             let is_plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-            let uri = format!("{root}/{}", utf8_percent_encode(path, PATH));
+            let uri = format!("{root}/{}", percent::encode(path, "/"));
             if !is_plain || resources.iter().any(|it: &SkillResource| it.uri == uri) {
                 return Err(format!("its file `{}` is there twice, or leads out of it", path.escape_debug()));
             }

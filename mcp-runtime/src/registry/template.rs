@@ -5,9 +5,10 @@
 //!
 //! [RFC 6570]: https://www.rfc-editor.org/rfc/rfc6570
 
-use percent_encoding::percent_decode_str;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
+
+use crate::protocol::percent;
 
 /// A template, ready to read URIs.
 #[derive(Debug, Clone)]
@@ -78,7 +79,7 @@ impl Template {
 
 /// `None` for what is no text.
 fn decoded(text: &str) -> Option<Value> {
-    percent_decode_str(text).decode_utf8().ok().map(|text| Value::from(&*text))
+    percent::decode(text).map(|text| Value::from(&*text))
 }
 
 #[derive(Default)]

@@ -50,6 +50,7 @@ mod tally;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod time;
 mod tool;
 mod transport;
 

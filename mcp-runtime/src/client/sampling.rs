@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::call::{Call, CallInFlight};
 use crate::protocol::{BoxFuture, CreateMessageRequestParams, CreateMessageResult, Implementation};
 use crate::sampling::{AnyProvider, ProviderError, ProviderErrorKind};
+use crate::time::in_words;
 
 /// A question to the model, as the person sees it who is to [allow](super::ClientBuilder::approve_sampling)
 /// it.
@@ -192,7 +193,7 @@ impl Rate {
             return Ok(());
         }
         let wait = recent.front().map(|oldest| self.per.saturating_sub(now.duration_since(*oldest)));
-        let (most, per) = (self.most, humantime::format_duration(self.per));
+        let (most, per) = (self.most, in_words(self.per));
         let message = format!("the server asks too often: at most {most} questions in {per} are answered");
         let error = ProviderError::new(ProviderErrorKind::RateLimited, message);
         Err(match wait {

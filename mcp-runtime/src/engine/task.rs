@@ -23,6 +23,7 @@ use crate::protocol::{
 };
 use crate::tally::Tally;
 use crate::telemetry::{Ended, Operation};
+use crate::time::rfc3339;
 
 /// Runs tasks, and keeps them in a store.
 pub(super) struct Background {
@@ -221,7 +222,7 @@ async fn create(shared: Arc<Shared>, running: Running, call: Arc<Call>, owner: O
 }
 
 fn timestamp() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+    rfc3339(SystemTime::now())
 }
 
 /// One task that this process runs.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::protocol::{ErrorCode, ErrorObject};
+use crate::time::in_words;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -134,7 +135,7 @@ impl fmt::Display for ProviderError {
             // Parts of seconds help nobody.
             Some(time) => {
                 let seconds = Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0));
-                write!(f, "; try again in {}", humantime::format_duration(seconds))
+                write!(f, "; try again in {}", in_words(seconds))
             }
             None => Ok(()),
         }

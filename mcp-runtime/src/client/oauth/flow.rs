@@ -24,6 +24,7 @@ use super::token::{AccessToken, Origin, Tokens};
 use super::workload::AssertionRequest;
 use super::{distrusted, refused};
 use crate::error::{Error, ErrorKind};
+use crate::time::in_words;
 
 /// How many tokens a request is repeated with before the server is taken for one that accepts none: the same one with
 /// a better proof, one that is refreshed, and one that is granted anew.
@@ -448,7 +449,7 @@ impl Flows {
             Ok(Some(callback)) => callback,
             Ok(None) => Err(Error::new(ErrorKind::Closed, "nobody waits for the authorization any more")),
             Err(_) => {
-                let time = humantime::format_duration(patience);
+                let time = in_words(patience);
                 Err(Error::new(ErrorKind::Timeout, format!("the user has not decided within {time}")))
             }
         }

@@ -7,6 +7,7 @@ use genai::{ModelIden, webc};
 use serde_json::Value;
 
 use crate::sampling::{ProviderError, ProviderErrorKind as Kind};
+use crate::time::in_words;
 
 /// What of a provider's answer the log says, at most.
 const EXCERPT: usize = 500;
@@ -39,7 +40,7 @@ impl Failure {
     }
 
     pub(super) fn timed_out(time: Duration) -> Self {
-        let time = humantime::format_duration(time);
+        let time = in_words(time);
         Self::lasting(ProviderError::new(Kind::TimedOut, format!("the model did not answer in {time}")))
     }
 

@@ -43,13 +43,31 @@ impl Diagnostics {
 
 /// The known word that was probably meant.
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let nearest = known.iter().map(|known| (strsim::levenshtein(word, known), *known)).min()?;
+    let nearest = known.iter().map(|known| (distance(word, known), *known)).min()?;
     (nearest.0 <= 2.max(word.len() / 3)).then_some(nearest.1)
+}
+
+/// How many letters must be put in, left out or changed to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    // How far the letters of one so far are from the first letters of the other: none, one and so on.
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.chars().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], i + 1);
+        for (j, wanted) in other.iter().enumerate() {
+            let changed = before + usize::from(letter != *wanted);
+            before = row[j + 1];
+            row[j + 1] = changed.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use proptest::prelude::*;
+
+    use super::{distance, nearest};
 
     #[test]
     fn misspelt_words_are_recognised_and_others_are_not() {
@@ -59,5 +77,12 @@ mod tests {
         assert_eq!(nearest("descripton", &known), Some("description"));
         assert_eq!(nearest("block", &known), None);
         assert_eq!(nearest("retries", &known), None);
+    }
+
+    proptest! {
+        #[test]
+        fn distances_are_those_of_strsim(one in "[a-cé]{0,10}", other in "[a-cé]{0,10}") {
+            prop_assert_eq!(distance(&one, &other), strsim::levenshtein(&one, &other));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Schemas and values in a few words, for messages that a model reads.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -180,13 +181,44 @@ pub(crate) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
     if name.len() > 128 {
         return None;
     }
-    let distance = |known: &&str| strsim::damerau_levenshtein(&name, &folded(known));
-    let nearest = known.map(|known| (distance(&known), known)).min_by_key(|(distance, _)| *distance)?;
+    let nearest = known.map(|known| (distance(&name, &folded(known)), known)).min_by_key(|(distance, _)| *distance)?;
     (nearest.0 <= 2.max(name.len() / 3).min(name.len().saturating_sub(1))).then_some(nearest.1)
+}
+
+/// How many letters must be put in, left out, changed, or swapped with their neighbours, to make one text of the other
+/// (Damerau and Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    // Row `i` has how far the first `i` letters of one are from the first letters of the other: none, one and so on.
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    // In which row each letter of one came last.
+    let mut seen: HashMap<char, usize> = HashMap::new();
+    for (i, letter) in one.chars().enumerate() {
+        let above = &rows[i];
+        let mut row = Vec::with_capacity(other.len() + 1);
+        row.push(i + 1);
+        let mut seen_in_other = None;
+        for (j, &wanted) in other.iter().enumerate() {
+            let changed = above[j] + usize::from(letter != wanted);
+            let mut least = changed.min(above[j + 1] + 1).min(row[j] + 1);
+            // The two may have stood the other way round. What was between them is left out, or put in.
+            if let (Some(&k), Some(l)) = (seen.get(&wanted), seen_in_other) {
+                least = least.min(rows[k][l] + (i - k) + (j - l) - 1);
+            }
+            row.push(least);
+            if letter == wanted {
+                seen_in_other = Some(j);
+            }
+        }
+        rows.push(row);
+        seen.insert(letter, i);
+    }
+    rows[rows.len() - 1][other.len()]
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -233,5 +265,12 @@ mod tests {
         assert_eq!(nearest("colour"), None);
         assert_eq!(nearest("b"), None);
         assert_eq!(nearest(&"x".repeat(1000)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn distances_are_those_of_strsim(one in "[a-cé]{0,10}", other in "[a-cé]{0,10}") {
+            prop_assert_eq!(distance(&one, &other), strsim::damerau_levenshtein(&one, &other));
+        }
     }
 }

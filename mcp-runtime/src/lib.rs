@@ -45,6 +45,7 @@ mod session;
 #[doc = include_str!("docs/http.md")]
 pub mod streamable_http {}
 mod side_by_side;
+mod siphash;
 mod subscription;
 mod tally;
 mod telemetry;

@@ -2,9 +2,9 @@
 
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
-use siphasher::sip128::SipHasher24;
 
 use crate::protocol::ProtocolVersion;
+use crate::siphash;
 
 /// The parameters of `elicitation/create`, if the revision needs them said differently. They are changed as JSON,
 /// since a server that asks its users nothing need not know what a question to one can be.
@@ -40,7 +40,7 @@ fn is_url(params: &Map<String, Value>) -> bool {
 fn elicitation_id(params: &Map<String, Value>) -> String {
     let text = |member: &str| params.get(member).and_then(Value::as_str).unwrap_or_default();
     let asked = [text("url"), "\0", text("message")].concat();
-    format!("{:032x}", SipHasher24::new().hash(asked.as_bytes()).as_u128())
+    format!("{:032x}", u128::from_le_bytes(siphash::long(&[0; 16], asked.as_bytes())))
 }
 
 fn say_as_2025_06_18(form: &mut Map<String, Value>) {

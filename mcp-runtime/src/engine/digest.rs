@@ -1,20 +1,18 @@
 //! JSON in a form that does not depend on how it is written (order of keys, white space, `1` or `1.0`), and digests
 //! of that.
 //!
-//! Where a client must not find two things with one digest, that is [SipHash-2-4] of 128 bits, and the id of a call is the
-//! key, which no client knows. Elsewhere it is SipHash-1-3 of 64 bits, without a key.
-//!
-//! [SipHash-2-4]: https://www.aumasson.jp/siphash/siphash.pdf
+//! Where a client must not find two things with one digest, that is SipHash-2-4 of 128 bits, and the id of a call is the
+//! key, which no client knows. Elsewhere, where nobody gains by confusing things, it is SipHash-1-3 of 64 bits, without a
+//! key.
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use siphasher::sip::SipHasher13;
-use siphasher::sip128::SipHasher24;
 use smallvec::SmallVec;
 
 use super::state::{CallId, number};
 use crate::protocol::{Raw, Text, end_of_text, plain};
+use crate::siphash;
 
 /// An object, such as a call's arguments, in canonical form; none at all counts as `{}`.
 pub(crate) fn object(raw: Option<Raw<'_>>) -> Cow<'_, [u8]> {
@@ -37,18 +35,18 @@ pub(crate) fn canonical(json: &str) -> Cow<'_, [u8]> {
 
 /// Tells the answers to a call apart.
 pub(super) fn answers(call: &CallId, json: &str) -> [u8; 16] {
-    SipHasher24::new_with_key(call).hash(&canonical(json)).as_bytes()
+    siphash::long(call, &canonical(json))
 }
 
 /// Sixteen hexadecimal digits: enough to tell the questions of one call apart, and the same in all of its runs.
 pub(crate) fn short(raw: &RawValue) -> [u8; 16] {
-    let digest = unkeyed(&canonical(raw.get()));
+    let digest = siphash::short(&canonical(raw.get()));
     std::array::from_fn(|place| b"0123456789abcdef"[(digest >> (60 - 4 * place)) as usize % 16])
 }
 
 /// Enough to tell the log messages of one call apart.
 pub(crate) fn of_log(message: &[u8]) -> u32 {
-    (unkeyed(message) >> 32) as u32
+    (siphash::short(message) >> 32) as u32
 }
 
 /// What is derived from the id of a call, for one purpose and occurrence.
@@ -56,12 +54,7 @@ pub(crate) fn derived(id: &CallId, purpose: &str, occurrence: u64) -> [u8; 16] {
     let mut message = Vec::with_capacity(8 + purpose.len());
     message.extend_from_slice(&occurrence.to_be_bytes());
     message.extend_from_slice(purpose.as_bytes());
-    SipHasher24::new_with_key(id).hash(&message).as_bytes()
-}
-
-/// Tells things apart that nobody gains by confusing.
-fn unkeyed(message: &[u8]) -> u64 {
-    SipHasher13::new().hash(message)
+    siphash::long(id, &message)
 }
 
 /// As deep as serde_json reads.

@@ -14,16 +14,18 @@ use crate::wire::{Case, Limit, Load, Messages, Server, Transport, Work, memory, 
 use crate::{Result, say};
 
 const STARTS: usize = 30;
-const PROFILE: &str = "lto = true\ncodegen-units = 1\nstrip = true";
+/// How servers are built, as names and values of a profile.
+type Profile = &'static [(&'static str, &'static str)];
+const USUAL: Profile = &[("lto", "true"), ("codegen-units", "1"), ("strip", "true")];
 /// For one that shall be small rather than fast.
-const SMALL: &str = "lto = true\ncodegen-units = 1\nstrip = true\nopt-level = \"s\"";
+const SMALL: Profile = &[("lto", "true"), ("codegen-units", "1"), ("strip", "true"), ("opt-level", "\"s\"")];
 
 /// A server as a package.
 struct Package {
     name: &'static str,
     transport: Transport,
     dependencies: String,
-    profile: &'static str,
+    profile: Profile,
     source: String,
 }
 
@@ -39,7 +41,8 @@ pub(crate) fn compare() -> Result<()> {
     for package in packages() {
         built.push(build(&package)?);
     }
-    built.push(catalog()?);
+    built.push(catalog("product-catalog, stdio", USUAL)?);
+    built.push(catalog("product-catalog, stdio, small", SMALL)?);
     let mut starts: Vec<Vec<Duration>> = vec![Vec::new(); built.len()];
     let mut idle = vec![0; built.len()];
     for _ in 0..STARTS {
@@ -89,7 +92,7 @@ fn packages() -> Vec<Package> {
         name,
         transport,
         dependencies,
-        profile: PROFILE,
+        profile: USUAL,
         source: source.to_owned(),
     };
     let bare = concat!(include_str!("../bare.rs"), include_str!("bare.rs"));
@@ -97,13 +100,7 @@ fn packages() -> Vec<Package> {
     let (over_stdio, over_http) = (include_str!("ours.rs"), include_str!("ours_http.rs"));
     let one_thread =
         package("ours, stdio, one thread", stdio, on_one_thread("features = []"), &with_one_thread(over_stdio));
-    let small = Package {
-        name: "ours, stdio, one thread, small",
-        profile: SMALL,
-        dependencies: one_thread.dependencies.clone(),
-        source: one_thread.source.clone(),
-        ..one_thread
-    };
+    let small = |package| Package { profile: SMALL, ..package };
     let http_on_one_thread =
         package("ours, HTTP, one thread", http, on_one_thread("features = [\"http\"]"), &with_one_thread(over_http));
     vec![
@@ -111,17 +108,19 @@ fn packages() -> Vec<Package> {
         package("ours, stdio", stdio, ours("features = []"), over_stdio),
         package("ours, stdio, no features", stdio, ours("default-features = false"), over_stdio),
         one_thread,
-        small,
+        small(package("ours, stdio, small", stdio, ours("features = []"), over_stdio)),
         package("rmcp, stdio", stdio, rmcp("transport-io"), include_str!("rmcp.rs")),
         package("ours, HTTP", http, ours("features = [\"http\"]"), over_http),
         http_on_one_thread,
+        small(package("ours, HTTP, small", http, ours("features = [\"http\"]"), over_http)),
         package("rmcp, HTTP", http, rmcp("transport-streamable-http-server") + AXUM, include_str!("rmcp_http.rs")),
     ]
 }
 
 fn build(package: &Package) -> Result<Built> {
     let directory = target().join("size").join(package.name.replace(", ", "-").replace(' ', "-"));
-    leaf::write(&directory, &package.dependencies, package.profile, &package.source)?;
+    let profile: Vec<String> = package.profile.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    leaf::write(&directory, &package.dependencies, &profile.join("\n"), &package.source)?;
     cargo(&directory, &["build", "--release"])?;
     let crates = crates(&directory, "leaf")?;
     Ok(Built {
@@ -132,13 +131,15 @@ fn build(package: &Package) -> Result<Built> {
     })
 }
 
-/// The example, as it is; it is not optimized any further.
-fn catalog() -> Result<Built> {
+/// The example.
+fn catalog(name: &'static str, profile: Profile) -> Result<Built> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let into = target();
+    let into = target().join("size").join(name.replace(", ", "-"));
+    let variable = |name: &str| format!("CARGO_PROFILE_RELEASE_{}", name.replace('-', "_").to_uppercase());
     let status = Command::new(env!("CARGO"))
         .args(["build", "-q", "--release", "--locked", "-p", "product-catalog", "--target-dir"])
         .arg(&into)
+        .envs(profile.iter().map(|(name, value)| (variable(name), value.trim_matches('"'))))
         .current_dir(&directory)
         .status()?;
     if !status.success() {
@@ -146,7 +147,7 @@ fn catalog() -> Result<Built> {
     }
     let crates = crates(&directory, "product-catalog")?;
     let program = into.join("release/product-catalog");
-    Ok(Built { name: "product-catalog, stdio", transport: Transport::Stdio, program, crates })
+    Ok(Built { name, transport: Transport::Stdio, program, crates })
 }
 
 /// How many crates have to be compiled for a package.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mcp_runtime::layer::Timing;
 use mcp_runtime::prelude::*;
+use mcp_runtime::{Inject, Resource, ServerHandle, StateNeed, ToolCall};
 use mcp_tests::over::Over;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
@@ -172,4 +173,45 @@ async fn a_call_that_panics_after_its_result_is_there_has_one_answer() {
             assert_eq!(again.joined_text(), "still", "{over:?} {era:?}");
         }
     }
+}
+
+/// What is done becomes known when it is dropped.
+struct Transaction(ServerHandle);
+
+impl Inject for Transaction {
+    const NEEDS: &'static [StateNeed] = &[StateNeed::of::<ServerHandle>()];
+
+    fn inject(call: &ToolCall<'_>) -> Result<Self> {
+        Ok(Self((*call.state::<ServerHandle>()?).clone()))
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.0.add_resources(Resource::text("kept://it", "kept")).expect("it is new");
+    }
+}
+
+/// Keep it.
+#[tool]
+fn keep(_transaction: &Transaction) -> &'static str {
+    "kept"
+}
+
+#[tokio::test]
+async fn what_becomes_known_at_the_end_of_a_call_is_said_before_its_result() {
+    let server = Server::new("keeps").tools(tools![keep]);
+    let handle = server.handle();
+    let mut client = Lines::of(server.state(handle));
+    let info = json!({ "name": "c", "version": "1" });
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info });
+    client.ask(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string()).await;
+    let calls = [
+        json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "keep", "arguments": {} } }),
+    ];
+    let first = client.ask(&calls.map(|call| call.to_string()).join("\n")).await;
+    assert!(first.contains("notifications/resources/list_changed"), "{first}");
+    let second = client.ask(r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#).await;
+    assert!(second.contains(r#""id":1,"result":{"content":[{"type":"text","text":"kept"}"#), "{second}");
 }

@@ -1,6 +1,6 @@
 //! How often a call of `add` allocates memory, over the standard streams of a process and over HTTP; there beside
-//! hyper with nothing but the answer behind it; and how much memory a call of `echo` allocates for a long text, each
-//! copy of which but the one in the output is a block of its own. Not a test of the usual kind, since it is the server, too.
+//! hyper with serde_json and the same answer behind it; and how much memory a call of `echo` over stdio allocates for a
+//! long text: a copy that is kept anywhere but in the output is a block of its own. Not a test of the usual kind, since it is the server, too.
 
 use std::alloc::System;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};

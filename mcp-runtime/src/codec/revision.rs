@@ -12,8 +12,8 @@ use super::{elicitation, sampling};
 use crate::protocol::{
     CacheScope, CallToolResult, Change, DetailedTask, DiscoverResult, ErrorCode, ErrorObject, Implementation,
     InitializeResult, InputRequest, InputRequiredResult, ListKind, Method, ProtocolVersion, ReadResourceResult,
-    RequestId, ServerCapabilities, ServerNotification, ServerResult, SubscriptionFilter, TASKS_EXTENSION, TaskStatus,
-    TextResult, keys,
+    RequestId, ServerCapabilities, ServerNotification, ServerResult, Structured, SubscriptionFilter, TASKS_EXTENSION,
+    TaskStatus, TextResult, keys,
 };
 
 /// Writes messages. Made once per server, it knows the server's identity in bytes.
@@ -55,8 +55,8 @@ impl Keep {
     }
 }
 
-/// In so many bytes what stands around the text of a response mostly fits.
-const AROUND_TEXT: usize = 256;
+/// In so many bytes what stands around the text of a response mostly fits, beside what the server says of itself.
+const AROUND_TEXT: usize = 192;
 
 const INPUT_REQUIRED: &[u8] = br#""resultType":"input_required""#;
 const TASK: &[u8] = br#""resultType":"task""#;
@@ -106,7 +106,8 @@ impl Encoder {
         id: &RequestId,
         result: &TextResult<'_>,
     ) {
-        out.reserve(AROUND_TEXT + result.text.len());
+        let structured = result.structured.as_ref().map_or(0, Structured::len);
+        out.reserve(AROUND_TEXT + self.modern_head.len() + result.text.len() + structured);
         begin_response(out, Some(id));
         out.extend_from_slice(br#","result":{"#);
         if revision.is_modern() {
@@ -174,8 +175,11 @@ impl Encoder {
         // becomes the comma between the two.
         let joint = out.len();
         match result {
+            ServerResult::Written => {
+                tracing::error!("a response was to be written twice");
+                out.extend_from_slice(b"{}");
+            }
             ServerResult::Empty
-            | ServerResult::Written
             | ServerResult::List(_)
             | ServerResult::Discover
             | ServerResult::EndOfSubscription(_) => out.extend_from_slice(b"{}"),

@@ -13,7 +13,7 @@ use crate::engine::{
     Work, push, soon,
 };
 use crate::protocol::{
-    ClientCapabilities, ErrorObject, Extensions, Method, Outlet, Params, Raw, ServerResult, TextResult,
+    ClientCapabilities, ErrorObject, Extensions, Method, Outlet, Params, Raw, ServerResult, TextResult, WriteText,
 };
 use crate::registry::{Entry, Places};
 use crate::telemetry::has_audience;
@@ -154,8 +154,8 @@ impl Dispatcher {
         let requester = || request.requester();
         // A call that anybody has may have said something that goes first, or have something left to do.
         let write = |result: &TextResult<'_>| call.get().is_none() && request.write.is_some_and(|write| write(result));
-        let means =
-            Means { extensions: request.extensions, requester: &requester, context: &context, write: Some(&write) };
+        let write: Option<&WriteText<'_>> = if request.write.is_some() { Some(&write) } else { None };
+        let means = Means { extensions: request.extensions, requester: &requester, context: &context, write };
         let started = entry.enter(called, host, arguments, &means);
         // A task is told by its call how it stands.
         let call = call.into_inner().or_else(|| task.map(|_| begin()));

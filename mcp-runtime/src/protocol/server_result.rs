@@ -49,6 +49,13 @@ pub(crate) enum Structured<'j> {
     Result(&'j str),
 }
 
+impl Structured<'_> {
+    pub(crate) fn len(&self) -> usize {
+        let (Self::Whole(json) | Self::Result(json)) = self;
+        json.len()
+    }
+}
+
 /// Writes the response that such a result is, where responses go, if it may stand there as it is.
 pub(crate) type WriteText<'w> = dyn Fn(&TextResult<'_>) -> bool + 'w;
 

@@ -248,10 +248,11 @@ impl<'a> Connection<'a> {
         let registry = &self.offering.registry;
         let (begin, encoder, direct) = (out.len(), &self.ready.encoder, RefCell::new(out));
         let write = |result: &TextResult<'_>| {
+            let mut out = direct.borrow_mut();
             // What there is to be said because of the call goes first.
-            let may = self.outbox.is_empty();
+            let may = self.outbox.is_empty() && out.len() == begin;
             if may {
-                encoder.text_response(&mut direct.borrow_mut(), revision, &id, result);
+                encoder.text_response(&mut out, revision, &id, result);
             }
             may
         };
@@ -274,6 +275,12 @@ impl<'a> Connection<'a> {
         let dispatched = self.ready.dispatcher.dispatch(&request);
         let out = direct.into_inner();
         if let Dispatched::Done(Ok(ServerResult::Written)) = dispatched {
+            if !self.outbox.is_empty() {
+                // Of what was dropped after the function had returned.
+                let reply = out.split_off(begin);
+                self.take_outgoing(Some((source.key, revision)), usize::MAX, UNREAD, out);
+                out.extend_from_slice(&reply);
+            }
             return out.push(b'\n');
         }
         // Of a function that wrote its result and panicked then.

@@ -94,10 +94,10 @@ impl<'a> Arguments<'a> {
         let (Slot::One(argument), Some(json)) = (&self.table.slots[index], self.values[index].map(Raw::get)) else {
             return None;
         };
-        if self.table.leniency == Leniency::Strict || !holds(argument, json) {
+        if self.table.leniency == Leniency::Strict {
             return None;
         }
-        let text = plain_text(json)?;
+        let text = plain_text(json).filter(|_| holds(argument, json))?;
         self.next += 1;
         Some(text)
     }

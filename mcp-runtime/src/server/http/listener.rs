@@ -233,7 +233,8 @@ async fn connection(
     let idle = || sleep(settings.idle_time).map(|()| Due::Idle);
     dues.push(Box::pin(server.lifespan.stop.cancelled().map(|()| Due::Stop)));
     dues.push(Box::pin(idle()));
-    let head = || sleep(settings.body_time / 2).map(|()| Due::Head);
+    // Seldom enough to cost nothing, however short the time is.
+    let head = || sleep((settings.body_time / 2).max(Duration::from_millis(10))).map(|()| Due::Head);
     if !is_http2 {
         dues.push(Box::pin(head()));
     }

@@ -139,7 +139,8 @@ impl StreamableHttp {
         self.set(|settings| settings.path = path.into())
     }
 
-    /// How long a client may take to send a request; 30 seconds by default. Then it is answered with status 408.
+    /// How long a client may take to send a request; 30 seconds by default. Then one whose body is missing is answered
+    /// with status 408. One that has not sent its headers yet has up to half as much again, and its connection is closed.
     pub fn request_timeout(self, time: Duration) -> Self {
         self.set(|settings| settings.body_time = time)
     }

@@ -23,7 +23,7 @@ impl Activity {
 
     /// Something was read.
     pub(super) fn read(&self) {
-        self.reads.store(self.reads.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.reads.store(self.reads.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// How many requests have ended, if none goes on.

@@ -49,7 +49,7 @@ fn main() -> Fallible<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut is_fine = true;
-    for (era, at_most, at_most_above) in [(Era::Legacy, 0.0, -3.0), (Era::Modern, 1.0, -4.0)] {
+    for (era, at_most, at_most_above) in [(Era::Legacy, 0.0, -4.0), (Era::Modern, 1.0, -5.0)] {
         let allocations = |run: &dyn Fn(u64) -> Fallible<Allocated>| per_call(LONG, |calls| Ok(run(calls)?.blocks));
         let stdio = allocations(&|calls| over_stdio("stdio", calls, era, Era::call, is_right))?;
         let http = allocations(&|calls| over_http("http", era, calls))?;

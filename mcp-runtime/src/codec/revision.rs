@@ -98,14 +98,19 @@ impl Encoder {
         }
     }
 
-    /// Writes the response to a call whose result is one text.
+    /// Writes the response to a call whose result is one text, if there is nothing yet after what was there when the
+    /// call began. Whether it was written.
     pub(crate) fn text_response(
         &self,
         out: &mut Vec<u8>,
+        before: usize,
         revision: ProtocolVersion,
         id: &RequestId,
         result: &TextResult<'_>,
-    ) {
+    ) -> bool {
+        if out.len() != before {
+            return false;
+        }
         let structured = result.structured.as_ref().map_or(0, Structured::len);
         out.reserve(AROUND_TEXT + self.modern_head.len() + result.text.len() + structured);
         begin_response(out, Some(id));
@@ -117,6 +122,7 @@ impl Encoder {
         }
         content::text_members(out, revision, result);
         out.extend_from_slice(b"}}");
+        true
     }
 
     fn result(

@@ -248,13 +248,8 @@ impl<'a> Connection<'a> {
         let registry = &self.offering.registry;
         let (begin, encoder, direct) = (out.len(), &self.ready.encoder, RefCell::new(out));
         let write = |result: &TextResult<'_>| {
-            let mut out = direct.borrow_mut();
             // What there is to be said because of the call goes first.
-            let may = self.outbox.is_empty() && out.len() == begin;
-            if may {
-                encoder.text_response(&mut out, revision, &id, result);
-            }
-            may
+            self.outbox.is_empty() && encoder.text_response(&mut direct.borrow_mut(), begin, revision, &id, result)
         };
         let request = Request {
             id: &id,

@@ -329,15 +329,8 @@ impl<'e> Post<'e> {
         if let Err(answer) = allowed(settings.authorization.as_deref(), &scopes, &self.extensions, id) {
             return self.refuse(id, "the token does not allow this", answer);
         }
-        let (encoder, revision, direct) = (&ready.encoder, caller.revision, RefCell::new(Vec::<u8>::new()));
-        let write = |result: &TextResult<'_>| {
-            let mut out = direct.borrow_mut();
-            let may = out.is_empty();
-            if may {
-                encoder.text_response(&mut out, revision, id, result);
-            }
-            may
-        };
+        let (encoder, revision, direct) = (&ready.encoder, caller.revision, RefCell::new(Vec::new()));
+        let write = |result: &TextResult<'_>| encoder.text_response(&mut direct.borrow_mut(), 0, revision, id, result);
         let request = Request {
             id,
             method,

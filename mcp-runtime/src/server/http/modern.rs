@@ -85,15 +85,8 @@ pub(super) fn request(
     if let Err(answer) = allowed(endpoint.settings.authorization.as_deref(), &scopes, &extensions, id) {
         return answer.into();
     }
-    let (encoder, direct) = (&ready.encoder, RefCell::new(Vec::<u8>::new()));
-    let write = |result: &TextResult<'_>| {
-        let mut out = direct.borrow_mut();
-        let may = out.is_empty();
-        if may {
-            encoder.text_response(&mut out, revision, id, result);
-        }
-        may
-    };
+    let (encoder, direct) = (&ready.encoder, RefCell::new(Vec::new()));
+    let write = |result: &TextResult<'_>| encoder.text_response(&mut direct.borrow_mut(), 0, revision, id, result);
     let request = Request {
         id,
         method,

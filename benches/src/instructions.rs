@@ -97,7 +97,7 @@ pub(crate) fn per_call(subject: &str, era: Era, (short, long): (u64, u64)) -> Re
 /// Counts a call of a server over HTTP, without its client.
 fn per_call_http(subject: &str, era: Era, (short, long): (u64, u64)) -> Result<u64> {
     let subject = Subject::from_name(subject).ok_or("no such server")?;
-    let case = Case { transport: Transport::Http, era, work: Work::Add, width: 1 };
+    let case = Case { transport: Transport::Http, era, work: Work::Add, width: 1, rate: None };
     Ok((count_http(&subject, &case, long)? - count_http(&subject, &case, short)?) / (long - short))
 }
 

@@ -11,7 +11,8 @@
 //! cargo run --release -p mcp-benches -- size    how large servers are, and how fast they are there, beside rmcp
 //! cargo run --release -p mcp-benches -- peers   builds and installs servers of other makers, for `wire`
 //! cargo run --release -p mcp-benches -- wire    servers as processes, beside each other; words choose some:
-//!                                               `wire http modern add @64 rmcp`; `--full` takes its time
+//!                                               `wire http modern add @64 rmcp`; `--full` takes its time;
+//!                                               with `20000/s` calls begin at that rate, whatever was answered
 //! ```
 //!
 //! `docs/performance.md` has what came of it.

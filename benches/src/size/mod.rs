@@ -159,7 +159,7 @@ fn crates(directory: &Path, package: &str) -> Result<usize> {
 /// Starts a server and calls it once: how long that took, and its memory then, in bytes.
 fn start(server: &Built) -> Result<(Duration, u64)> {
     let (era, work) = (Era::Modern, Work::Add);
-    let case = Case { transport: server.transport, era, work, width: 1 };
+    let case = Case { transport: server.transport, era, work, width: 1, rate: None };
     let begin = Instant::now();
     let mut running = Server::start(Command::new(&server.program), server.transport)?;
     let mut load = Load::connect(&mut running, Messages::new(era, work), &case)?;

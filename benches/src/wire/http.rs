@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use mcp_benches::Era;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Registry, Token};
 
 use super::buffer::{Buffer, Pending};
 use super::sample::{Flights, Limit, Sample, slot};
-use super::stdio::PATIENCE;
+use super::wait::{PATIENCE, Wait};
 use super::work::{Answer, Messages, Work};
 use crate::Result;
 
@@ -17,8 +17,7 @@ use super::response::Response;
 
 pub(crate) struct Http {
     messages: Messages,
-    poll: Poll,
-    events: Events,
+    wait: Wait,
     connections: Vec<Connection>,
     /// The body of a request.
     body: Vec<u8>,
@@ -46,18 +45,18 @@ impl Http {
     pub(crate) fn connect(url: &str, messages: Messages, width: usize) -> Result<Self> {
         let (address, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or("no URL")?;
         let address: SocketAddr = address.parse()?;
-        let poll = Poll::new()?;
+        let wait = Wait::new(1024)?;
         let mut connections = Vec::with_capacity(width);
         for number in 0..width {
             let mut stream = open(address)?;
             let head = greet(&mut stream, address, path, &messages)?;
             let asks = messages.work == Work::CreateProduct && messages.era == Era::Legacy;
-            let answers = if asks { Some(Socket::new(open(address)?, &poll, Token(2 * number + 1))?) } else { None };
-            let calls = Socket::new(stream, &poll, Token(2 * number))?;
+            let answers =
+                if asks { Some(Socket::new(open(address)?, wait.registry(), Token(2 * number + 1))?) } else { None };
+            let calls = Socket::new(stream, wait.registry(), Token(2 * number))?;
             connections.push(Connection { head, calls, answers, has_answered: false });
         }
-        let (events, body) = (Events::with_capacity(1024), Vec::new());
-        let mut http = Self { messages, poll, events, connections, body, next: 0 };
+        let mut http = Self { messages, wait, connections, body: Vec::new(), next: 0 };
         http.run(Limit::Calls(width as u64))?;
         http.messages.is_strict = false;
         Ok(http)
@@ -70,17 +69,17 @@ impl Http {
             self.begin(&mut flights, number, Instant::now())?;
         }
         let mut ready = Vec::new();
-        while flights.in_flight() > 0 {
-            self.poll.poll(&mut self.events, Some(PATIENCE))?;
-            if self.events.is_empty() {
-                return Err(format!("no answer for {PATIENCE:?}").into());
-            }
-            ready.extend(self.events.iter().map(|event| event.token().0));
+        while flights.is_waiting() {
+            self.wait.wait(flights.due())?;
+            ready.extend(self.wait.ready().map(|token| token.0));
             for token in ready.drain(..) {
                 match token % 2 {
                     0 => self.read_call(&mut flights, token / 2)?,
                     _ => self.connections[token / 2].read_receipt()?,
                 }
+            }
+            while let Some((number, now)) = flights.take_slot() {
+                self.begin(&mut flights, number, now)?;
             }
         }
         let (next, sample) = flights.finish();
@@ -162,10 +161,10 @@ impl Connection {
 }
 
 impl Socket {
-    fn new(stream: TcpStream, poll: &Poll, token: Token) -> Result<Self> {
+    fn new(stream: TcpStream, registry: &Registry, token: Token) -> Result<Self> {
         stream.set_nonblocking(true)?;
         let mut stream = mio::net::TcpStream::from_std(stream);
-        poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { stream, read: Buffer::default(), response: Response::default(), pending: Pending::default() })
     }
 

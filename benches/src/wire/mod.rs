@@ -4,6 +4,7 @@
 mod buffer;
 mod case;
 mod http;
+mod pace;
 mod process;
 mod report;
 mod response;
@@ -11,6 +12,7 @@ mod sample;
 mod serve;
 mod stdio;
 mod subject;
+mod wait;
 mod work;
 
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use self::case::Plan;
 pub(crate) use self::case::{Case, Transport};
+use self::pace::Pace;
 pub(crate) use self::process::memory;
 use self::process::{SystemCalls, cpu, system_calls};
 pub(crate) use self::sample::Limit;
@@ -95,10 +98,10 @@ impl Running {
         Ok(running)
     }
 
-    fn measure(&mut self, time: Duration) -> Result<()> {
+    fn measure(&mut self, limit: Limit) -> Result<()> {
         let (process, own) = (self.server.child.id(), std::process::id());
         let (before, own_before) = (cpu(process)?, cpu(own)?);
-        let sample = self.load.run(Limit::Time(time))?;
+        let sample = self.load.run(limit)?;
         let calls = u32::try_from(sample.calls)?;
         self.measured.cpu.push((cpu(process)? - before) / calls);
         self.measured.own_cpu.push((cpu(own)? - own_before) / calls);
@@ -148,10 +151,14 @@ fn compare(case: &Case, subjects: &[Subject], measure: &Measure) -> (Vec<Measure
             Err(error) => failures.push((subject, error.to_string())),
         }
     }
+    let limit = match case.rate {
+        Some(rate) => Limit::Pace(Pace::new(rate, measure.time)),
+        None => Limit::Time(measure.time),
+    };
     for _ in 0..measure.rounds {
         let mut next = Vec::new();
         for mut server in running {
-            match server.measure(measure.time) {
+            match server.measure(limit) {
                 Ok(()) => next.push(server),
                 Err(error) => failures.push((server.measured.subject, error.to_string())),
             }
@@ -159,7 +166,8 @@ fn compare(case: &Case, subjects: &[Subject], measure: &Measure) -> (Vec<Measure
         running = next;
     }
     let mut all: Vec<Measured> = running.into_iter().map(|running| running.measured).collect();
-    for measured in &mut all {
+    // Under strace no server keeps a pace.
+    for measured in all.iter_mut().filter(|_| case.rate.is_none()) {
         match system_calls(&measured.subject, case) {
             Ok(counted) => measured.system_calls = counted,
             Err(error) => failures.push((measured.subject, format!("under strace: {error}"))),

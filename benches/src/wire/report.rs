@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::case::Case;
+use super::pace::Rate;
 use super::subject::Subject;
 use super::{Measured, Sample};
 use crate::{Result, say};
@@ -33,6 +34,12 @@ impl Measured {
         median(self.cpu.iter().copied().map(microseconds).collect())
     }
 
+    /// How much of the rate was answered, if that is not all of it, or nearly.
+    fn shortfall(&self, case: &Case) -> Option<String> {
+        let part = self.rate() / f64::from(case.rate?.per_second());
+        (part < 0.95).then(|| format!("  only {:.0} % of the rate was answered", part * 100.0))
+    }
+
     fn own_cpu(&self) -> f64 {
         median(self.own_cpu.iter().copied().map(microseconds).collect())
     }
@@ -54,7 +61,7 @@ pub(super) fn print(case: &Case, all: &[Measured], failures: &[(Subject, String)
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let memory = it.memory as f64 / f64::from(1 << 20);
         say(&format!(
-            "{:<15}{:>10.0}{beside:>9}{:>9.1}{:>9.1}{:>10.1}{:>9.2}{:>9.2}{calls:>9}{futex:>8}{memory:>8.1}",
+            "{:<15}{:>10.0}{beside:>9}{:>9.1}{:>9.1}{:>10.1}{:>9.2}{:>9.2}{calls:>9}{futex:>8}{memory:>8.1}{}",
             it.subject.name,
             it.rate(),
             it.quantile(500),
@@ -62,6 +69,7 @@ pub(super) fn print(case: &Case, all: &[Measured], failures: &[(Subject, String)
             it.quantile(999),
             it.cpu(),
             it.own_cpu(),
+            it.shortfall(case).unwrap_or_default(),
         ))?;
     }
     for (subject, reason) in failures {
@@ -89,6 +97,7 @@ pub(super) fn json(case: &Case, all: &[Measured], failures: &[(Subject, String)]
         "era": case.era.name(),
         "calls": case.work.to_string(),
         "atOnce": case.width,
+        "callsDuePerSecond": case.rate.map(Rate::per_second),
         "servers": all.iter().map(row).collect::<Vec<_>>(),
         "failures": failures.iter().map(|(subject, why)| (subject.name.to_owned(), json!(why))).collect::<serde_json::Map<_, _>>(),
     })

@@ -2,24 +2,21 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::unix::pipe::{Receiver, Sender};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Token};
 
 use super::buffer::{Buffer, Pending};
 use super::sample::{Flights, Limit, Sample};
+use super::wait::Wait;
 use super::work::{Answer, Messages};
 use crate::Result;
-
-/// Who takes longer than this does not answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Stdio {
     messages: Messages,
     width: usize,
-    poll: Poll,
-    events: Events,
+    wait: Wait,
     input: Sender,
     output: Receiver,
     read: Buffer,
@@ -44,11 +41,11 @@ impl Stdio {
         let (mut input, mut output) = (Sender::from(stdin), Receiver::from(stdout));
         input.set_nonblocking(true)?;
         output.set_nonblocking(true)?;
-        let poll = Poll::new()?;
-        poll.registry().register(&mut input, Token(0), Interest::WRITABLE)?;
-        poll.registry().register(&mut output, Token(1), Interest::READABLE)?;
-        let (events, read, pending) = (Events::with_capacity(8), Buffer::default(), Pending::default());
-        let mut stdio = Self { messages, width, poll, events, input, output, read, searched: 0, pending, next: 0 };
+        let wait = Wait::new(8)?;
+        wait.registry().register(&mut input, Token(0), Interest::WRITABLE)?;
+        wait.registry().register(&mut output, Token(1), Interest::READABLE)?;
+        let (read, pending) = (Buffer::default(), Pending::default());
+        let mut stdio = Self { messages, width, wait, input, output, read, searched: 0, pending, next: 0 };
         stdio.run(Limit::Calls(1))?;
         stdio.messages.is_strict = false;
         Ok(stdio)
@@ -62,24 +59,31 @@ impl Stdio {
             self.begin(&mut flights, slot, now);
         }
         self.pending.flush(&mut self.input)?;
-        while flights.in_flight() > 0 {
-            self.poll.poll(&mut self.events, Some(PATIENCE))?;
-            if self.events.is_empty() {
-                return Err(format!("no answer for {PATIENCE:?}").into());
+        while flights.is_waiting() {
+            self.wait.wait(flights.due())?;
+            if self.wait.ready().next().is_some() {
+                self.read_answers(&mut flights)?;
             }
-            let is_open = self.read.fill(&mut self.output)?;
-            let now = Instant::now();
-            while let Some(length) = self.line() {
-                self.take(&mut flights, length, now)?;
-            }
-            if !is_open && flights.in_flight() > 0 {
-                return Err("the server has ended".into());
+            while let Some((slot, now)) = flights.take_slot() {
+                self.begin(&mut flights, slot, now);
             }
             self.pending.flush(&mut self.input)?;
         }
         let (next, sample) = flights.finish();
         self.next = next;
         Ok(sample)
+    }
+
+    fn read_answers(&mut self, flights: &mut Flights) -> Result<()> {
+        let is_open = self.read.fill(&mut self.output)?;
+        let now = Instant::now();
+        while let Some(length) = self.line() {
+            self.take(flights, length, now)?;
+        }
+        if !is_open && flights.is_waiting() {
+            return Err("the server has ended".into());
+        }
+        Ok(())
     }
 
     fn begin(&mut self, flights: &mut Flights, slot: usize, now: Instant) {

@@ -128,18 +128,18 @@ fn specials(word: &[u8; 8]) -> u64 {
     (quotes_and_controls | backslashes) & !word
 }
 
-/// The same for longer ones.
+/// How many bytes stand for themselves, where there may be many.
 pub(super) fn plain_behind(bytes: &[u8]) -> usize {
-    // Most are short all the same, and looked at piece by piece; of long ones, whole blocks are.
+    // Most are short all the same, and looked at word by word; of long ones, whole blocks are.
     const SHORT: usize = 64;
-    let Some((short, long)) = bytes.split_first_chunk::<SHORT>() else { return plain_pieces(bytes) };
-    let begin = plain_pieces(short);
+    let Some((short, long)) = bytes.split_first_chunk::<SHORT>() else { return plain_words(bytes) };
+    let begin = plain_words(short);
     if begin < SHORT {
         return begin;
     }
     let blocks = long.as_chunks::<64>().0.iter().take_while(|block| is_plain_block(block)).count();
     let behind = SHORT + 64 * blocks;
-    behind + bytes.get(behind..).map_or(0, plain_pieces)
+    behind + bytes.get(behind..).map_or(0, plain_words)
 }
 
 /// All of a block is looked at, which the processor does for several words at the same time.
@@ -147,8 +147,7 @@ fn is_plain_block(block: &[u8; 64]) -> bool {
     block.as_chunks().0.iter().fold(0, |so_far, word| so_far | specials(word)) & HIGHEST_BITS == 0
 }
 
-/// Word by word.
-fn plain_pieces(bytes: &[u8]) -> usize {
+fn plain_words(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks();
     for (place, word) in words.iter().enumerate() {
         if let Some(at) = first_special(word) {

@@ -21,7 +21,7 @@ fn microseconds(time: Duration) -> f64 {
 }
 
 impl Measured {
-    fn rate(&self) -> f64 {
+    fn per_second(&self) -> f64 {
         median(self.samples.iter().map(|sample| sample.per_second).collect())
     }
 
@@ -36,7 +36,7 @@ impl Measured {
 
     /// How much of the rate was answered, if that is not all of it, or nearly.
     fn shortfall(&self, case: &Case) -> Option<String> {
-        let part = self.rate() / f64::from(case.rate?.per_second());
+        let part = self.per_second() / f64::from(case.rate?.per_second());
         (part < 0.95).then(|| format!("  only {:.0} % of the rate was answered", part * 100.0))
     }
 
@@ -51,9 +51,9 @@ pub(super) fn print(case: &Case, all: &[Measured], failures: &[(Subject, String)
         "{:<15}{:>10}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}{:>9}{:>8}{:>8}",
         "", "calls/s", "ours/it", "p50 µs", "p99", "p99.9", "CPU µs", "client", "syscalls", "futex", "MiB"
     ))?;
-    let ours = all.iter().find(|measured| measured.subject.name == "ours").map(Measured::rate);
+    let ours = all.iter().find(|measured| measured.subject.name == "ours").map(Measured::per_second);
     for it in all {
-        let beside = ours.map(|ours| format!("{:.2}", ours / it.rate())).unwrap_or_default();
+        let beside = ours.map(|ours| format!("{:.2}", ours / it.per_second())).unwrap_or_default();
         let (calls, futex) = match it.system_calls {
             Some(counted) => (format!("{:.2}", counted.all), format!("{:.2}", counted.futex)),
             None => ("-".to_owned(), "-".to_owned()),
@@ -63,7 +63,7 @@ pub(super) fn print(case: &Case, all: &[Measured], failures: &[(Subject, String)
         say(&format!(
             "{:<15}{:>10.0}{beside:>9}{:>9.1}{:>9.1}{:>10.1}{:>9.2}{:>9.2}{calls:>9}{futex:>8}{memory:>8.1}{}",
             it.subject.name,
-            it.rate(),
+            it.per_second(),
             it.quantile(500),
             it.quantile(990),
             it.quantile(999),
@@ -82,7 +82,7 @@ pub(super) fn json(case: &Case, all: &[Measured], failures: &[(Subject, String)]
     let row = |it: &Measured| {
         json!({
             "server": it.subject.name,
-            "callsPerSecond": it.rate(),
+            "callsPerSecond": it.per_second(),
             "callsPerSecondOfEachRound": it.samples.iter().map(|sample| sample.per_second).collect::<Vec<_>>(),
             "microseconds": { "p50": it.quantile(500), "p99": it.quantile(990), "p99.9": it.quantile(999) },
             "cpuMicroseconds": it.cpu(),

@@ -60,7 +60,7 @@ pub(super) async fn request(shared: Arc<Shared>, id: i64, message: Value) -> Res
     Ok(())
 }
 
-/// Makes a request in this session.
+/// Makes a request that belongs to a session with a server.
 pub(super) async fn attempt(
     shared: &Arc<Shared>,
     id: i64,

@@ -118,7 +118,7 @@ impl Sessions {
 }
 
 impl Session {
-    /// What requests of this session say.
+    /// The headers of requests that belong to it.
     pub(super) fn headers(&self, shared: &Shared) -> HeaderMap {
         let mut all = HeaderMap::new();
         if self.endpoint.is_some() {
